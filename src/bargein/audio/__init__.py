@@ -1,0 +1,1 @@
+"""Sound on its way to the ear and from the mouth: players, recorders, formats, the virtual card."""

@@ -1,0 +1,1 @@
+"""Ways to carry frames, unread: nothing here knows an event."""
