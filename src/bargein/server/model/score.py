@@ -1,0 +1,117 @@
+"""What an engine wants said, as a score that the machine plays on its own clock.
+
+A score is a list of steps. Each waits `after_us` from the step before it (the first from the moment of
+`response.created`, or from the arrival of its `Produced` where that is later), then acts. The engine never looks
+at a clock and never names an item: the machine mints ids, paces, cuts and remembers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessage:
+    """An assistant message begins (`response.output_item.added`). `phase` as gpt-realtime-2.x has it."""
+
+    phase: Literal["commentary", "final_answer"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPart:
+    """A content part of the open message begins (`response.content_part.added`)."""
+
+    kind: Literal["audio", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class SayText:
+    """A transcript delta (audio part) or text delta (text part) of the open part."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """An audio delta of the open part: bytes of the response's output format, any whole samples."""
+
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Where a word of the open audio part ends, in samples of its audio: what truncation cuts at."""
+
+    text: str
+    start_sample: int
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePart:
+    """The open part is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMessage:
+    """The open message is whole; its open part closes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A function call begins. An open message stays open until the response ends (protocol.md §4.5)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A delta of the open call's arguments."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCall:
+    """The open call's arguments are whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndIncomplete:
+    """The response ends here as `incomplete`."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndFailed:
+    """The response ends here as `failed`."""
+
+    type: str
+    code: str | None
+    message: str
+
+
+Action: TypeAlias = (
+    OpenMessage
+    | OpenPart
+    | SayText
+    | Sound
+    | Word
+    | ClosePart
+    | CloseMessage
+    | OpenCall
+    | Arguments
+    | CloseCall
+    | EndIncomplete
+    | EndFailed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action, `after_us` microseconds after the step before it."""
+
+    action: Action
+    after_us: int = 0
