@@ -7,6 +7,8 @@
 3. Open sets of words (status, role, model, voice …) are `str`: a service may add to them any day,
    and a new word must not make a known event unreadable.
 4. Audio is `bytes` on this side of the codec and base64 on the other.
+5. Shapes are compared by value. One that holds a JSON object of the application's (metadata, the
+   schema of a tool) cannot be hashed, as a tuple that holds a dict cannot.
 """
 
 from __future__ import annotations
@@ -67,7 +69,10 @@ class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_
 
 
 class ClientShape(Shape, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """An event that the client sends. The service names `event_id` in the error it causes."""
+    """An event that the client sends. The service names `event_id` in the error it causes.
+
+    An `event_id` of None is not sent.
+    """
 
     event_id: str | None = None
 

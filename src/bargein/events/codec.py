@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
@@ -17,7 +18,7 @@ import pybase64
 from msgspec.structs import force_setattr, replace
 
 from ..errors import LocalValueError
-from .base import Fields, Malformed, Shape, Unknown
+from .base import Fields, Malformed, Shape, Unknown, UnknownShape
 from .client import ClientEvent, InputAudioBufferAppend
 from .lenient import WrongValue, build, plain
 from .responses import ResponseOutputAudioDelta
@@ -27,6 +28,7 @@ E = TypeVar("E", bound=Shape)
 
 _SHOWN_CHARACTERS: Final = 200
 _LARGE_CHARACTERS: Final = 512
+_HEAD_CHARACTERS: Final = 1024
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _AUDIO_EVENTS: Final = (ResponseOutputAudioDelta, InputAudioBufferAppend)
 
@@ -46,7 +48,7 @@ class _Decoder(Generic[E]):
         self.fast: msgspec.json.Decoder[E] = msgspec.json.Decoder(union)
         self.audio_event = audio_event
         self.audio_field = audio_field
-        self.audio_key = f'"{self.audio_field}":"'
+        self.audio_keys = (f'"{audio_field}":"', f'"{audio_field}": "')
 
     def decode(self, frame: str | bytes) -> E | Unknown | Malformed:
         try:
@@ -61,19 +63,24 @@ class _Decoder(Generic[E]):
     def _with_audio(self, frame: str | bytes) -> E | None:
         """The audio event in a large frame; None if the frame is not plainly that.
 
-        The frame without its audio must decode to the audio event with empty audio. That excludes
-        the key in another place or twice: then a foreign field, or the other value, would remain.
+        The frame without its audio must decode to the audio event with empty audio, and name the
+        audio once: this excludes the key at another depth, in a text, and twice.
         """
         text = frame if isinstance(frame, str) else str(frame, "utf-8")
-        start = text.find(self.audio_key)
-        if start < 0:
-            return None
-        start += len(self.audio_key)
+        dense, spaced = self.audio_keys
+        start = text.find(dense, 0, _HEAD_CHARACTERS) + len(dense)
+        if start < len(dense):
+            start = text.find(spaced, 0, _HEAD_CHARACTERS) + len(spaced)
+            if start < len(spaced):
+                return None
         end = text.find('"', start)
         if end - start < _LARGE_CHARACTERS // 2:
             return None
-        event = self.fast.decode(text[:start] + text[end:])
-        if type(event) is not self.audio_event or getattr(event, self.audio_field):
+        rest = text[:start] + text[end:]
+        if "\\" in rest or rest.count(dense[:-2]) != 1:
+            return None
+        event = self.fast.decode(rest)
+        if type(event) is not self.audio_event:
             return None
         audio = pybase64.b64decode(text[start:end], validate=True)
         # The event was made two lines above and nobody else has seen it.
@@ -174,6 +181,7 @@ def encode(event: ClientEvent | ServerEvent | Unknown) -> str:
 
 
 def _encode_audio(event: ResponseOutputAudioDelta | InputAudioBufferAppend) -> str:
+    hollow: ResponseOutputAudioDelta | InputAudioBufferAppend
     if isinstance(event, ResponseOutputAudioDelta):
         field, audio, hollow = "delta", event.delta, replace(event, delta=b"")
     else:
@@ -183,24 +191,23 @@ def _encode_audio(event: ResponseOutputAudioDelta | InputAudioBufferAppend) -> s
     return f"{before}{key}{pybase64.b64encode_as_string(audio)}{after}"
 
 
-def oddities(event: Any, path: str = "") -> tuple[str, ...]:
+def oddities(event: Shape) -> tuple[str, ...]:
     """The paths in an event of what is outside the vocabulary: foreign or missing fields, shapes.
 
     Empty for an event that was exactly what the API reference describes.
     """
-    if isinstance(event, tuple):
-        return tuple(
-            name for i, each in enumerate(event) for name in oddities(each, f"{path}[{i}]")
-        )
-    if not isinstance(event, Shape):
-        return (path,) if isinstance(event, Unknown) else ()
-    found: list[str] = []
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        where = f"{path}.{name}" if path else name
-        if isinstance(value, Fields):
-            extra = name == "extra"
-            found += [f"{path}.{each}" if path else each for each in value] if extra else [path]
-        else:
-            found += oddities(value, where)
-    return tuple(found)
+    return tuple(_oddities(event, ""))
+
+
+def _oddities(value: Any, path: str) -> Iterator[str]:
+    match value:
+        case tuple():
+            for i, each in enumerate(value):
+                yield from _oddities(each, f"{path}[{i}]")
+        case UnknownShape():
+            yield path
+        case Shape():
+            before = f"{path}." if path else ""
+            yield from (before + name for name in value.extra or ())
+            for name in value.__struct_fields__:
+                yield from _oddities(getattr(value, name), before + name)

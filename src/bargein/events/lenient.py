@@ -21,6 +21,18 @@ from .config import Session
 
 S = TypeVar("S", bound=Shape)
 
+# What each kind of field takes, as exact types of plain JSON values: a boolean is no number.
+_TAKES: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
+    inspect.StructType: ("an object", (dict,)),
+    inspect.DictType: ("an object", (dict,)),
+    inspect.VarTupleType: ("an array", (list,)),
+    inspect.StrType: ("a string", (str,)),
+    inspect.BytesType: ("a base64 string", (str,)),
+    inspect.BoolType: ("a boolean", (bool,)),
+    inspect.IntType: ("an integer", (int, float)),
+    inspect.FloatType: ("a number", (int, float)),
+    inspect.NoneType: ("null", (type(None),)),
+}
 _NAMES: dict[type, str] = {
     dict: "an object",
     list: "an array",
@@ -86,40 +98,37 @@ def _neutral(kind: inspect.Type, path: str) -> Any:
 
 
 def _value(kind: inspect.Type, value: Any, path: str) -> Any:
-    match kind:
-        case inspect.Metadata():
-            return _value(kind.type, value, path)
-        case inspect.UnionType():
-            return _choose(kind, value, path)
-        case inspect.AnyType():
-            return value
-        case _:
-            return _single(kind, value, path)
-
-
-def _single(kind: inspect.Type, value: Any, path: str) -> Any:
-    match kind, value:
-        case (inspect.StructType(), dict()):
-            return _shape([kind], value, path)
-        case (inspect.VarTupleType(), list()):
-            return tuple(
-                _value(kind.item_type, each, f"{path}[{i}]") for i, each in enumerate(value)
-            )
-        case (inspect.DictType(), dict()):
-            return {k: _value(kind.value_type, each, f"{path}.*") for k, each in value.items()}
-        case (inspect.StrType(), str()) | (inspect.BoolType(), bool()):
-            return value
-        case (inspect.BytesType(), str()):
+    if isinstance(kind, inspect.Metadata):
+        return _value(kind.type, value, path)
+    if isinstance(kind, inspect.AnyType):
+        return value
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    fitting = [each for each in kinds if type(value) in _TAKES[type(each)][1]]
+    if not fitting:
+        expected = " or ".join(_TAKES[type(each)][0] for each in kinds)
+        raise WrongValue(path, f"expected {expected}, got {_NAMES[type(value)]}")
+    match fitting[0]:
+        case inspect.StructType():
+            shapes = [each for each in fitting if isinstance(each, inspect.StructType)]
+            return _shape(shapes, value, path)
+        case inspect.VarTupleType(item_type=item):
+            return tuple(_value(item, each, f"{path}[{i}]") for i, each in enumerate(value))
+        case inspect.DictType(value_type=member):
+            return {name: _value(member, each, f"{path}.*") for name, each in value.items()}
+        case inspect.BytesType():
             return _audio(value, path)
-        case (inspect.FloatType(), bool()) | (inspect.IntType(), bool()):
-            pass
-        case (inspect.FloatType(), int() | float()):
+        case inspect.FloatType():
             return _number(value, path)
-        case (inspect.IntType(), int()):
+        case inspect.IntType():
+            return _integer(value, path)
+        case _:
             return value
-        case (inspect.IntType(), float()) if value.is_integer():
-            return int(value)
-    raise WrongValue(path, f"expected {_expected(kind)}, got {_NAMES[type(value)]}")
+
+
+def _integer(value: int | float, path: str) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise WrongValue(path, "expected an integer, got a fraction")
+    return int(value)
 
 
 def _number(value: float, path: str) -> float:
@@ -136,24 +145,6 @@ def _audio(value: str, path: str) -> bytes:
         raise WrongValue(path, "not base64") from None
 
 
-def _choose(kind: inspect.UnionType, value: Any, path: str) -> Any:
-    if value is None and any(isinstance(t, inspect.NoneType) for t in kind.types):
-        return None
-    if isinstance(value, dict):
-        shapes = [t for t in kind.types if isinstance(t, inspect.StructType)]
-        if shapes:
-            return _shape(shapes, value, path)
-    for member in kind.types:
-        if not isinstance(member, inspect.NoneType):
-            try:
-                return _single(member, value, path)
-            except WrongValue as wrong:
-                if len(kind.types) == 2 or isinstance(value, list):
-                    raise wrong
-    expected = " or ".join(_expected(t) for t in kind.types)
-    raise WrongValue(path, f"expected {expected}, got {_NAMES[type(value)]}")
-
-
 def _shape(kinds: list[inspect.StructType], value: dict[str, Any], path: str) -> Shape:
     """The member of the union that the object's `type` names."""
     unknown: type[UnknownShape] | None = None
@@ -168,28 +159,6 @@ def _shape(kinds: list[inspect.StructType], value: dict[str, Any], path: str) ->
     if unknown is not None:
         return unknown(raw=Fields(value))
     raise WrongValue(f"{path}.type", "missing" if tag is None else "not one of the known types")
-
-
-def _expected(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.StructType() | inspect.DictType():
-            return _NAMES[dict]
-        case inspect.VarTupleType():
-            return _NAMES[list]
-        case inspect.StrType():
-            return _NAMES[str]
-        case inspect.BytesType():
-            return "a base64 string"
-        case inspect.BoolType():
-            return _NAMES[bool]
-        case inspect.IntType():
-            return _NAMES[int]
-        case inspect.FloatType():
-            return _NAMES[float]
-        case inspect.NoneType():
-            return _NAMES[type(None)]
-        case _:
-            raise AssertionError(f"the vocabulary has no fields of {kind}")
 
 
 def plain(value: Any) -> Any:

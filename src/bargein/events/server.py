@@ -218,15 +218,10 @@ class InputAudioBufferTimeoutTriggered(
 
 
 class InputAudioBufferDtmfEventReceived(
-    ServerShape,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    tag="input_audio_buffer.dtmf_event_received",
+    ServerShape, frozen=True, kw_only=True, tag="input_audio_buffer.dtmf_event_received"
 ):
     """A key pressed on a telephone, at `received_at` unix seconds. It alone has no `event_id`."""
 
-    event_id: str = ""
     event: str
     received_at: int
 
