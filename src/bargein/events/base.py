@@ -24,7 +24,7 @@ Maybe: TypeAlias = T | UnsetType | None
 """Absent, null, or a value."""
 
 # What a service may leave out although the API reference requires it (protocol.md section 8: other
-# vendors do). The decoder fills in the value under "lenient" and notes the absence in `extra`.
+# vendors do). The decoder fills in the value under "lenient" and notes that in `extra`.
 Index: TypeAlias = Annotated[int, Meta(extra={"lenient": 0})]
 LenientText: TypeAlias = Annotated[str, Meta(extra={"lenient": ""})]
 
@@ -35,8 +35,9 @@ UNKNOWN_TAG = "\0unknown"
 class Fields(Mapping[str, Any]):
     """An immutable mapping of wire fields to their plain JSON values.
 
-    In `extra`, the value `UNSET` marks a field that the API reference requires and the sender left
-    out: the struct holds a neutral value in its place, and encoding leaves it out again.
+    In `extra`, a known name with the value `UNSET` marks a field that the API reference requires
+    and the sender left out, or sent as null (`None`): the struct holds a neutral value in its
+    place, and encoding leaves it out, or sends null, again.
     """
 
     __slots__ = ("_values",)

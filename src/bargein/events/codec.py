@@ -123,9 +123,8 @@ def _why(error: Exception) -> str:
 
 def _malformed(frame: str | bytes, reason: str) -> Malformed:
     head = frame[:_SHOWN_CHARACTERS]
-    return Malformed(
-        reason=reason, raw=head if isinstance(head, str) else head.decode("utf-8", "replace")
-    )
+    wire = head if isinstance(head, bytes) else head.encode("utf-8", "replace")
+    return Malformed(reason=reason, raw=wire.decode("utf-8", "replace"))
 
 
 _SERVER: Final[_Decoder[Any]] = _Decoder(ServerEvent, ResponseOutputAudioDelta, "delta")
@@ -165,7 +164,7 @@ def encode(event: ClientEvent | ServerEvent | Unknown) -> str:
     """The frame of an event, for either direction.
 
     Raises LocalValueError for what JSON cannot hold: a lone surrogate, a foreign object, or values
-    nested too deeply.
+    nested too deeply. A number that is not finite becomes null.
     """
     try:
         if isinstance(event, Unknown):

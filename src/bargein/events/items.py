@@ -118,7 +118,6 @@ class McpError(Shape, frozen=True, kw_only=True):
 
 
 class McpCallItem(ItemShape, frozen=True, kw_only=True, tag="mcp_call"):
-    status: Maybe[str] = UNSET
     server_label: LenientText
     name: LenientText
     arguments: LenientText

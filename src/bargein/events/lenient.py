@@ -2,8 +2,8 @@
 
 1. In: the struct is built field by field from plain JSON values. What has no field goes to
    `extra`; a shape of unknown `type` becomes the unknown member of its union; a field that is
-   required but may be missing (`Index`, `LenientText` …) gets its neutral value, and `extra`
-   notes the absence.
+   required but may be missing or null (`Index`, `LenientText` …) gets its neutral value, and
+   `extra` notes what came.
 2. A known field with a value of the wrong type is refused: guessing would hide a fault.
 3. Out: the same, backwards. Going in and out again gives an equal JSON value.
 """
@@ -79,22 +79,26 @@ def build(cls: type[S], raw: dict[str, Any], path: str = "") -> S:
         rest[plan.tag_field] = UNSET
     for field in plan.fields:
         name = field.encode_name
-        value = rest.pop(name, UNSET)
+        value = rest.get(name, UNSET)
         where = f"{path}.{name}" if path else name
-        if value is not UNSET:
-            values[field.name] = _value(field.type, value, where)
+        neutral = _neutral(field.type)
+        if neutral is not UNSET and (value is UNSET or value is None):
+            values[field.name] = neutral
+            rest[name] = value
+        elif value is not UNSET:
+            values[field.name] = _value(field.type, rest.pop(name), where)
         elif field.required:
-            values[field.name] = _neutral(field.type, where)
-            rest[name] = UNSET
+            raise WrongValue(where, "missing")
     if rest:
         values["extra"] = Fields(rest)
     return cls(**values)
 
 
-def _neutral(kind: inspect.Type, path: str) -> Any:
+def _neutral(kind: inspect.Type) -> Any:
+    """What stands for a missing value of a lenient field; UNSET for all other fields."""
     if isinstance(kind, inspect.Metadata) and kind.extra is not None:
         return kind.extra["lenient"]
-    raise WrongValue(path, "missing")
+    return UNSET
 
 
 def _value(kind: inspect.Type, value: Any, path: str) -> Any:
@@ -105,7 +109,7 @@ def _value(kind: inspect.Type, value: Any, path: str) -> Any:
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
     fitting = [each for each in kinds if type(value) in _TAKES[type(each)][1]]
     if not fitting:
-        expected = " or ".join(_TAKES[type(each)][0] for each in kinds)
+        expected = " or ".join(dict.fromkeys(_TAKES[type(each)][0] for each in kinds))
         raise WrongValue(path, f"expected {expected}, got {_NAMES[type(value)]}")
     match fitting[0]:
         case inspect.StructType():
