@@ -1,0 +1,202 @@
+"""One open session: what each client event does, and what a turn of the user does.
+
+1. A handler changes nothing before it can no longer refuse.
+2. The user begins to speak: `speech_started`, then, under `interrupt_response`, the close-out of
+   the default conversation's response (protocol.md §4.6 a to c, g). Nothing is truncated: over
+   WebSocket that is the client's.
+3. The user stops: `speech_stopped`, `committed`, the item, then, under `create_response`, a
+   response. If one is running, it is refused with an error that no client event caused
+   (protocol.md §4.6 f, scenario 53).
+4. A commit by hand never creates a response (protocol.md §4.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from bargein import events
+from bargein.server.model.entries import Entry, Part, entry_of
+from bargein.server.model.inputs import Opened
+from bargein.server.model.listening import Listening, TurnStarted, TurnStopped
+from bargein.server.model.memory import Conversation
+from bargein.server.model.options import Options
+from bargein.server.model.outbox import Outbox
+from bargein.server.model.rules import RefusedError
+from bargein.server.model.session import SessionState
+from bargein.server.model.speaking import Speaking
+from bargein.server.model.vad import Detector
+from bargein.units import US_PER_S
+
+
+class Desk:
+    """The parts of one session, and the table of handlers."""
+
+    def __init__(
+        self, opened: Opened, *, outbox: Outbox, detector: Detector, options: Options, now_us: int
+    ) -> None:
+        outbox.ids.start(wall_time_s=opened.wall_time_s, now_us=now_us)
+        self._outbox = outbox
+        self.expires_us = now_us + options.session_us
+        self.session = SessionState(
+            session_id=outbox.ids.mint("sess"),
+            model=opened.model,
+            expires_at=opened.wall_time_s + options.session_us // US_PER_S,
+        )
+        self.conversation = Conversation(
+            conversation_id=outbox.ids.mint("conv"),
+            max_items=options.limits.items,
+            kept_audio_bytes=options.limits.kept_audio_bytes,
+            lengths_grid_ms=options.lengths_grid_ms,
+        )
+        self.listening = Listening(ids=outbox.ids, detector=detector, limits=options.limits)
+        self.listening.configure(self.session.turns, self.session.input_format)
+        self.speaking = Speaking(
+            outbox=outbox, session=self.session, conversation=self.conversation, options=options
+        )
+        self._handlers: Mapping[type, Callable[[Any, int], None]] = {
+            events.SessionUpdate: self._session_update,
+            events.InputAudioBufferAppend: self._append,
+            events.InputAudioBufferCommit: self._commit,
+            events.InputAudioBufferClear: self._clear,
+            events.ConversationItemCreate: self._item_create,
+            events.ConversationItemTruncate: self._truncate,
+            events.ConversationItemDelete: self._delete,
+            events.ConversationItemRetrieve: self._retrieve,
+            events.ResponseCreate: self._response_create,
+            events.ResponseCancel: self._response_cancel,
+        }
+        outbox.send(events.SessionCreated(event_id=outbox.event_id(), session=self.session.shown()))
+
+    def handle(self, event: events.ClientEvent, now_us: int) -> None:
+        """Do what the event asks for. Raises `RefusedError`."""
+        self._handlers[type(event)](event, now_us)
+
+    def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
+        self.session.update(msgspec.to_builtins(event.session))
+        self.listening.configure(self.session.turns, self.session.input_format)
+        self._outbox.send(
+            events.SessionUpdated(event_id=self._outbox.event_id(), session=self.session.shown())
+        )
+
+    def _append(self, event: events.InputAudioBufferAppend, now_us: int) -> None:
+        for decided in self.listening.append(event.audio):
+            if isinstance(decided, TurnStarted):
+                self._turn_started(decided, now_us)
+            else:
+                self._turn_stopped(decided, now_us)
+
+    def _turn_started(self, turn: TurnStarted, now_us: int) -> None:
+        self._outbox.send(
+            events.InputAudioBufferSpeechStarted(
+                event_id=self._outbox.event_id(),
+                audio_start_ms=turn.audio_start_ms,
+                item_id=turn.item_id,
+            )
+        )
+        turns = self.session.turns
+        if turns is not None and turns.interrupt_response:
+            self.speaking.interrupt(now_us)
+
+    def _turn_stopped(self, turn: TurnStopped, now_us: int) -> None:
+        self._outbox.send(
+            events.InputAudioBufferSpeechStopped(
+                event_id=self._outbox.event_id(),
+                audio_end_ms=turn.audio_end_ms,
+                item_id=turn.item_id,
+            )
+        )
+        try:
+            self._commit_item(turn.item_id, turn.audio)
+            turns = self.session.turns
+            if turns is not None and turns.create_response:
+                self.speaking.create(None, now_us)
+        except RefusedError as error:
+            # No event of the client asked for this, although the audio came in one.
+            self._outbox.refuse(error.refusal, None)
+
+    def _commit(self, event: events.InputAudioBufferCommit, now_us: int) -> None:
+        self.conversation.check_room()
+        self._commit_item(*self.listening.commit())
+
+    def _commit_item(self, item_id: str, audio: bytes) -> None:
+        format = self.session.input_format
+        samples = format.samples(len(audio))
+        part = Part(
+            "input_audio",
+            format=format,
+            made_samples=samples,
+            kept_samples=samples,
+            chunks=[audio] if audio else [],
+            closed=True,
+        )
+        # Input transcription, when there is one, begins here: it needs the item's id and this
+        # audio.
+        entry = Entry(item_id, "message", status="completed", role="user", parts=[part])
+        self.conversation.append(entry, by_model=False)
+        self._outbox.send(
+            events.InputAudioBufferCommitted(
+                event_id=self._outbox.event_id(),
+                previous_item_id=entry.previous_id,
+                item_id=item_id,
+            )
+        )
+        self._show_added(entry)
+
+    def _show_added(self, entry: Entry) -> None:
+        item = entry.shown()
+        for event in (events.ConversationItemAdded, events.ConversationItemDone):
+            self._outbox.send(
+                event(
+                    event_id=self._outbox.event_id(),
+                    previous_item_id=entry.previous_id,
+                    item=item,
+                )
+            )
+
+    def _clear(self, event: events.InputAudioBufferClear, now_us: int) -> None:
+        self.listening.clear()
+        self._outbox.send(events.InputAudioBufferCleared(event_id=self._outbox.event_id()))
+
+    def _item_create(self, event: events.ConversationItemCreate, now_us: int) -> None:
+        given = event.item.id
+        item_id = given if isinstance(given, str) and given else self._outbox.ids.mint("item")
+        entry = entry_of(event.item, item_id)
+        if entry.kind == "function_call" and not entry.call_id:
+            entry.call_id = self._outbox.ids.mint_call()
+        previous = event.previous_item_id
+        self.conversation.create(entry, previous if isinstance(previous, str) else None)
+        self._show_added(entry)
+
+    def _truncate(self, event: events.ConversationItemTruncate, now_us: int) -> None:
+        self.conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        self._outbox.send(
+            events.ConversationItemTruncated(
+                event_id=self._outbox.event_id(),
+                item_id=event.item_id,
+                content_index=event.content_index,
+                audio_end_ms=event.audio_end_ms,
+            )
+        )
+
+    def _delete(self, event: events.ConversationItemDelete, now_us: int) -> None:
+        self.conversation.delete(event.item_id)
+        self._outbox.send(
+            events.ConversationItemDeleted(event_id=self._outbox.event_id(), item_id=event.item_id)
+        )
+
+    def _retrieve(self, event: events.ConversationItemRetrieve, now_us: int) -> None:
+        item = self.conversation.retrieve(event.item_id)
+        self._outbox.send(
+            events.ConversationItemRetrieved(event_id=self._outbox.event_id(), item=item)
+        )
+
+    def _response_create(self, event: events.ResponseCreate, now_us: int) -> None:
+        params = event.response
+        self.speaking.create(params if isinstance(params, events.ResponseParams) else None, now_us)
+
+    def _response_cancel(self, event: events.ResponseCancel, now_us: int) -> None:
+        response_id = event.response_id
+        self.speaking.cancel(response_id if isinstance(response_id, str) else None, now_us)

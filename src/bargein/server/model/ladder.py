@@ -1,0 +1,351 @@
+"""One response: the events of its making, in the service's order (protocol.md §4.2 to §4.6).
+
+1. An item opens with `output_item.added`, then `conversation.item.added`; a part with
+   `content_part.added`.
+2. A part closes with `output_audio.done`, `output_audio_transcript.done` (or `output_text.done`),
+   then `content_part.done`; a call with `function_call_arguments.done`; an item with
+   `conversation.item.done`, then `output_item.done`.
+3. Items close in the order of their output. A message that is open when a call opens stays open
+   until the response ends, and the calls behind it wait for it with their closings (protocol.md
+   §4.5).
+4. A second message closes the first; a second part closes the part before it; a second call the
+   call before it.
+5. A response that is cut closes all that is open, items as `incomplete` unless they were whole.
+6. Out of band there is no `conversation.item.*` (protocol.md §4.10).
+7. A score that cannot be played is the engine's fault: `BadScoreError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, assert_never
+
+from bargein import events
+from bargein.server.model import score
+from bargein.server.model.entries import Entry, Part
+from bargein.server.model.memory import Conversation
+from bargein.server.model.outbox import Outbox
+from bargein.units import AudioFormat
+
+
+class BadScoreError(Exception):
+    """The engine asked for what cannot be said now. Never leaves the machine."""
+
+
+@dataclass(slots=True, eq=False)
+class _Output:
+    """One item of the response. `whole`: the engine closed it."""
+
+    index: int
+    entry: Entry
+    whole: bool = False
+    closed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Ladder:
+    """Plays the actions of a score for one response, apart from its two ends.
+
+    `speaks`: the response may have audio. `conversation` is the default one; `in_band` says
+    whether the items belong to it.
+    """
+
+    response_id: str
+    outbox: Outbox
+    conversation: Conversation
+    in_band: bool
+    speaks: bool
+    format: AudioFormat
+    outputs: list[_Output] = field(default_factory=list)
+    has_spoken: bool = False
+    _message: _Output | None = None
+    _part: Part | None = None
+    _call: _Output | None = None
+
+    @property
+    def items(self) -> tuple[events.Item, ...]:
+        """The response's `output` as it is now."""
+        return tuple(output.entry.shown() for output in self.outputs)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(output.entry for output in self.outputs)
+
+    def act(self, action: score.Action) -> None:
+        """Do one action. Raises `BadScoreError` and, if an item finds no room, `RefusedError`."""
+        match action:
+            case score.Sound(audio=audio):
+                self._sound(audio)
+            case score.SayText(delta=delta):
+                self._say(delta)
+            case score.Word():
+                self._open_part("output_audio").words.append(action)
+            case score.OpenMessage(phase=phase):
+                self._open_message(phase)
+            case score.OpenPart(kind=kind):
+                self._begin_part(kind)
+            case score.ClosePart():
+                self._open_part()
+                self._end_part()
+            case score.CloseMessage():
+                self._end_message()
+            case score.OpenCall(name=name):
+                self._open_call(name)
+            case score.Arguments(delta=delta):
+                self._argue(delta)
+            case score.CloseCall():
+                self._end_call()
+            case score.EndIncomplete() | score.EndFailed():
+                raise BadScoreError("an end is not for the ladder")
+            case _:
+                assert_never(action)
+
+    def close(self, *, completed: bool) -> None:
+        """Close everything that is open, in the order of the output."""
+        for output in self.outputs:
+            if not output.closed:
+                self._close(output, "completed" if completed or output.whole else "incomplete")
+        self._message = self._call = None
+
+    def _open_message(self, phase: str | None) -> None:
+        if self._message is not None:
+            self._end_message()
+        entry = Entry(
+            id=self.outbox.ids.mint("item"),
+            kind="message",
+            status="in_progress",
+            role="assistant",
+            phase=phase,
+        )
+        self._message = self._open(entry)
+
+    def _open_call(self, name: str) -> None:
+        if self._call is not None:
+            self._end_call()
+        entry = Entry(
+            id=self.outbox.ids.mint("item"),
+            kind="function_call",
+            status="in_progress",
+            name=name,
+            call_id=self.outbox.ids.mint_call(),
+        )
+        self._call = self._open(entry)
+
+    def _open(self, entry: Entry) -> _Output:
+        if self.in_band:
+            self.conversation.append(entry, by_model=True)
+        output = _Output(len(self.outputs), entry)
+        self.outputs.append(output)
+        outbox = self.outbox
+        item = entry.shown()
+        outbox.send(
+            events.ResponseOutputItemAdded(
+                event_id=outbox.event_id(),
+                response_id=self.response_id,
+                output_index=output.index,
+                item=item,
+            )
+        )
+        if self.in_band:
+            outbox.send(
+                events.ConversationItemAdded(
+                    event_id=outbox.event_id(), previous_item_id=entry.previous_id, item=item
+                )
+            )
+        return output
+
+    def _open_part(self, kind: Literal["output_audio"] | None = None) -> Part:
+        part = self._part
+        if part is None or (kind is not None and part.kind != kind):
+            raise BadScoreError(f"there is no open {kind or 'content'} part")
+        return part
+
+    def _begin_part(self, kind: Literal["audio", "text"]) -> None:
+        if self._message is None:
+            raise BadScoreError("a part needs an open message")
+        if kind == "audio" and not self.speaks:
+            raise BadScoreError("the response's output_modalities are text only")
+        if self._part is not None:
+            self._end_part()
+        entry = self._message.entry
+        part = Part("output_audio" if kind == "audio" else "output_text", "", self.format)
+        part.sound_let_go = self.conversation.find(entry.id) is not entry
+        entry.parts.append(part)
+        self._part = part
+        self.outbox.send(
+            events.ResponseContentPartAdded(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                item_id=entry.id,
+                output_index=self._message.index,
+                content_index=len(entry.parts) - 1,
+                part=_part_shown(part),
+            )
+        )
+
+    def _sound(self, audio: bytes) -> None:
+        part = self._open_part("output_audio")
+        if not audio or len(audio) % part.format.bytes_per_sample:
+            raise BadScoreError(f"{len(audio)} bytes are no whole samples of {part.format.value}")
+        assert self._message is not None, "a part is open in a message"
+        entry = self._message.entry
+        self.conversation.hear(part, audio)
+        self.has_spoken = self.in_band
+        self.outbox.send(
+            events.ResponseOutputAudioDelta(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                item_id=entry.id,
+                output_index=self._message.index,
+                content_index=len(entry.parts) - 1,
+                delta=audio,
+            )
+        )
+
+    def _say(self, delta: str) -> None:
+        part = self._open_part()
+        assert self._message is not None, "a part is open in a message"
+        entry = self._message.entry
+        part.text = (part.text or "") + delta
+        event = (
+            events.ResponseOutputAudioTranscriptDelta
+            if part.kind == "output_audio"
+            else events.ResponseOutputTextDelta
+        )
+        self.outbox.send(
+            event(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                item_id=entry.id,
+                output_index=self._message.index,
+                content_index=len(entry.parts) - 1,
+                delta=delta,
+                obfuscation=self.outbox.ids.pad(delta),
+            )
+        )
+
+    def _argue(self, delta: str) -> None:
+        if self._call is None:
+            raise BadScoreError("arguments need an open call")
+        entry = self._call.entry
+        entry.arguments += delta
+        self.outbox.send(
+            events.ResponseFunctionCallArgumentsDelta(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                item_id=entry.id,
+                output_index=self._call.index,
+                call_id=entry.call_id,
+                delta=delta,
+                obfuscation=self.outbox.ids.pad(delta),
+            )
+        )
+
+    def _end_message(self) -> None:
+        if self._message is None:
+            raise BadScoreError("there is no open message")
+        message, self._message = self._message, None
+        message.whole = True
+        self._close(message, "completed")
+
+    def _end_call(self) -> None:
+        if self._call is None:
+            raise BadScoreError("there is no open call")
+        call, self._call = self._call, None
+        call.whole = True
+        if all(output.closed for output in self.outputs[: call.index]):
+            self._close(call, "completed")
+
+    def _close(self, output: _Output, status: str) -> None:
+        entry = output.entry
+        if entry.kind == "message":
+            if self._part is not None and entry.parts and entry.parts[-1] is self._part:
+                self._end_part(output)
+        else:
+            self.outbox.send(
+                events.ResponseFunctionCallArgumentsDone(
+                    event_id=self.outbox.event_id(),
+                    response_id=self.response_id,
+                    item_id=entry.id,
+                    output_index=output.index,
+                    call_id=entry.call_id,
+                    name=entry.name,
+                    arguments=entry.arguments,
+                )
+            )
+        entry.status = status
+        output.closed = True
+        item = entry.shown()
+        if self.in_band:
+            self.outbox.send(
+                events.ConversationItemDone(
+                    event_id=self.outbox.event_id(),
+                    previous_item_id=entry.done_previous_id,
+                    item=item,
+                )
+            )
+        self.outbox.send(
+            events.ResponseOutputItemDone(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                output_index=output.index,
+                item=item,
+            )
+        )
+
+    def _end_part(self, output: _Output | None = None) -> None:
+        output = output or self._message
+        part, self._part = self._part, None
+        assert part is not None and output is not None, "the caller saw an open part"
+        part.closed = True
+        item_id, index = output.entry.id, len(output.entry.parts) - 1
+        send, event_id = self.outbox.send, self.outbox.event_id
+        place = (self.response_id, item_id, output.index, index)
+        response_id, item_id, output_index, content_index = place
+        if part.kind == "output_audio":
+            send(
+                events.ResponseOutputAudioDone(
+                    event_id=event_id(),
+                    response_id=response_id,
+                    item_id=item_id,
+                    output_index=output_index,
+                    content_index=content_index,
+                )
+            )
+            send(
+                events.ResponseOutputAudioTranscriptDone(
+                    event_id=event_id(),
+                    response_id=response_id,
+                    item_id=item_id,
+                    output_index=output_index,
+                    content_index=content_index,
+                    transcript=part.text or "",
+                )
+            )
+        else:
+            send(
+                events.ResponseOutputTextDone(
+                    event_id=event_id(),
+                    response_id=response_id,
+                    item_id=item_id,
+                    output_index=output_index,
+                    content_index=content_index,
+                    text=part.text or "",
+                )
+            )
+        send(
+            events.ResponseContentPartDone(
+                event_id=event_id(),
+                response_id=response_id,
+                item_id=item_id,
+                output_index=output_index,
+                content_index=content_index,
+                part=_part_shown(part),
+            )
+        )
+
+
+def _part_shown(part: Part) -> events.Part:
+    if part.kind == "output_audio":
+        return events.AudioPart(transcript=part.text or "")
+    return events.TextPart(text=part.text or "")

@@ -1,0 +1,186 @@
+"""The input buffer and the turns in it (protocol.md §4.3, §4.4, §5).
+
+1. Positions are on the clock of the audio: what was appended since the session began, whatever was
+   committed or cleared since.
+2. The item id of a turn is minted at `speech_started` and used by its `speech_stopped` and its
+   commit. A commit by hand while the user speaks takes the id; the rest of the turn is another
+   item, with an id of its own. (The documentation only says that the id then differs; which item
+   gets it is our choice.)
+3. What a turn commits begins with its prefix padding, as far as that is still in the buffer, and
+   ends where the turn ends. What is left stays in the buffer.
+4. A commit by hand takes the whole buffer, which must hold 100 ms since the last commit or clear.
+5. A clear drops the buffer and the turn that is going on; the clock runs on.
+6. The buffer is bounded: under turn detection the oldest silence is let go, otherwise an append is
+   refused.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from bargein.audio.formats import decode, samples_of
+from bargein.audio.resample import Resampler
+from bargein.server.model.ids import Ids
+from bargein.server.model.options import Limits
+from bargein.server.model.rules import refuse
+from bargein.server.model.session import Turns
+from bargein.server.model.vad import RATE, Detector, Pcm, SpeechStarted, SpeechStopped, TurnDetector
+from bargein.units import AudioFormat
+
+LEAST_COMMIT_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The user began to speak."""
+
+    item_id: str
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStopped:
+    """The user stopped; the buffer's audio up to here, in the input format, is the item's."""
+
+    item_id: str
+    audio_end_ms: int
+    audio: bytes
+
+
+class _Buffer:
+    """Audio in one format, on a clock of samples; chunks are cut only when they are taken."""
+
+    def __init__(self, format: AudioFormat, start_ms: int) -> None:
+        self.format = format
+        # The clock in this format's samples; a change of format keeps the time to the millisecond.
+        self.end = start_ms * format.rate // 1_000
+        self.start = self.end
+        self._chunks: deque[bytes] = deque()
+
+    @property
+    def held_bytes(self) -> int:
+        return (self.end - self.start) * self.format.bytes_per_sample
+
+    def append(self, audio: bytes) -> None:
+        self._chunks.append(audio)
+        self.end += len(audio) // self.format.bytes_per_sample
+
+    def take(self, start: int, end: int) -> bytes:
+        """The audio between the two positions, as far as it is there. All up to `end` leaves the
+        buffer."""
+        start = max(start, self.start)
+        end = min(max(end, start), self.end)
+        held = b"".join(self._chunks)
+        width = self.format.bytes_per_sample
+        taken = held[(start - self.start) * width : (end - self.start) * width]
+        rest = held[(end - self.start) * width :]
+        self._chunks = deque([rest] if rest else [])
+        self.start = end
+        return taken
+
+    def forget_before(self, position: int) -> None:
+        """Let go of whole chunks that lie before the position."""
+        width = self.format.bytes_per_sample
+        while self._chunks and self.start + len(self._chunks[0]) // width <= position:
+            self.start += len(self._chunks.popleft()) // width
+
+
+class Listening:
+    """The input side of one session."""
+
+    def __init__(self, *, ids: Ids, detector: Detector, limits: Limits) -> None:
+        self._ids = ids
+        self._limits = limits
+        self._turns = TurnDetector(detector)
+        self._format = AudioFormat.PCM
+        self._buffer = _Buffer(self._format, 0)
+        self._resampler = Resampler(self._format.rate, RATE)
+        self._item_id: str | None = None
+        self._start_ms = 0
+
+    @property
+    def speaking_item_id(self) -> str | None:
+        """The id that the item of the turn in progress will have; None outside of a turn."""
+        return self._item_id
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes in the buffer, for inspection."""
+        return self._buffer.held_bytes
+
+    @property
+    def clock_ms(self) -> int:
+        """Audio appended since the session began."""
+        return self._buffer.end * 1_000 // self._format.rate
+
+    def configure(self, turns: Turns | None, format: AudioFormat) -> None:
+        """Take over the session's settings. A change of format or kind drops what is in the buffer
+        or in progress.
+
+        The service documents neither case.
+        """
+        settings = None if turns is None else turns.settings
+        if settings is None:
+            self._turns.reset()
+            self._item_id = None
+        self._turns.settings = settings
+        if format is not self._format:
+            # The VAD's clock is behind by what the resampler looks ahead; the rest of it is
+            # flushed as it is.
+            self._turns.feed(self._resampler.flush())
+            self._buffer = _Buffer(format, self.clock_ms)
+            self._format = format
+            self._resampler = Resampler(format.rate, RATE)
+            self._turns.reset()
+            self._item_id = None
+
+    def append(self, audio: bytes) -> list[TurnStarted | TurnStopped]:
+        """Take audio and say what it decided. Raises `RefusedError`."""
+        if len(audio) % self._format.bytes_per_sample:
+            raise refuse("not_audio", path="audio")
+        held, limit = self._buffer.held_bytes, self._limits.input_buffer_bytes
+        detects = self._turns.settings is not None
+        if held + len(audio) > limit and not (detects and self._item_id is None):
+            raise refuse("input_buffer_full", held=held, limit=limit)
+        self._buffer.append(audio)
+        decided = [self._decide(event) for event in self._turns.feed(self._at_16_khz(audio))]
+        if detects and self._item_id is None:
+            kept = self._limits.silence_kept_ms * self._format.rate // 1_000
+            self._buffer.forget_before(self._buffer.end - kept)
+        return decided
+
+    def _at_16_khz(self, audio: bytes) -> Pcm:
+        linear = audio if self._format is AudioFormat.PCM else decode(audio, self._format)
+        return self._resampler.push(samples_of(linear))
+
+    def _decide(self, event: SpeechStarted | SpeechStopped) -> TurnStarted | TurnStopped:
+        if isinstance(event, SpeechStarted):
+            self._item_id = self._ids.mint("item")
+            self._start_ms = event.audio_start_ms
+            return TurnStarted(self._item_id, event.audio_start_ms)
+        # The TurnDetector stops only what it started, and both are reset together.
+        assert self._item_id is not None, "a turn is going on"
+        item_id, self._item_id = self._item_id, None
+        audio = self._take(self._start_ms, event.audio_end_ms)
+        return TurnStopped(item_id, event.audio_end_ms, audio)
+
+    def _take(self, start_ms: int, end_ms: int) -> bytes:
+        rate = self._format.rate
+        return self._buffer.take(start_ms * rate // 1_000, end_ms * rate // 1_000)
+
+    def commit(self) -> tuple[str, bytes]:
+        """Take the buffer by hand: the item's id and its audio. Raises `RefusedError`."""
+        samples = self._buffer.end - self._buffer.start
+        if samples * 1_000 < LEAST_COMMIT_MS * self._format.rate:
+            raise refuse("too_little_to_commit", ms=samples * 1_000 / self._format.rate)
+        item_id = self._ids.mint("item")
+        if self._item_id is not None:
+            item_id, self._item_id = self._item_id, item_id
+        return item_id, self._buffer.take(self._buffer.start, self._buffer.end)
+
+    def clear(self) -> None:
+        """Drop the buffer and the turn in progress."""
+        self._buffer.take(self._buffer.end, self._buffer.end)
+        self._turns.reset()
+        self._item_id = None

@@ -1,0 +1,224 @@
+"""The local Realtime server's protocol machine: inputs in, commands out, no clock, no dice, no
+network.
+
+1. Everything passes `handle`. It first does what has become due, in the order of time, then the
+   input, then what that has made due. `deadline_us` says when it wants a `Tick`; it is never in
+   the past.
+2. A fault of shape is answered at once. What has the right shape is handled after
+   `Options.processing_us`, in order, so the first may overtake the second (protocol.md §6.1, from
+   S0).
+3. A refusal changes nothing and does not end the session. `handle` never raises, whatever a client
+   sends.
+4. Every refusal is a row of `rules`; every client event is a row of the table in `desk`.
+5. After the client is gone, or the session's time is up, the machine does nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import assert_never
+
+import msgspec
+
+from bargein import events
+from bargein.server.model.commands import ClosePipe, Command, StopEngine
+from bargein.server.model.desk import Desk
+from bargein.server.model.ids import Ids
+from bargein.server.model.inputs import (
+    EngineFailed,
+    EventReceived,
+    FrameReceived,
+    Input,
+    Opened,
+    PipeClosed,
+    Produced,
+    Tick,
+)
+from bargein.server.model.memory import Conversation
+from bargein.server.model.options import Options
+from bargein.server.model.outbox import Outbox
+from bargein.server.model.rules import RefusedError, refuse
+from bargein.server.model.schema import MAX_EVENT_ID, check_event
+from bargein.server.model.vad import Detector
+from bargein.server.model.validate import MAX_AUDIO_BYTES, parse
+from bargein.units import US_PER_S
+
+SECONDS_PER_MINUTE = 60
+GOING_AWAY = 1001
+"""The close code at the end of a session's time (protocol.md §1.1.4)."""
+
+
+class Machine:
+    """One client's session. `detector` judges the frames of this session only: it has a memory."""
+
+    def __init__(self, *, ids: Ids, detector: Detector, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self._detector = detector
+        self._outbox = Outbox(ids)
+        self._desk: Desk | None = None
+        self._ended = False
+        self._now_us = 0
+        self._waiting: deque[tuple[int, events.ClientEvent]] = deque()
+        self._waiting_bytes = 0
+
+    @property
+    def memory(self) -> Conversation | None:
+        """The conversation, to be looked at and not touched; None before `Opened`."""
+        return None if self._desk is None else self._desk.conversation
+
+    @property
+    def desk(self) -> Desk | None:
+        """The session's parts, to be looked at and not touched; None before `Opened`."""
+        return self._desk
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client is gone or was sent away."""
+        return self._ended
+
+    @property
+    def deadline_us(self) -> int | None:
+        """When to give a `Tick`; None if nothing is going to happen by itself."""
+        if self._ended or self._desk is None:
+            return None
+        due_us = self._desk.expires_us
+        speaking_us = self._desk.speaking.deadline_us
+        if speaking_us is not None and speaking_us < due_us:
+            due_us = speaking_us
+        if self._waiting and self._waiting[0][0] < due_us:
+            due_us = self._waiting[0][0]
+        return due_us
+
+    def handle(self, input: Input, *, now_us: int) -> list[Command]:
+        """Take one input and say what is to be done. Time does not run backwards: an earlier
+        `now_us` is the last one."""
+        self._now_us = now_us = max(now_us, self._now_us)
+        self._catch_up(now_us)
+        if not self._ended:
+            self._take(input, now_us)
+            self._catch_up(now_us)
+        return self._outbox.take()
+
+    def _take(self, input: Input, now_us: int) -> None:
+        self._outbox.ids.at(now_us)
+        desk = self._desk
+        match input:
+            case Opened():
+                if desk is None:
+                    self._desk = Desk(
+                        input,
+                        outbox=self._outbox,
+                        detector=self._detector,
+                        options=self._options,
+                        now_us=now_us,
+                    )
+            case PipeClosed():
+                self._end()
+            case Tick():
+                pass
+            case _ if desk is None:
+                # A client that is not admitted yet cannot have asked for anything.
+                pass
+            case FrameReceived(frame=frame):
+                self._receive_frame(frame, now_us)
+            case EventReceived(event=event):
+                self._receive_event(event, now_us)
+            case Produced(response_id=response_id, steps=steps, final=final):
+                desk.speaking.produced(response_id, steps, final, now_us)
+            case EngineFailed():
+                desk.speaking.failed(
+                    input.response_id, input.type, input.code, input.message, now_us
+                )
+            case _:
+                assert_never(input)
+
+    def _receive_frame(self, frame: str | bytes, now_us: int) -> None:
+        event_id: str | None = None
+        try:
+            if isinstance(frame, bytes):
+                raise refuse("binary_frame")
+            limit = self._options.limits.frame_bytes
+            if len(frame) > limit:
+                raise refuse("frame_too_long", limit=limit, length=len(frame))
+            event = events.decode_client(frame)
+            if not _is_plain_append(event):
+                raw = parse(frame)
+                event_id = _event_id(raw.get("event_id"))
+                check_event(raw)
+            self._receive_event(event, now_us)
+        except RefusedError as error:
+            self._outbox.refuse(error.refusal, event_id)
+
+    def _receive_event(
+        self, event: events.ClientEvent | events.Unknown | events.Malformed, now_us: int
+    ) -> None:
+        """Handle an event whose shape is right, now or when its turn comes."""
+        if isinstance(event, events.Unknown | events.Malformed):
+            # `check_event` lets nothing through that is not in the vocabulary; a test holds the
+            # two together.
+            raise AssertionError(f"checked, but not decoded: {event}")
+        delay_us = self._options.processing_us
+        if not delay_us:
+            self._do(event, now_us)
+            return
+        size = len(event.audio) if isinstance(event, events.InputAudioBufferAppend) else 0
+        limits = self._options.limits
+        if (
+            len(self._waiting) >= limits.waiting_events
+            or self._waiting_bytes + size > limits.waiting_bytes
+        ):
+            raise refuse("too_much_waiting")
+        self._waiting.append((now_us + delay_us, event))
+        self._waiting_bytes += size
+
+    def _do(self, event: events.ClientEvent, now_us: int) -> None:
+        assert self._desk is not None, "events are received after `Opened` only"
+        try:
+            self._desk.handle(event, now_us)
+        except RefusedError as error:
+            self._outbox.refuse(error.refusal, event.event_id)
+
+    def _catch_up(self, now_us: int) -> None:
+        """Do what is due by now, in the order of time."""
+        while (due_us := self.deadline_us) is not None and due_us <= now_us:
+            assert self._desk is not None, "there is a deadline"
+            self._outbox.ids.at(due_us)
+            if self._waiting and self._waiting[0][0] == due_us:
+                _, event = self._waiting.popleft()
+                if isinstance(event, events.InputAudioBufferAppend):
+                    self._waiting_bytes -= len(event.audio)
+                self._do(event, due_us)
+            elif self._desk.speaking.deadline_us == due_us:
+                self._desk.speaking.run(due_us)
+            else:
+                self._expire(self._options.session_us)
+
+    def _expire(self, session_us: int) -> None:
+        minutes = session_us // (SECONDS_PER_MINUTE * US_PER_S)
+        refusal = refuse("session_expired", minutes=minutes).refusal
+        self._outbox.refuse(refusal, None)
+        self._outbox.command(ClosePipe(GOING_AWAY, refusal.message))
+        self._end()
+
+    def _end(self) -> None:
+        if self._desk is not None:
+            for response_id in self._desk.speaking.running_ids:
+                self._outbox.command(StopEngine(response_id))
+        self._ended = True
+        self._waiting.clear()
+
+
+def _is_plain_append(event: events.ClientEvent | events.Unknown | events.Malformed) -> bool:
+    """Whether the frame was an append with nothing to refuse: then it need not be looked at
+    twice."""
+    return (
+        isinstance(event, events.InputAudioBufferAppend)
+        and event.extra is msgspec.UNSET
+        and 0 < len(event.audio) <= MAX_AUDIO_BYTES
+        and (event.event_id is None or len(event.event_id) <= MAX_EVENT_ID)
+    )
+
+
+def _event_id(given: object) -> str | None:
+    """The id to name in an error; what is no id is not echoed."""
+    return given if isinstance(given, str) and len(given) <= MAX_EVENT_ID else None

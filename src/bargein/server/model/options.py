@@ -1,0 +1,61 @@
+"""What can be set of the server's machine, with the values that a stranger's client meets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bargein.errors import LocalValueError
+from bargein.units import US_PER_MS, US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may hold. Beyond it there is a refusal, or, for sound that is kept,
+    forgetting."""
+
+    frame_bytes: int = 24 * 1024 * 1024
+    """One frame: 15 MiB of audio as base64 and some room."""
+    input_buffer_bytes: int = 32 * 1024 * 1024
+    """Audio appended and not committed."""
+    silence_kept_ms: int = 30_000
+    """Under turn detection, how much audio before a turn stays in the input buffer."""
+    kept_audio_bytes: int = 64 * 1024 * 1024
+    """Sound of the conversation's items; beyond it the oldest is let go (its length is not)."""
+    items: int = 5_000
+    """Items in the conversation."""
+    responses: int = 16
+    """Responses at once, in and out of the conversation."""
+    waiting_steps: int = 500_000
+    """Steps of an engine's score that wait for their time."""
+    waiting_events: int = 10_000
+    """Client events that wait for `processing_us`."""
+    waiting_bytes: int = 32 * 1024 * 1024
+    """Audio in those events."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) < 1:
+                raise LocalValueError(f"limits.{name} is {getattr(self, name)}: give 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the server behaves where services differ or take their time."""
+
+    processing_us: int = 0
+    """From the arrival of an event whose shape is right until it is handled; order is kept. Faults
+    of shape are answered at once, so they overtake (protocol.md §6.1, from S0)."""
+    lengths_grid_ms: int = 1
+    """The server rounds the lengths that it compares with `audio_end_ms` down to this (scenario
+    54)."""
+    rate_limits_after_us: int = 43 * US_PER_MS
+    """From `response.done` to `rate_limits.updated` (protocol.md §5)."""
+    session_us: int = 3_600 * US_PER_S
+    """How long a session may last (protocol.md §1.1.4)."""
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        least = {"processing_us": 0, "lengths_grid_ms": 1, "rate_limits_after_us": 0}
+        for name, value in {**least, "session_us": US_PER_S}.items():
+            if getattr(self, name) < value:
+                raise LocalValueError(f"{name} is {getattr(self, name)}: give {value} or more")

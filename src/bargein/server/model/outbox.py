@@ -1,0 +1,46 @@
+"""Where the parts of the machine put what is to be done, in order."""
+
+from __future__ import annotations
+
+from bargein import events
+from bargein.server.model.commands import Command, SendEvent
+from bargein.server.model.ids import Ids
+from bargein.server.model.rules import Refusal
+
+
+class Outbox:
+    """The commands of one `handle`, and the ids that what is sent needs."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+        self._commands: list[Command] = []
+
+    def event_id(self) -> str:
+        """The id of the next event."""
+        return self.ids.mint("event")
+
+    def send(self, event: events.ServerEvent) -> None:
+        self._commands.append(SendEvent(event))
+
+    def command(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def refuse(self, refusal: Refusal, client_event_id: str | None) -> None:
+        """Answer with an `error`. `client_event_id` is None for what no event asked for."""
+        self.send(
+            events.Error(
+                event_id=self.event_id(),
+                error=events.ErrorBody(
+                    type=refusal.type,
+                    code=refusal.code,
+                    message=refusal.message,
+                    param=refusal.param,
+                    event_id=client_event_id if refusal.names_event else None,
+                ),
+            )
+        )
+
+    def take(self) -> list[Command]:
+        """Everything since the last time."""
+        commands, self._commands = self._commands, []
+        return commands

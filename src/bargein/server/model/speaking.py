@@ -1,0 +1,292 @@
+"""Responses: which run, when their scores play, and how they end (protocol.md §4.2 to §4.10,
+§4.15).
+
+1. One response at a time writes to the default conversation; out of band several may run beside it.
+2. A step is due `after_us` from the step before it; the first of a batch from the batch's arrival
+   where that is later. Steps of several responses play in the order of their times.
+3. Each `response.created` has one `response.done`. What the engine makes after that is not heard
+   of.
+4. A cancel closes what is open and names its reason; nothing is truncated (protocol.md §4.6 a).
+5. `rate_limits.updated` follows `response.done` after a while.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from bargein import events
+from bargein.server.model import score, usage
+from bargein.server.model.commands import StartEngine, StopEngine
+from bargein.server.model.entries import Entry, entry_of
+from bargein.server.model.ladder import BadScoreError, Ladder
+from bargein.server.model.memory import Conversation
+from bargein.server.model.options import Options
+from bargein.server.model.outbox import Outbox
+from bargein.server.model.rules import SERVER_ERROR, RefusedError, refuse
+from bargein.server.model.session import SessionState
+from bargein.units import AudioFormat
+
+TOKENS_PER_MINUTE = 15_000_000
+"""The limit that `rate_limits.updated` shows, as in the recordings; nothing is limited by it."""
+
+CancelReason = Literal["turn_detected", "client_cancelled"]
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A response that has been created and is not done."""
+
+    id: str
+    values: dict[str, Any]
+    ladder: Ladder
+    input: usage.Input
+    last_due_us: int
+    steps: deque[tuple[int, score.Action]] = field(default_factory=deque)
+    final: bool = False
+
+    @property
+    def next_due_us(self) -> int | None:
+        """When the next step plays, or when the response ends by itself."""
+        if self.steps:
+            return self.steps[0][0]
+        return self.last_due_us if self.final else None
+
+
+class Speaking:
+    """The responses of one session."""
+
+    def __init__(
+        self, *, outbox: Outbox, session: SessionState, conversation: Conversation, options: Options
+    ) -> None:
+        self._outbox = outbox
+        self._session = session
+        self._conversation = conversation
+        self._options = options
+        self._running: dict[str, _Running] = {}
+        self._default: _Running | None = None
+        self._rate_limits_due_us: deque[int] = deque()
+        self._tokens = 0
+
+    @property
+    def active_id(self) -> str | None:
+        """The response that writes to the default conversation; None if there is none."""
+        return None if self._default is None else self._default.id
+
+    @property
+    def running_ids(self) -> tuple[str, ...]:
+        """All responses that are not done, in the order of their creation."""
+        return tuple(self._running)
+
+    @property
+    def deadline_us(self) -> int | None:
+        """When `run` has something to do."""
+        dues = [due for r in self._running.values() if (due := r.next_due_us) is not None]
+        if self._rate_limits_due_us:
+            dues.append(self._rate_limits_due_us[0])
+        return min(dues, default=None)
+
+    def create(self, params: events.ResponseParams | None, now_us: int) -> None:
+        """Begin a response. `params` are the overrides; None: the session's own. Raises
+        `RefusedError`."""
+        overrides: dict[str, Any] = {} if params is None else msgspec.to_builtins(params)
+        given = overrides.pop("input", None)
+        overrides = {name: value for name, value in overrides.items() if value is not None}
+        in_band = overrides.get("conversation", "auto") == "auto"
+        if in_band and self._default is not None:
+            raise refuse("already_active", response_id=self._default.id)
+        if len(self._running) >= self._options.limits.responses:
+            raise refuse("too_many_responses", limit=self._options.limits.responses)
+        output = overrides.get("audio", {}).get("output", {})
+        self._session.check_voice(output.get("voice"))
+        if overrides.get("reasoning") is not None:
+            self._session.check_reasoning()
+        if given is None or params is None or not isinstance(params.input, tuple):
+            entries = tuple(self._conversation)
+        else:
+            entries = self._given_entries(params.input)
+        values = self._session.response_values(overrides)
+        response_id = self._outbox.ids.mint("resp")
+        running = _Running(
+            id=response_id,
+            values=values,
+            ladder=Ladder(
+                response_id=response_id,
+                outbox=self._outbox,
+                conversation=self._conversation,
+                in_band=in_band,
+                speaks="audio" in values["output_modalities"],
+                format=AudioFormat(values["audio"]["output"]["format"]["type"]),
+            ),
+            input=usage.measure_input(entries, values),
+            last_due_us=now_us,
+        )
+        self._running[response_id] = running
+        if in_band:
+            self._default = running
+        self._outbox.send(
+            events.ResponseCreated(
+                event_id=self._outbox.event_id(),
+                response=self._shown(running, "in_progress", None, None),
+            )
+        )
+        context = tuple(entry.known() for entry in entries)
+        self._outbox.command(
+            StartEngine(response_id, context, msgspec.convert(values, events.ResponseParams))
+        )
+
+    def _given_entries(self, items: tuple[events.Item, ...]) -> tuple[Entry, ...]:
+        """What `input` of a `response.create` says the model is to know."""
+        entries: list[Entry] = []
+        for index, item in enumerate(items):
+            item_id = item.id if isinstance(item.id, str) else self._outbox.ids.mint("item")
+            if not isinstance(item, events.ItemReference):
+                entries.append(entry_of(item, item_id))
+                continue
+            entry = self._conversation.find(item_id)
+            if entry is None:
+                path = f"response.input[{index}].id"
+                raise refuse("referenced_item_unknown", item_id=item_id, path=path)
+            entries.append(entry)
+        return tuple(entries)
+
+    def cancel(self, response_id: str | None, now_us: int) -> None:
+        """Cancel for the client: that response, or the default conversation's. Raises
+        `RefusedError`."""
+        running = self._default if response_id is None else self._running.get(response_id)
+        if running is None:
+            raise refuse("nothing_to_cancel")
+        self._cancel(running, "client_cancelled", now_us)
+
+    def interrupt(self, now_us: int) -> None:
+        """The user began to speak: cancel the default conversation's response, if there is one."""
+        if self._default is not None:
+            self._cancel(self._default, "turn_detected", now_us)
+
+    def _cancel(self, running: _Running, reason: CancelReason, now_us: int) -> None:
+        details = events.StatusDetails(type="cancelled", reason=reason)
+        self._end(running, "cancelled", details, now_us)
+
+    def produced(
+        self, response_id: str, steps: tuple[score.Step, ...], final: bool, now_us: int
+    ) -> None:
+        """The engine made more. Ignored for a response that is done, and after its final batch."""
+        running = self._running.get(response_id)
+        if running is None or running.final:
+            return
+        if len(running.steps) + len(steps) > self._options.limits.waiting_steps:
+            message = "The engine is too far ahead of its time."
+            self._fail(running, SERVER_ERROR, None, message, now_us)
+            return
+        due_us = max(running.last_due_us, now_us)
+        for step in steps:
+            due_us += max(0, step.after_us)
+            running.steps.append((due_us, step.action))
+        running.last_due_us = due_us
+        running.final = final
+
+    def failed(
+        self, response_id: str, type: str, code: str | None, message: str, now_us: int
+    ) -> None:
+        """The engine broke."""
+        running = self._running.get(response_id)
+        if running is not None:
+            self._fail(running, type, code, message, now_us)
+
+    def run(self, until_us: int) -> None:
+        """Play what is due by then, in the order of time."""
+        while (due_us := self.deadline_us) is not None and due_us <= until_us:
+            if self._rate_limits_due_us and self._rate_limits_due_us[0] == due_us:
+                self._rate_limits_due_us.popleft()
+                self._send_rate_limits()
+                continue
+            running = next(r for r in self._running.values() if r.next_due_us == due_us)
+            if running.steps:
+                _, action = running.steps.popleft()
+                self._act(running, action, due_us)
+            else:
+                self._end(running, "completed", None, due_us)
+
+    def _act(self, running: _Running, action: score.Action, now_us: int) -> None:
+        match action:
+            case score.EndIncomplete(reason=reason):
+                details = events.StatusDetails(type="incomplete", reason=reason)
+                self._end(running, "incomplete", details, now_us)
+            case score.EndFailed(type=type, code=code, message=message):
+                self._fail(running, type, code, message, now_us)
+            case _:
+                try:
+                    running.ladder.act(action)
+                except BadScoreError as error:
+                    self._fail(running, SERVER_ERROR, None, f"The engine failed: {error}.", now_us)
+                except RefusedError as error:
+                    refusal = error.refusal
+                    self._fail(running, SERVER_ERROR, refusal.code, refusal.message, now_us)
+                else:
+                    if running.ladder.has_spoken:
+                        self._session.voice_is_locked = True
+
+    def _fail(
+        self, running: _Running, type: str, code: str | None, message: str, now_us: int
+    ) -> None:
+        error = events.StatusError(type=type, code=code, message=message)
+        self._end(running, "failed", events.StatusDetails(type="failed", error=error), now_us)
+
+    def _end(
+        self, running: _Running, status: str, details: events.StatusDetails | None, now_us: int
+    ) -> None:
+        running.ladder.close(completed=status == "completed")
+        del self._running[running.id]
+        if self._default is running:
+            self._default = None
+        used = usage.measure(running.input, running.ladder.entries, status=status)
+        self._tokens += used.total_tokens if isinstance(used.total_tokens, int) else 0
+        self._outbox.send(
+            events.ResponseDone(
+                event_id=self._outbox.event_id(),
+                response=self._shown(running, status, details, used),
+            )
+        )
+        if not running.final:
+            self._outbox.command(StopEngine(running.id))
+        self._rate_limits_due_us.append(now_us + self._options.rate_limits_after_us)
+
+    def _shown(
+        self,
+        running: _Running,
+        status: str,
+        details: events.StatusDetails | None,
+        used: events.Usage | None,
+    ) -> events.Response:
+        values = running.values
+        return events.Response(
+            object="realtime.response",
+            id=running.id,
+            status=status,
+            status_details=details,
+            output=running.ladder.items,
+            conversation_id=self._conversation.id if running.ladder.in_band else None,
+            output_modalities=tuple(values["output_modalities"]),
+            max_output_tokens=values["max_output_tokens"],
+            audio=msgspec.convert(values["audio"], events.AudioConfig),
+            usage=used,
+            metadata=values["metadata"],
+        )
+
+    def _send_rate_limits(self) -> None:
+        self._outbox.send(
+            events.RateLimitsUpdated(
+                event_id=self._outbox.event_id(),
+                rate_limits=(
+                    events.RateLimit(
+                        name="tokens",
+                        limit=TOKENS_PER_MINUTE,
+                        remaining=max(0, TOKENS_PER_MINUTE - self._tokens),
+                        reset_seconds=round(self._tokens * 60 / TOKENS_PER_MINUTE, 3),
+                    ),
+                ),
+            )
+        )

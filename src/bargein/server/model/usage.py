@@ -1,0 +1,83 @@
+"""What a response costs (protocol.md §2.4): audio is counted, text is estimated.
+
+100 ms of audio heard and 50 ms of audio spoken are one token each (costs guide; S1: 237 tokens for
+11.85 s). Text has no public count, so four characters are taken for one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bargein import events
+from bargein.server.model.entries import Entry
+from bargein.units import AudioFormat, ms_ceil
+
+_CHARACTERS_PER_TOKEN = 4
+_IMAGE_TOKENS = 85
+"""For an image, whatever its size: this server never looks at one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Tokens that the model was given."""
+
+    text_tokens: int
+    audio_tokens: int
+    image_tokens: int
+
+
+def text_tokens(text: str | None) -> int:
+    return -(-len(text) // _CHARACTERS_PER_TOKEN) if text else 0
+
+
+def measure_input(entries: Iterable[Entry], values: Mapping[str, Any]) -> Input:
+    """The cost of what the engine is told; `values` are the response's parameters."""
+    text = text_tokens(values["instructions"]) + sum(
+        text_tokens(str(tool)) for tool in values["tools"]
+    )
+    audio = images = 0
+    for entry in entries:
+        text += text_tokens(entry.arguments) + text_tokens(entry.output)
+        for part in entry.parts:
+            match part.kind:
+                case "input_audio":
+                    audio += _audio_tokens(part.kept_samples, part.format, 100)
+                case "input_image":
+                    images += _IMAGE_TOKENS
+                case _:
+                    text += text_tokens(part.heard_text())
+    return Input(text, audio, images)
+
+
+def _audio_tokens(samples: int, format: AudioFormat, token_ms: int) -> int:
+    return -(-ms_ceil(samples, format.rate) // token_ms)
+
+
+def measure(given: Input, made: tuple[Entry, ...], *, status: str) -> events.Usage:
+    """The cost of a response; all zero if it ended before anything was made (protocol.md §4.15)."""
+    if not made and status != "completed":
+        given = Input(0, 0, 0)
+    text = audio = 0
+    for entry in made:
+        text += text_tokens(entry.arguments)
+        for part in entry.parts:
+            text += text_tokens(part.text)
+            audio += _audio_tokens(part.made_samples, part.format, 50)
+    inputs = given.text_tokens + given.audio_tokens + given.image_tokens
+    return events.Usage(
+        total_tokens=inputs + text + audio,
+        input_tokens=inputs,
+        output_tokens=text + audio,
+        input_token_details=events.InputTokenDetails(
+            text_tokens=given.text_tokens,
+            audio_tokens=given.audio_tokens,
+            image_tokens=given.image_tokens,
+            cached_tokens=0,
+            cached_tokens_details=events.CachedTokensDetails(
+                text_tokens=0, audio_tokens=0, image_tokens=0
+            ),
+        ),
+        output_token_details=events.OutputTokenDetails(text_tokens=text, audio_tokens=audio),
+    )
