@@ -1,12 +1,12 @@
 """What the session asks of a loudspeaker and of a microphone.
 
-1. A Player is the only one who knows what was heard. It counts samples per *mark* (an opaque key that it is
-   given with the sound) in the rate the sound came with; it never computes a position from a wall clock.
-   A device may use its own DAC clock.
-2. All calls of the session are non-blocking. What happened comes back as a report, from any thread, so that
-   sound cards, telephone marks and browsers fit without another interface.
-3. `Stopped` is final. Nothing of the marks it names is heard beyond its counts, even if the card still drains:
-   what will drain, and the fade, is in the counts already.
+1. A Player is the only one who knows what was heard. It counts samples per *mark* (an opaque key
+   that it is given with the sound) in the rate the sound came with; it never computes a position
+   from a wall clock. A device may use its own DAC clock.
+2. All calls of the session are non-blocking. What happened comes back as a report, from any
+   thread, so that sound cards, telephone marks and browsers fit without another interface.
+3. `Stopped` is final. Nothing of the marks it names is heard beyond its counts, even if the card
+   still drains: what will drain, and the fade, is in the counts already.
 4. A Player is one voice. Where several voices share a card, a stop discards this voice only.
 """
 
@@ -42,7 +42,10 @@ Accuracy: TypeAlias = Exact | Within | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Progress: so much of each mark was heard so far. Counts never fall. Sent at most once a block."""
+    """Progress:
+
+    so much of each mark was heard so far. Counts never fall. Sent at most once a block.
+    """
 
     heard_samples: Mapping[Mark, int]
 
@@ -57,10 +60,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The answer to `stop`: final counts for every mark that was ever played and is not wholly heard.
+    """The answer to `stop`: final counts for every mark that was ever played and is not wholly
+    heard.
 
-    `margin_samples` is how far the counts may be off; 0 for an exact player, None where it cannot tell.
-    A card that learns better later reports the same `cut_id` again: that is a correction.
+    `margin_samples` is how far the counts may be off; 0 for an exact player, None where it cannot
+    tell. A card that learns better later reports the same `cut_id` again: that is a correction.
     """
 
     cut_id: str
@@ -70,7 +74,10 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The device under the player changed (unplugged, switched); its accuracy may be another one now."""
+    """The device under the player changed (unplugged, switched);
+
+    its accuracy may be another one now.
+    """
 
     accuracy: Accuracy
     detail: str = ""
@@ -115,7 +122,10 @@ class Player(Protocol):
         """Go on at the very sample where `hold` stopped. Without a hold it does nothing."""
 
     def stop(self, cut_id: str) -> None:
-        """Fall silent within one block, drop the queue, answer with `Stopped`. Idempotent per `cut_id`."""
+        """Fall silent within one block, drop the queue, answer with `Stopped`.
+
+        Idempotent per `cut_id`.
+        """
 
     def close(self) -> None:
         """Release the device. Reports may still come while it closes, none after it returned."""

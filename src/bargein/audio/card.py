@@ -1,0 +1,490 @@
+"""A sound card as a machine: no clock, no thread, the whole behaviour of a `Player`. Pure.
+
+1. Time comes in with every call, in integer microseconds, and never goes back. Blocks that are
+   due at or before a call are taken before the call has its effect.
+2. Block k is taken at `start + k·block` of the card's clock and sounds `latency_us` later. A
+   sample is *heard* when it has sounded to its end. `heard` is this truth, per mark, in samples
+   of the mark's own rate.
+3. A stop takes effect at once: of what is queued only the fade (≤ 5 ms, within the next block) is
+   still taken. A `drain` card plays out what it holds, so the answer is what was handed, fade
+   included. A `discard` card drops what it holds without a fade, so the answer is what has left
+   it.
+4. A hold is the same, but what a discarding card drops goes back to the front of the queue.
+5. `error_samples`, late, missing and corrected answers bend what is *reported*, never the truth.
+6. A mark is closed by its `finish`, by a `Stopped` and by a full queue: later sound of it is
+   dropped and counted.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bargein.audio.base import (
+    Accuracy,
+    Changed,
+    Exact,
+    Held,
+    Mark,
+    Rendered,
+    Report,
+    Starved,
+    Stopped,
+    Unknown,
+    Within,
+)
+from bargein.audio.ear import Ear, Heard
+from bargein.audio.formats import Samples, samples_of
+from bargein.audio.resample import checked_rate
+from bargein.audio.ring import Ring, Span
+from bargein.audio.voice import Voice
+from bargein.errors import LocalValueError
+from bargein.units import US_PER_S
+
+_MILLION = 1_000_000
+_MAX_FADE_US = 5_000
+_REMEMBERED_MARKS = 4_096
+_REMEMBERED_CUTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """How a virtual card behaves. The defaults are a good desktop card.
+
+    `error_samples` (at the sound's rate) is added to every reported count, within 0 and what
+    arrived: it must be 0 for `Exact` and inside the promise for `Within`. `first_error_samples`
+    is the error of the first answer to a stop, put right by a second one `correction_delay_us`
+    later. `answer_delay_us` None: stops and holds are never answered. Every `miss_every`-th block
+    (0: none) the computer is late, and the card plays a block of silence.
+    """
+
+    rate: int = 24_000
+    block: int = 480
+    latency_us: int = 40_000
+    on_stop: Literal["drain", "discard"] = "drain"
+    fade_us: int = 5_000
+    accuracy: Accuracy = field(default_factory=Exact)
+    error_samples: int = 0
+    answer_delay_us: int | None = 0
+    correction_delay_us: int | None = None
+    first_error_samples: int = 0
+    rate_error_ppm: int = 0
+    miss_every: int = 0
+    limit_s: int = 600
+
+    def __post_init__(self) -> None:
+        """Raises `LocalValueError` naming the setting that cannot be."""
+        checked_rate(self.rate, "rate")
+        _demand("block", self.block, 1, 1 << 16)
+        _demand("latency_us", self.latency_us, 0, 10 * US_PER_S)
+        _demand("fade_us", self.fade_us, 0, _MAX_FADE_US)
+        _demand("rate_error_ppm", self.rate_error_ppm, -100_000, 100_000)
+        _demand("miss_every", self.miss_every, 0, 1 << 30)
+        _demand("limit_s", self.limit_s, 1, 86_400)
+        _demand("answer_delay_us", self.answer_delay_us or 0, 0, 3_600 * US_PER_S)
+        _demand("correction_delay_us", self.correction_delay_us or 0, 0, 3_600 * US_PER_S)
+        if self.on_stop not in ("drain", "discard"):
+            raise LocalValueError(f"on_stop: {self.on_stop!r}; give 'drain' or 'discard'")
+        allowed = {Exact: 0, Within: getattr(self.accuracy, "samples", 0)}.get(type(self.accuracy))
+        if allowed is not None and abs(self.error_samples) > allowed:
+            raise LocalValueError(
+                f"error_samples: {self.error_samples} breaks the promise {self.accuracy}; "
+                f"give at most {allowed}, or another accuracy"
+            )
+        if self.first_error_samples and self.correction_delay_us is None:
+            raise LocalValueError(
+                f"first_error_samples: {self.first_error_samples} is never put right; "
+                "give correction_delay_us too"
+            )
+
+
+def _demand(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise LocalValueError(f"{name}: {value}; give {least} to {most}")
+
+
+@dataclass(slots=True)
+class _Part:
+    voice: Voice
+    heard: int = 0
+    rendered: int = 0
+    finished: bool = False
+    stopped: bool = False
+    told: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    frame: int
+    pcm: Samples
+    spans: tuple[Span, ...]
+
+
+class Card:
+    """One voice on one card.
+
+    Drive it with `advance(next_us)`; it answers with reports, in order.
+    """
+
+    def __init__(self, settings: CardSettings, *, now_us: int = 0, ear: Ear | None = None) -> None:
+        self.settings = settings
+        self.accuracy: Accuracy = settings.accuracy
+        self.late_samples = 0
+        """Sound of closed marks that came later, in samples as they came."""
+        self._ring = Ring(settings.limit_s * settings.rate)
+        self._ear = ear
+        self._start = now_us
+        self._now = now_us
+        self._clock = settings.rate * (_MILLION + settings.rate_error_ppm)
+        self._fade = min(settings.block, settings.fade_us * settings.rate // US_PER_S)
+        self._taken_blocks = 0
+        self._misses = 0
+        self._left = 0
+        self._flight: deque[_Block] = deque()
+        self._parts: dict[Mark, _Part] = {}
+        self._live: dict[Mark, _Part] = {}
+        self._last: Mark | None = None
+        self._gap: tuple[Mark, int] | None = None
+        self._fresh: set[Mark] = set()
+        self._out: list[Report] = []
+        self._due: list[tuple[int, int, Report]] = []
+        self._answers = 0
+        self._stops: dict[str, None] = {}
+        self._holds: dict[str, None] = {}
+
+    # -- what the session asks ---------------------------------------------------------------
+
+    def play(self, mark: Mark, pcm: bytes, rate: int, now_us: int) -> None:
+        """Queue 16-bit little-endian mono sound.
+
+        Raises `LocalValueError` for half a sample or a changed rate.
+        """
+        samples = samples_of(pcm)
+        checked_rate(rate, "rate")
+        part = self._parts.get(mark)
+        if part is not None and part.voice.rate != rate:
+            raise LocalValueError(
+                f"rate: {rate} for {mark!r}, which began at {part.voice.rate}; "
+                "all the sound of one mark has one rate"
+            )
+        self._run(now_us)
+        if part is None:
+            part = self._parts[mark] = self._live[mark] = _Part(Voice(rate, self.settings.rate))
+            self._forget_oldest()
+        if part.finished or part.stopped or part.full:
+            self.late_samples += len(samples)
+            return
+        if self._last is not None and self._last != mark and self._last in self._live:
+            before = self._live[self._last]
+            if not (before.finished or before.stopped or before.full):
+                self._queue(self._last, before, before.voice.pause())
+        self._last = mark
+        self._queue(mark, part, part.voice.push(samples))
+
+    def finish(self, mark: Mark, now_us: int) -> None:
+        """Let out what the resampler holds back:
+
+        the mark is whole. Unknown and closed marks are left alone.
+        """
+        self._run(now_us)
+        part = self._live.get(mark)
+        if part is None or part.finished or part.stopped:
+            return
+        part.finished = True
+        if not part.full:
+            self._queue(mark, part, part.voice.pause())
+        self._ring.end(mark)
+        if self._gap is not None and self._gap[0] == mark:
+            self._gap = None
+        self._fresh.add(mark)
+
+    def stop(self, cut_id: str, now_us: int) -> None:
+        """Cut. The second stop with one `cut_id` changes nothing and is not answered again."""
+        self._run(now_us)
+        if not _first_time(self._stops, cut_id):
+            return
+        handed = self._ring.cut(self._fade if self.settings.on_stop == "drain" else 0)
+        if self.settings.on_stop == "discard":
+            self._drop_flight()
+        self._gap = self._last = None
+        final: dict[Mark, int] = {}
+        for mark, part in self._live.items():
+            part.stopped = True
+            card = handed.get(mark, 0) if self.settings.on_stop == "drain" else part.heard
+            final[mark] = part.voice.own_samples(card)
+        self._answer_stop(cut_id, final)
+
+    def hold(self, cut_id: str, now_us: int) -> None:
+        """Fall silent and keep the queue; answered by `Held`, once per `cut_id`."""
+        self._run(now_us)
+        if not _first_time(self._holds, cut_id):
+            return
+        drains = self.settings.on_stop == "drain"
+        handed = self._ring.hold(self._fade if drains else 0)
+        if not drains:
+            self._ring.give_back(self._drop_flight())
+        self._gap = None
+        counts = {
+            mark: self._bent(part, part.voice.own_samples(handed[mark] if drains else part.heard))
+            for mark, part in self._live.items()
+            if mark in handed
+        }
+        self._answer(Held(cut_id, counts), 0)
+
+    def resume(self, now_us: int) -> None:
+        """End a hold: the queue goes on at the sample after the last that was handed."""
+        self._run(now_us)
+        self._ring.resume()
+
+    def change(self, accuracy: Accuracy, detail: str, now_us: int) -> None:
+        """The device is another one now:
+
+        its counts are as good as `accuracy` says. Reported by `Changed`.
+        """
+        self._run(now_us)
+        self.accuracy = accuracy
+        self._out.append(Changed(accuracy, detail))
+
+    def miss(self, blocks: int, now_us: int) -> None:
+        """The next so many blocks find the computer late: silence is heard, the queue waits."""
+        self._run(now_us)
+        self._misses += blocks
+
+    # -- time --------------------------------------------------------------------------------
+
+    @property
+    def next_us(self) -> int | None:
+        """When `advance` has something to do; None while the card is silent and owes no answer."""
+        times = [self._due[0][0]] if self._due else []
+        if self._out or self._fresh:
+            times.append(self._now)
+        if self._flight or not self._ring.silent:
+            times.append(self._us_of_frame(self._taken_blocks * self.settings.block))
+        return min(times, default=None)
+
+    def advance(self, now_us: int) -> list[Report]:
+        """Let time pass until `now_us`; gives what is to be reported, oldest first."""
+        self._run(now_us)
+        self._render()
+        reports, self._out = self._out, []
+        return reports
+
+    def heard(self, mark: Mark) -> int:
+        """The truth:
+
+        whole samples of the mark, at its own rate, that were heard up to the last call.
+        """
+        part = self._parts.get(mark)
+        return 0 if part is None else part.voice.own_samples(part.heard)
+
+    def committed(self, mark: Mark) -> int:
+        """What was heard and what the card took and will still play, the rest of a fade included."""
+        part = self._parts.get(mark)
+        if part is None:
+            return 0
+        inside = sum(s.samples for block in self._flight for s in block.spans if s.mark == mark)
+        partly = self._partly_left(mark)
+        return part.voice.own_samples(part.heard + inside - partly)
+
+    @property
+    def dropped_samples(self) -> int:
+        """Sound at the card's rate that did not fit into the queue."""
+        return self._ring.refused_samples
+
+    @property
+    def underrun_samples(self) -> int:
+        """Silence at the card's rate that was heard inside a mark because its sound was not there
+        yet.
+        """
+        return self._ring.underrun_samples
+
+    @property
+    def waiting_samples(self) -> int:
+        """Sound at the card's rate that is queued and not taken."""
+        return self._ring.waiting_samples
+
+    def frame_at(self, now_us: int) -> int:
+        """Which frame of the ear's axis is heard at that time, by the card's own clock."""
+        return (now_us - self._start) * self._clock // (_MILLION * US_PER_S)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _us_of_frame(self, frame: int) -> int:
+        return self._start - (-frame * _MILLION * US_PER_S // self._clock)
+
+    def _queue(self, mark: Mark, part: _Part, pcm: Samples) -> None:
+        if len(pcm) and self._ring.queue(mark, pcm) < len(pcm):
+            part.full = True
+            detail = f"{mark!r}: its sound beyond {self.settings.limit_s} s of queue is dropped"
+            self._out.append(Changed(self.accuracy, detail))
+
+    def _run(self, now_us: int) -> None:
+        """Take every block that is due, each at its own time; then see what has been heard."""
+        if now_us < self._now:
+            raise LocalValueError(f"now_us: {now_us} is before {self._now}; time never goes back")
+        block = self.settings.block
+        while (due := self._us_of_frame(self._taken_blocks * block)) <= now_us:
+            if self._ring.silent and not self._flight:
+                ahead = self.frame_at(now_us) // block + 1 - self._taken_blocks
+                self._ring.skip(ahead * block)
+                self._taken_blocks += ahead
+                break
+            self._settle(due)
+            self._render()
+            self._take()
+            self._release(due)
+        self._settle(now_us)
+        self._now = now_us
+        self._release(now_us)
+
+    def _take(self) -> None:
+        block = self.settings.block
+        frame = self._taken_blocks * block
+        self._taken_blocks += 1
+        every = self.settings.miss_every
+        if self._misses or (every and self._taken_blocks % every == 0):
+            self._misses -= self._misses > 0
+            self._ring.skip(block)
+            return
+        pcm, spans = self._ring.read(block)
+        for span in spans:
+            if self._gap is not None and self._gap[0] == span.mark:
+                silence = frame + span.offset - self._gap[1]
+                if silence > 0:
+                    rate = self._parts[span.mark].voice.rate
+                    self._out.append(Starved(silence * rate // self.settings.rate))
+            self._gap = (span.mark, frame + span.offset + span.samples)
+        if self._gap is not None and (self._ring.held or self._parts[self._gap[0]].stopped):
+            self._gap = None
+        if spans:
+            self._flight.append(_Block(frame, pcm, spans))
+
+    def _settle(self, now_us: int) -> None:
+        """Count what has left the card by now."""
+        left = max(self._left, self.frame_at(now_us - self.settings.latency_us))
+        while self._flight:
+            block = self._flight[0]
+            low, high = max(self._left, block.frame), min(left, block.frame + len(block.pcm))
+            for span in block.spans:
+                at = block.frame + span.offset
+                begin, end = max(low, at), min(high, at + span.samples)
+                if begin < end:
+                    self._hear(block, span, begin, end)
+            if high < block.frame + len(block.pcm):
+                break
+            self._flight.popleft()
+        self._left = left
+
+    def _hear(self, block: _Block, span: Span, begin: int, end: int) -> None:
+        part = self._parts[span.mark]
+        part.heard += end - begin
+        self._fresh.add(span.mark)
+        if self._ear is not None:
+            late = self.settings.latency_us * self.settings.rate // US_PER_S
+            sound = block.pcm[begin - block.frame : end - block.frame]
+            first = span.first + begin - block.frame - span.offset
+            self._ear.hear(Heard(begin + late, span.mark, first, sound))
+
+    def _partly_left(self, mark: Mark) -> int:
+        """Samples of the mark in the first block in flight that are heard already."""
+        if not self._flight:
+            return 0
+        block = self._flight[0]
+        return sum(
+            max(0, min(self._left - block.frame - s.offset, s.samples))
+            for s in block.spans
+            if s.mark == mark
+        )
+
+    def _drop_flight(self) -> list[tuple[Mark, Samples]]:
+        """What the card holds and has not let out: gone from the card."""
+        dropped: list[tuple[Mark, Samples]] = []
+        for block in self._flight:
+            for span in block.spans:
+                begin = max(self._left - block.frame, span.offset)
+                end = span.offset + span.samples
+                if begin < end:
+                    dropped.append((span.mark, block.pcm[begin:end]))
+        self._flight.clear()
+        return dropped
+
+    def _render(self) -> None:
+        """Report what has changed, and let go of the marks that were wholly heard."""
+        counts: dict[Mark, int] = {}
+        for mark in self._fresh:
+            part = self._parts.get(mark)
+            if part is None or part.told:
+                continue
+            count = max(part.rendered, self._bent(part, part.voice.own_samples(part.heard)))
+            if count > part.rendered:
+                counts[mark] = part.rendered = count
+            whole = part.finished and not part.stopped
+            if whole and part.heard == self._ring.queued(mark):
+                part.told = True
+                self._live.pop(mark, None)
+        self._fresh.clear()
+        if counts:
+            self._out.append(Rendered(counts))
+
+    def _bent(self, part: _Part, count: int, error: int | None = None) -> int:
+        shift = self.settings.error_samples if error is None else error
+        return max(0, min(part.voice.received, count + shift)) if shift else count
+
+    def _answer_stop(self, cut_id: str, final: dict[Mark, int]) -> None:
+        margin = _margin(self.accuracy)
+        good = {mark: self._bent(self._parts[mark], count) for mark, count in final.items()}
+        wait = self.settings.correction_delay_us
+        if wait is None:
+            self._answer(Stopped(cut_id, good, margin), 0)
+            return
+        error = self.settings.first_error_samples
+        first = {mark: self._bent(self._parts[mark], n, error) for mark, n in good.items()}
+        self._answer(Stopped(cut_id, first, None if margin is None else margin + abs(error)), 0)
+        self._answer(Stopped(cut_id, good, margin), wait)
+
+    def _answer(self, report: Report, later_us: int) -> None:
+        delay = self.settings.answer_delay_us
+        if delay is not None:
+            self._answers += 1
+            heapq.heappush(self._due, (self._now + delay + later_us, self._answers, report))
+
+    def _release(self, now_us: int) -> None:
+        while self._due and self._due[0][0] <= now_us:
+            report = heapq.heappop(self._due)[2]
+            self._render()
+            if isinstance(report, Stopped):
+                for mark in report.heard_samples:
+                    self._live.pop(mark, None)
+                    if mark in self._parts:
+                        self._parts[mark].told = True
+            self._out.append(report)
+
+    def _forget_oldest(self) -> None:
+        """Keep the memory of closed marks bounded; those that still count are kept."""
+        if len(self._parts) <= _REMEMBERED_MARKS:
+            return
+        flying = {span.mark for block in self._flight for span in block.spans}
+        for mark, part in self._parts.items():
+            if part.told and mark not in flying and mark != self._last:
+                del self._parts[mark]
+                self._ring.forget(mark)
+                self._fresh.discard(mark)
+                return
+
+
+def _margin(accuracy: Accuracy) -> int | None:
+    if isinstance(accuracy, Unknown):
+        return None
+    return accuracy.samples if isinstance(accuracy, Within) else 0
+
+
+def _first_time(known: dict[str, None], cut_id: str) -> bool:
+    if cut_id in known:
+        return False
+    known[cut_id] = None
+    if len(known) > _REMEMBERED_CUTS:
+        del known[next(iter(known))]
+    return True
