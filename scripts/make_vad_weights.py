@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx  # type: ignore[import-not-found]  # lives in the throwaway environment only
-from onnx import numpy_helper  # type: ignore[import-not-found]
+from onnx import numpy_helper
 
 ONNX_SHA256 = "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49"
 """`silero_vad_16k_op15.onnx` of silero-vad 6.2.3."""

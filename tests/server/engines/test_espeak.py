@@ -122,6 +122,10 @@ def test_the_times_are_those_of_the_sound() -> None:
         assert peak(pause) < 100, (before, after)
 
 
+def test_a_nul_in_the_text_does_not_end_it() -> None:
+    assert len(speak("one\0two").pcm) > 1.3 * len(speak("one").pcm)
+
+
 # Samples
 
 

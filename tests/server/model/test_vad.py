@@ -216,6 +216,15 @@ def test_speech_within_the_silence_begins_it_anew() -> None:
     assert events == [SpeechStarted(0), SpeechStopped(7 * FRAME_MS)]
 
 
+def test_the_silence_of_one_turn_is_not_counted_in_the_next() -> None:
+    turn_settings = TurnSettings(prefix_padding_ms=0, silence_duration_ms=96)
+    events = decided([0.9, 0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.0], turn_settings)
+    assert events == [
+        *(SpeechStarted(1 * FRAME_MS), SpeechStopped(4 * FRAME_MS)),
+        *(SpeechStarted(5 * FRAME_MS), SpeechStopped(8 * FRAME_MS)),
+    ]
+
+
 def test_a_frame_between_the_thresholds_neither_begins_nor_undoes_silence() -> None:
     turn_settings = TurnSettings(silence_duration_ms=96)
     assert decided([0.9] + [0.4] * 9, turn_settings) == [SpeechStarted(0)]

@@ -205,7 +205,9 @@ def _to_24k(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     padded[_HALF_WIDTH : _HALF_WIDTH + len(pcm)] = pcm
     windows = np.lib.stride_tricks.sliding_window_view(padded, _DOWN + 2 * _HALF_WIDTH)[::_DOWN]
     samples = (windows @ _filter_matrix().T).ravel()[: -(-len(pcm) * _UP // _DOWN)]
-    return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
+    np.rint(samples, out=samples)
+    np.clip(samples, -32768, 32767, out=samples)
+    return samples.astype(np.int16)
 
 
 class _EventId(ctypes.Union):
