@@ -104,7 +104,7 @@ class _Decoder(Generic[E]):
             return Unknown(type=name, event_id=known_id, raw=Fields(raw))
         try:
             return build(cls, raw)
-        except (WrongValue, RecursionError) as error:
+        except WrongValue as error:
             return _malformed(frame, _why(error))
 
 
