@@ -24,7 +24,7 @@ from bargein.server.model.listening import Listening, TurnStarted, TurnStopped
 from bargein.server.model.memory import Conversation
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
-from bargein.server.model.rules import RefusedError
+from bargein.server.model.rules import RefusedError, refuse
 from bargein.server.model.session import SessionState
 from bargein.server.model.speaking import Speaking
 from bargein.server.model.vad import Detector
@@ -75,6 +75,8 @@ class Desk:
         self._handlers[type(event)](event, now_us)
 
     def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
+        if not isinstance(event.session, events.Session):
+            raise refuse("session_kind")
         self.session.update(msgspec.to_builtins(event.session))
         self.listening.configure(self.session.turns, self.session.input_format)
         self._outbox.send(

@@ -11,7 +11,8 @@ from bargein.server.model.score import Step
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by it."""
+    """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
+    it."""
 
     model: str
     wall_time_s: int

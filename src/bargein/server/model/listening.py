@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+
 from bargein.audio.formats import decode, samples_of
 from bargein.audio.resample import Resampler
 from bargein.server.model.ids import Ids
@@ -121,32 +123,40 @@ class Listening:
         The service documents neither case.
         """
         settings = None if turns is None else turns.settings
-        if settings is None:
-            self._turns.reset()
-            self._item_id = None
-        self._turns.settings = settings
+        was_on = self._turns.settings is not None
         if format is not self._format:
-            # The VAD's clock is behind by what the resampler looks ahead; the rest of it is
-            # flushed as it is.
-            self._turns.feed(self._resampler.flush())
             self._buffer = _Buffer(format, self.clock_ms)
             self._format = format
-            self._resampler = Resampler(format.rate, RATE)
-            self._turns.reset()
-            self._item_id = None
+            self._restart()
+        elif (settings is not None) is not was_on:
+            self._restart()
+        self._turns.settings = settings
+
+    def _restart(self) -> None:
+        """Forget the turn in progress and hear what comes as the beginning of sound, at its own
+        time."""
+        self._turns.settings = None
+        behind = self.clock_ms * RATE // 1_000 - self._turns.clock_samples
+        self._turns.feed(np.zeros(max(0, behind), np.int16))
+        self._resampler = Resampler(self._format.rate, RATE)
+        self._item_id = None
 
     def append(self, audio: bytes) -> list[TurnStarted | TurnStopped]:
         """Take audio and say what it decided. Raises `RefusedError`."""
         if len(audio) % self._format.bytes_per_sample:
             raise refuse("not_audio", path="audio")
         held, limit = self._buffer.held_bytes, self._limits.input_buffer_bytes
-        detects = self._turns.settings is not None
-        if held + len(audio) > limit and not (detects and self._item_id is None):
+        settings = self._turns.settings
+        is_silent = settings is not None and self._item_id is None
+        if held + len(audio) > limit and not is_silent:
             raise refuse("input_buffer_full", held=held, limit=limit)
         self._buffer.append(audio)
+        if settings is None:
+            return []
         decided = [self._decide(event) for event in self._turns.feed(self._at_16_khz(audio))]
-        if detects and self._item_id is None:
-            kept = self._limits.silence_kept_ms * self._format.rate // 1_000
+        if self._item_id is None:
+            kept_ms = max(self._limits.silence_kept_ms, settings.prefix_padding_ms)
+            kept = kept_ms * self._format.rate // 1_000
             self._buffer.forget_before(self._buffer.end - kept)
         return decided
 

@@ -16,7 +16,7 @@ network.
 from __future__ import annotations
 
 from collections import deque
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 import msgspec
 
@@ -34,7 +34,7 @@ from bargein.server.model.inputs import (
     Produced,
     Tick,
 )
-from bargein.server.model.memory import Conversation
+from bargein.server.model.memory import RememberedItem
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import RefusedError, refuse
@@ -62,14 +62,19 @@ class Machine:
         self._waiting_bytes = 0
 
     @property
-    def memory(self) -> Conversation | None:
-        """The conversation, to be looked at and not touched; None before `Opened`."""
-        return None if self._desk is None else self._desk.conversation
+    def memory(self) -> tuple[RememberedItem, ...]:
+        """What the conversation remembers now, in order: a snapshot, made anew for each asking."""
+        return () if self._desk is None else self._desk.conversation.items
 
     @property
-    def desk(self) -> Desk | None:
-        """The session's parts, to be looked at and not touched; None before `Opened`."""
-        return self._desk
+    def running_response_ids(self) -> tuple[str, ...]:
+        """Responses that are created and not done, in the order of their creation."""
+        return () if self._desk is None else self._desk.speaking.running_ids
+
+    @property
+    def let_go_bytes(self) -> int:
+        """Sound that was forgotten because of `Limits.kept_audio_bytes`."""
+        return 0 if self._desk is None else self._desk.conversation.let_go_bytes
 
     @property
     def ended(self) -> bool:
@@ -141,22 +146,33 @@ class Machine:
             if len(frame) > limit:
                 raise refuse("frame_too_long", limit=limit, length=len(frame))
             event = events.decode_client(frame)
-            if not _is_plain_append(event):
+            if _is_plain_append(event):
+                event_id = event.event_id
+            else:
                 raw = parse(frame)
                 event_id = _event_id(raw.get("event_id"))
                 check_event(raw)
-            self._receive_event(event, now_us)
+            self._accept(event, now_us)
         except RefusedError as error:
             self._outbox.refuse(error.refusal, event_id)
 
-    def _receive_event(
+    def _receive_event(self, event: events.ClientEvent, now_us: int) -> None:
+        try:
+            if not _is_plain_append(event):
+                # Who gives structs may have built them by hand, and their types hold no limits.
+                check_event(msgspec.to_builtins(event, enc_hook=_plain))
+            self._accept(event, now_us)
+        except RefusedError as error:
+            self._outbox.refuse(error.refusal, event.event_id)
+
+    def _accept(
         self, event: events.ClientEvent | events.Unknown | events.Malformed, now_us: int
     ) -> None:
         """Handle an event whose shape is right, now or when its turn comes."""
         if isinstance(event, events.Unknown | events.Malformed):
             # `check_event` lets nothing through that is not in the vocabulary; a test holds the
             # two together.
-            raise AssertionError(f"checked, but not decoded: {event}")
+            raise refuse("internal", session_id=self._session_id)
         delay_us = self._options.processing_us
         if not delay_us:
             self._do(event, now_us)
@@ -193,6 +209,11 @@ class Machine:
             else:
                 self._expire(self._options.session_us)
 
+    @property
+    def _session_id(self) -> str:
+        assert self._desk is not None, "the session is open"
+        return self._desk.session.id
+
     def _expire(self, session_us: int) -> None:
         minutes = session_us // (SECONDS_PER_MINUTE * US_PER_S)
         refusal = refuse("session_expired", minutes=minutes).refusal
@@ -208,7 +229,14 @@ class Machine:
         self._waiting.clear()
 
 
-def _is_plain_append(event: events.ClientEvent | events.Unknown | events.Malformed) -> bool:
+def _plain(value: object) -> object:
+    """What a struct holds beside plain JSON values: fields from outside the vocabulary."""
+    return dict(value) if isinstance(value, events.Fields) else repr(value)
+
+
+def _is_plain_append(
+    event: events.ClientEvent | events.Unknown | events.Malformed,
+) -> TypeGuard[events.InputAudioBufferAppend]:
     """Whether the frame was an append with nothing to refuse: then it need not be looked at
     twice."""
     return (

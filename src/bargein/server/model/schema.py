@@ -32,6 +32,8 @@ from bargein.server.model.validate import (
 MAX_TEXT = 256_000
 MAX_ITEM_ID = 32
 MAX_EVENT_ID = 512
+MAX_WHOLE = 2**31 - 1
+"""Of integers to which the service names no limit."""
 
 
 def _or_null(**by_type: Schema) -> Either:
@@ -119,7 +121,9 @@ _TRUNCATION = Either(
                     {
                         "type": Text(),
                         "retention_ratio": Decimal(0, 1),
-                        "token_limits": _or_null(an_object=Record({"post_instructions": Whole(0)})),
+                        "token_limits": _or_null(
+                            an_object=Record({"post_instructions": Whole(0, MAX_WHOLE)})
+                        ),
                     },
                     ("retention_ratio",),
                 )
@@ -150,7 +154,7 @@ _SESSION = Record(
         "type": Text(choices=("realtime", "transcription")),
         "object": _OBJECT,
         "id": _ID,
-        "expires_at": Whole(),
+        "expires_at": Whole(0, MAX_WHOLE),
         "model": _OBJECT,
         "tracing": _TRACING,
         "truncation": _TRUNCATION,
@@ -267,7 +271,12 @@ EVENTS: Mapping[str, Record | None] = {
         ("item",),
     ),
     "conversation.item.truncate": Record(
-        {**_COMMON, "item_id": _ID, "content_index": Whole(0), "audio_end_ms": Whole(0)},
+        {
+            **_COMMON,
+            "item_id": _ID,
+            "content_index": Whole(0, MAX_WHOLE),
+            "audio_end_ms": Whole(0, MAX_WHOLE),
+        },
         ("item_id", "content_index", "audio_end_ms"),
     ),
     "conversation.item.delete": _ITEM_NAMED,

@@ -1,8 +1,9 @@
 """What an engine wants said, as a score that the machine plays on its own clock.
 
-A score is a list of steps. Each waits `after_us` from the step before it (the first from the moment of
-`response.created`, or from the arrival of its `Produced` where that is later), then acts. The engine never looks
-at a clock and never names an item: the machine mints ids, paces, cuts and remembers.
+A score is a list of steps. Each waits `after_us` from the step before it (the first from the
+moment of `response.created`, or from the arrival of its `Produced` where that is later), then
+acts. The engine never looks at a clock and never names an item: the machine mints ids, paces, cuts
+and remembers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class OpenMessage:
-    """An assistant message begins (`response.output_item.added`). `phase` as gpt-realtime-2.x has it."""
+    """An assistant message begins (`response.output_item.added`). `phase` as gpt-realtime-2.x has
+    it."""
 
     phase: Literal["commentary", "final_answer"] | None = None
 
@@ -41,7 +43,8 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Where a word of the open audio part ends, in samples of its audio: what truncation cuts at."""
+    """Where a word of the open audio part ends, in samples of its audio: what truncation cuts
+    at."""
 
     text: str
     start_sample: int
@@ -60,7 +63,8 @@ class CloseMessage:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A function call begins. An open message stays open until the response ends (protocol.md §4.5)."""
+    """A function call begins. An open message stays open until the response ends (protocol.md
+    §4.5)."""
 
     name: str
 

@@ -98,8 +98,6 @@ class SessionState:
 
     def update(self, changes: Plain) -> None:
         """Apply the `session` of a `session.update` whose shape is right. Raises `RefusedError`."""
-        if changes["type"] != "realtime":
-            raise refuse("session_kind")
         model = changes.get("model", self.model)
         if model != self.model:
             raise refuse("model_fixed", model=self.model, value=model)

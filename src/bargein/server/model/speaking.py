@@ -94,7 +94,6 @@ class Speaking:
         `RefusedError`."""
         overrides: dict[str, Any] = {} if params is None else msgspec.to_builtins(params)
         given = overrides.pop("input", None)
-        overrides = {name: value for name, value in overrides.items() if value is not None}
         in_band = overrides.get("conversation", "auto") == "auto"
         if in_band and self._default is not None:
             raise refuse("already_active", response_id=self._default.id)
