@@ -54,14 +54,12 @@ class WrongValue(Exception):
 class _Plan:
     """How to build one struct class: its own fields, by their names on the wire."""
 
-    __slots__ = ("cls", "fields", "tag", "tag_field")
+    __slots__ = ("fields", "tag_field")
 
     def __init__(self, cls: type[Shape]) -> None:
         info = inspect.type_info(cls)
         assert isinstance(info, inspect.StructType)
-        self.cls = cls
         self.tag_field = info.tag_field
-        self.tag = info.tag
         self.fields = [f for f in info.fields if f.name != "extra"]
 
 
