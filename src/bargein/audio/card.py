@@ -18,91 +18,31 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from bargein.audio.base import (
     Accuracy,
     Changed,
-    Exact,
     Held,
     Mark,
     Rendered,
     Report,
     Starved,
     Stopped,
-    Unknown,
-    Within,
 )
-from bargein.audio.ear import Ear, Heard
+from bargein.audio.card_settings import CardSettings, margin_of
+from bargein.audio.ear import Ear
+from bargein.audio.flight import Flight
 from bargein.audio.formats import Samples, samples_of
 from bargein.audio.resample import checked_rate
-from bargein.audio.ring import Ring, Span
+from bargein.audio.ring import Ring
 from bargein.audio.voice import Voice
 from bargein.errors import LocalValueError
 from bargein.units import US_PER_S
 
 _MILLION = 1_000_000
-_MAX_FADE_US = 5_000
 _REMEMBERED_MARKS = 4_096
 _REMEMBERED_CUTS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class CardSettings:
-    """How a virtual card behaves. The defaults are a good desktop card.
-
-    `error_samples` (at the sound's rate) is added to every reported count, within 0 and what
-    arrived: it must be 0 for `Exact` and inside the promise for `Within`. `first_error_samples`
-    is the error of the first answer to a stop, put right by a second one `correction_delay_us`
-    later. `answer_delay_us` None: stops and holds are never answered. Every `miss_every`-th block
-    (0: none) the computer is late, and the card plays a block of silence.
-    """
-
-    rate: int = 24_000
-    block: int = 480
-    latency_us: int = 40_000
-    on_stop: Literal["drain", "discard"] = "drain"
-    fade_us: int = 5_000
-    accuracy: Accuracy = field(default_factory=Exact)
-    error_samples: int = 0
-    answer_delay_us: int | None = 0
-    correction_delay_us: int | None = None
-    first_error_samples: int = 0
-    rate_error_ppm: int = 0
-    miss_every: int = 0
-    limit_s: int = 600
-
-    def __post_init__(self) -> None:
-        """Raises `LocalValueError` naming the setting that cannot be."""
-        checked_rate(self.rate, "rate")
-        _demand("block", self.block, 1, 1 << 16)
-        _demand("latency_us", self.latency_us, 0, 10 * US_PER_S)
-        _demand("fade_us", self.fade_us, 0, _MAX_FADE_US)
-        _demand("rate_error_ppm", self.rate_error_ppm, -100_000, 100_000)
-        _demand("miss_every", self.miss_every, 0, 1 << 30)
-        _demand("limit_s", self.limit_s, 1, 86_400)
-        _demand("answer_delay_us", self.answer_delay_us or 0, 0, 3_600 * US_PER_S)
-        _demand("correction_delay_us", self.correction_delay_us or 0, 0, 3_600 * US_PER_S)
-        if self.on_stop not in ("drain", "discard"):
-            raise LocalValueError(f"on_stop: {self.on_stop!r}; give 'drain' or 'discard'")
-        allowed = {Exact: 0, Within: getattr(self.accuracy, "samples", 0)}.get(type(self.accuracy))
-        if allowed is not None and abs(self.error_samples) > allowed:
-            raise LocalValueError(
-                f"error_samples: {self.error_samples} breaks the promise {self.accuracy}; "
-                f"give at most {allowed}, or another accuracy"
-            )
-        if self.first_error_samples and self.correction_delay_us is None:
-            raise LocalValueError(
-                f"first_error_samples: {self.first_error_samples} is never put right; "
-                "give correction_delay_us too"
-            )
-
-
-def _demand(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise LocalValueError(f"{name}: {value}; give {least} to {most}")
 
 
 @dataclass(slots=True)
@@ -114,13 +54,6 @@ class _Part:
     stopped: bool = False
     told: bool = False
     full: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    frame: int
-    pcm: Samples
-    spans: tuple[Span, ...]
 
 
 class Card:
@@ -142,8 +75,7 @@ class Card:
         self._fade = min(settings.block, settings.fade_us * settings.rate // US_PER_S)
         self._taken_blocks = 0
         self._misses = 0
-        self._left = 0
-        self._flight: deque[_Block] = deque()
+        self._flight = Flight()
         self._parts: dict[Mark, _Part] = {}
         self._live: dict[Mark, _Part] = {}
         self._last: Mark | None = None
@@ -208,7 +140,7 @@ class Card:
             return
         handed = self._ring.cut(self._fade if self.settings.on_stop == "drain" else 0)
         if self.settings.on_stop == "discard":
-            self._drop_flight()
+            self._flight.drop()
         self._gap = self._last = None
         final: dict[Mark, int] = {}
         for mark, part in self._live.items():
@@ -225,12 +157,13 @@ class Card:
         drains = self.settings.on_stop == "drain"
         handed = self._ring.hold(self._fade if drains else 0)
         if not drains:
-            self._ring.give_back(self._drop_flight())
+            self._ring.give_back(self._flight.drop())
         self._gap = None
         counts = {
-            mark: self._bent(part, part.voice.own_samples(handed[mark] if drains else part.heard))
+            mark: self._bent(
+                part, part.voice.own_samples(handed.get(mark, 0) if drains else part.heard)
+            )
             for mark, part in self._live.items()
-            if mark in handed
         }
         self._answer(Held(cut_id, counts), 0)
 
@@ -259,16 +192,15 @@ class Card:
     def next_us(self) -> int | None:
         """When `advance` has something to do; None while the card is silent and owes no answer."""
         times = [self._due[0][0]] if self._due else []
-        if self._out or self._fresh:
+        if self._out:
             times.append(self._now)
-        if self._flight or not self._ring.silent:
+        if not self._idle:
             times.append(self._us_of_frame(self._taken_blocks * self.settings.block))
         return min(times, default=None)
 
     def advance(self, now_us: int) -> list[Report]:
         """Let time pass until `now_us`; gives what is to be reported, oldest first."""
         self._run(now_us)
-        self._render()
         reports, self._out = self._out, []
         return reports
 
@@ -281,13 +213,12 @@ class Card:
         return 0 if part is None else part.voice.own_samples(part.heard)
 
     def committed(self, mark: Mark) -> int:
-        """What was heard and what the card took and will still play, the rest of a fade included."""
+        """What was heard and what will be: in the card, or the rest of a fade."""
         part = self._parts.get(mark)
         if part is None:
             return 0
-        inside = sum(s.samples for block in self._flight for s in block.spans if s.mark == mark)
-        partly = self._partly_left(mark)
-        return part.voice.own_samples(part.heard + inside - partly)
+        coming = self._flight.holds(mark) + self._ring.fading(mark)
+        return part.voice.own_samples(part.heard + coming)
 
     @property
     def dropped_samples(self) -> int:
@@ -312,6 +243,11 @@ class Card:
 
     # -- inside ------------------------------------------------------------------------------
 
+    @property
+    def _idle(self) -> bool:
+        """Nothing to play, nothing in the card, and nothing that the next block would report."""
+        return self._ring.silent and self._flight.empty and not self._fresh
+
     def _us_of_frame(self, frame: int) -> int:
         return self._start - (-frame * _MILLION * US_PER_S // self._clock)
 
@@ -327,7 +263,7 @@ class Card:
             raise LocalValueError(f"now_us: {now_us} is before {self._now}; time never goes back")
         block = self.settings.block
         while (due := self._us_of_frame(self._taken_blocks * block)) <= now_us:
-            if self._ring.silent and not self._flight:
+            if self._idle:
                 ahead = self.frame_at(now_us) // block + 1 - self._taken_blocks
                 self._ring.skip(ahead * block)
                 self._taken_blocks += ahead
@@ -357,59 +293,21 @@ class Card:
                     rate = self._parts[span.mark].voice.rate
                     self._out.append(Starved(silence * rate // self.settings.rate))
             self._gap = (span.mark, frame + span.offset + span.samples)
-        if self._gap is not None and (self._ring.held or self._parts[self._gap[0]].stopped):
-            self._gap = None
+        if self._gap is not None:
+            part = self._parts[self._gap[0]]
+            if part.finished or part.stopped or part.full or self._ring.held:
+                self._gap = None
         if spans:
-            self._flight.append(_Block(frame, pcm, spans))
+            self._flight.take(frame, pcm, spans)
 
     def _settle(self, now_us: int) -> None:
         """Count what has left the card by now."""
-        left = max(self._left, self.frame_at(now_us - self.settings.latency_us))
-        while self._flight:
-            block = self._flight[0]
-            low, high = max(self._left, block.frame), min(left, block.frame + len(block.pcm))
-            for span in block.spans:
-                at = block.frame + span.offset
-                begin, end = max(low, at), min(high, at + span.samples)
-                if begin < end:
-                    self._hear(block, span, begin, end)
-            if high < block.frame + len(block.pcm):
-                break
-            self._flight.popleft()
-        self._left = left
-
-    def _hear(self, block: _Block, span: Span, begin: int, end: int) -> None:
-        part = self._parts[span.mark]
-        part.heard += end - begin
-        self._fresh.add(span.mark)
-        if self._ear is not None:
-            late = self.settings.latency_us * self.settings.rate // US_PER_S
-            sound = block.pcm[begin - block.frame : end - block.frame]
-            first = span.first + begin - block.frame - span.offset
-            self._ear.hear(Heard(begin + late, span.mark, first, sound))
-
-    def _partly_left(self, mark: Mark) -> int:
-        """Samples of the mark in the first block in flight that are heard already."""
-        if not self._flight:
-            return 0
-        block = self._flight[0]
-        return sum(
-            max(0, min(self._left - block.frame - s.offset, s.samples))
-            for s in block.spans
-            if s.mark == mark
-        )
-
-    def _drop_flight(self) -> list[tuple[Mark, Samples]]:
-        """What the card holds and has not let out: gone from the card."""
-        dropped: list[tuple[Mark, Samples]] = []
-        for block in self._flight:
-            for span in block.spans:
-                begin = max(self._left - block.frame, span.offset)
-                end = span.offset + span.samples
-                if begin < end:
-                    dropped.append((span.mark, block.pcm[begin:end]))
-        self._flight.clear()
-        return dropped
+        late = self.settings.latency_us * self.settings.rate // US_PER_S
+        for piece in self._flight.leave(self.frame_at(now_us - self.settings.latency_us)):
+            self._parts[piece.mark].heard += len(piece.pcm)
+            self._fresh.add(piece.mark)
+            if self._ear is not None:
+                self._ear.hear(replace(piece, frame=piece.frame + late))
 
     def _render(self) -> None:
         """Report what has changed, and let go of the marks that were wholly heard."""
@@ -434,7 +332,7 @@ class Card:
         return max(0, min(part.voice.received, count + shift)) if shift else count
 
     def _answer_stop(self, cut_id: str, final: dict[Mark, int]) -> None:
-        margin = _margin(self.accuracy)
+        margin = margin_of(self.accuracy)
         good = {mark: self._bent(self._parts[mark], count) for mark, count in final.items()}
         wait = self.settings.correction_delay_us
         if wait is None:
@@ -454,7 +352,6 @@ class Card:
     def _release(self, now_us: int) -> None:
         while self._due and self._due[0][0] <= now_us:
             report = heapq.heappop(self._due)[2]
-            self._render()
             if isinstance(report, Stopped):
                 for mark in report.heard_samples:
                     self._live.pop(mark, None)
@@ -466,19 +363,12 @@ class Card:
         """Keep the memory of closed marks bounded; those that still count are kept."""
         if len(self._parts) <= _REMEMBERED_MARKS:
             return
-        flying = {span.mark for block in self._flight for span in block.spans}
         for mark, part in self._parts.items():
-            if part.told and mark not in flying and mark != self._last:
+            if part.told and not self._flight.holds(mark) and not self._ring.fading(mark):
                 del self._parts[mark]
                 self._ring.forget(mark)
                 self._fresh.discard(mark)
                 return
-
-
-def _margin(accuracy: Accuracy) -> int | None:
-    if isinstance(accuracy, Unknown):
-        return None
-    return accuracy.samples if isinstance(accuracy, Within) else 0
 
 
 def _first_time(known: dict[str, None], cut_id: str) -> bool:

@@ -12,7 +12,7 @@ from bargein.audio.formats import Samples
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Samples `first` … of `mark`, at the card's rate, sounded from `frame` of the ear's axis on."""
+    """Samples of `mark` from its number `first`, at the card's rate; heard from `frame` on."""
 
     frame: int
     mark: Mark
@@ -42,7 +42,7 @@ class Ear:
         self.heard.append(piece)
 
     def samples(self, mark: Mark) -> Samples:
-        """All that was heard of one mark, in the order in which it was heard, at the card's rate."""
+        """All that was heard of one mark, in the order it was heard, at the card's rate."""
         pieces = [piece.pcm for piece in self.heard if piece.mark == mark]
         return np.concatenate([np.zeros(0, dtype=np.int16), *pieces])
 

@@ -44,7 +44,7 @@ def bytes_of(samples: Samples) -> bytes:
 
 def _segment(magnitude: npt.NDArray[np.int64], first_end: int) -> npt.NDArray[np.int64]:
     """Which of the eight doubling chords a magnitude falls into; the first ends at `first_end`."""
-    ends = (first_end + 1) * 2 ** np.arange(8) - 1
+    ends = (first_end + 1) * 2 ** np.arange(8, dtype=np.int64) - 1
     return np.searchsorted(ends, magnitude).astype(np.int64)
 
 
@@ -78,7 +78,8 @@ def _ulaw_decoder() -> Samples:
     code = ~np.arange(256, dtype=np.int64) & 0xFF
     bias = _ULAW_BIAS << 2
     magnitude = ((((code & 0xF) << 3) + bias) << ((code >> 4) & 7)) - bias
-    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+    linear = np.where(code & 0x80, -magnitude, magnitude)
+    return linear.astype(np.int16)
 
 
 def _alaw_decoder() -> Samples:
@@ -86,7 +87,8 @@ def _alaw_decoder() -> Samples:
     segment = (code >> 4) & 7
     step = ((code & 0xF) << 4) + np.where(segment > 0, 0x108, 8)
     magnitude = step << np.maximum(segment - 1, 0)
-    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+    linear = np.where(code & 0x80, magnitude, -magnitude)
+    return linear.astype(np.int16)
 
 
 _ENCODERS = {AudioFormat.PCMU: _ulaw_encoder(), AudioFormat.PCMA: _alaw_encoder()}

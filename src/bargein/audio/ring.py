@@ -107,7 +107,11 @@ class Ring:
                 before = at
                 at = self._take(self._queue, block, at, spans)
                 self._waiting -= at - before
-            self._after(frames, at, spans[-1].mark if spans else None)
+            last = spans[-1].mark if spans else None
+            self._after(frames, at, last)
+            # A fade that filled the block has ended its sound: a cut after it fades nothing.
+            if self._held:
+                self._running = None
         return block, tuple(spans)
 
     def skip(self, frames: int) -> None:
@@ -228,6 +232,10 @@ class Ring:
         """Samples of this mark that were accepted."""
         count = self._counts.get(mark)
         return 0 if count is None else count.queued
+
+    def fading(self, mark: Mark) -> int:
+        """Samples of the mark that a cut or a hold has promised and that were not read yet."""
+        return sum(len(pcm) for fading, pcm in self._faded if fading == mark)
 
     @property
     def waiting_samples(self) -> int:

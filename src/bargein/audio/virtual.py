@@ -47,6 +47,11 @@ class VirtualPlayer:
         return self.settings.accuracy if self._card is None else self._card.accuracy
 
     @property
+    def attached(self) -> bool:
+        """Whether the card was opened."""
+        return self._card is not None
+
+    @property
     def card(self) -> Card:
         """The card, once attached. Raises `DeviceError` before."""
         if self._card is None:
@@ -127,11 +132,13 @@ class VirtualPlayer:
     def _pump(self) -> None:
         self._timer = None
         reports = self.card.advance(self._now())
-        for report in reports:
-            # A sink may close the player: then nothing more is told.
-            if self._sink is not None and not self._closed:
-                self._sink(report)
-        self._arm()
+        try:
+            for report in reports:
+                # A sink may close the player: then nothing more is told.
+                if self._sink is not None and not self._closed:
+                    self._sink(report)
+        finally:
+            self._arm()
 
 
 @dataclass(frozen=True, slots=True)
