@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import tempfile
 import wave
@@ -70,14 +71,12 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[Samples, int]:
 
 def _soundfile(file: Path) -> ModuleType:
     try:
-        import soundfile
+        return importlib.import_module("soundfile")
     except (ImportError, OSError) as error:
         raise DeviceError(
             f"{file}: reading sound needs the package soundfile; "
             'install it with: pip install "bargein[local]"'
         ) from error
-    module: ModuleType = soundfile
-    return module
 
 
 def _missing_from_wav(file: Path, size: int) -> int:

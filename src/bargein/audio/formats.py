@@ -18,6 +18,7 @@ from bargein.units import AudioFormat
 
 Samples = npt.NDArray[np.int16]
 _Codes = npt.NDArray[np.uint8]
+_Wide = npt.NDArray[np.int64]
 
 _ULAW_BIAS = 33
 _ULAW_CLIP = 8191 - _ULAW_BIAS
@@ -42,7 +43,7 @@ def bytes_of(samples: Samples) -> bytes:
     return samples.astype("<i2", copy=False).tobytes()
 
 
-def _segment(magnitude: npt.NDArray[np.int64], first_end: int) -> npt.NDArray[np.int64]:
+def _segment(magnitude: _Wide, first_end: int) -> _Wide:
     """Which of the eight doubling chords a magnitude falls into; the first ends at `first_end`."""
     ends = (first_end + 1) * 2 ** np.arange(8, dtype=np.int64) - 1
     return np.searchsorted(ends, magnitude).astype(np.int64)
@@ -78,7 +79,7 @@ def _ulaw_decoder() -> Samples:
     code = ~np.arange(256, dtype=np.int64) & 0xFF
     bias = _ULAW_BIAS << 2
     magnitude = ((((code & 0xF) << 3) + bias) << ((code >> 4) & 7)) - bias
-    linear = np.where(code & 0x80, -magnitude, magnitude)
+    linear: _Wide = np.where(code & 0x80, -magnitude, magnitude)
     return linear.astype(np.int16)
 
 
@@ -87,7 +88,7 @@ def _alaw_decoder() -> Samples:
     segment = (code >> 4) & 7
     step = ((code & 0xF) << 4) + np.where(segment > 0, 0x108, 8)
     magnitude = step << np.maximum(segment - 1, 0)
-    linear = np.where(code & 0x80, magnitude, -magnitude)
+    linear: _Wide = np.where(code & 0x80, magnitude, -magnitude)
     return linear.astype(np.int16)
 
 

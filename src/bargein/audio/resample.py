@@ -62,7 +62,7 @@ def _phases(up: int, down: int) -> tuple[int, _Doubles]:
     window = np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA) * (np.abs(offsets) <= half_width)
     taps = 2.0 * edge * np.sinc(2.0 * edge * offsets) * window
     whole = np.rint(taps / taps.sum(axis=1, keepdims=True) * _SCALE)
-    # The rounding left over goes to the largest tap, so that silence and steady sound keep their level.
+    # The rounding left over goes to the largest tap, so that a level stays a level.
     rows = np.arange(up)
     whole[rows, np.argmax(whole, axis=1)] += _SCALE - whole.sum(axis=1)
     whole.flags.writeable = False

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bargein.audio.base import Accuracy, Mark, ReportSink, SoundSink
-from bargein.audio.card import Card, CardSettings
+from bargein.audio.card import Card
+from bargein.audio.card_settings import CardSettings
 from bargein.audio.ear import Ear
 from bargein.audio.formats import Samples, bytes_of
 from bargein.audio.resample import checked_rate, resample
