@@ -192,5 +192,6 @@ class Listening:
     def clear(self) -> None:
         """Drop the buffer and the turn in progress."""
         self._buffer.take(self._buffer.end, self._buffer.end)
-        self._turns.reset()
-        self._item_id = None
+        settings = self._turns.settings
+        self._restart()
+        self._turns.settings = settings

@@ -16,11 +16,12 @@ network.
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeGuard, assert_never
+from typing import Any, TypeGuard, assert_never
 
 import msgspec
 
 from bargein import events
+from bargein.errors import LocalValueError
 from bargein.server.model.commands import ClosePipe, Command, StopEngine
 from bargein.server.model.desk import Desk
 from bargein.server.model.ids import Ids
@@ -160,7 +161,7 @@ class Machine:
         try:
             if not _is_plain_append(event):
                 # Who gives structs may have built them by hand, and their types hold no limits.
-                check_event(msgspec.to_builtins(event, enc_hook=_plain))
+                check_event(_raw(event))
             self._accept(event, now_us)
         except RefusedError as error:
             self._outbox.refuse(error.refusal, event.event_id)
@@ -229,9 +230,12 @@ class Machine:
         self._waiting.clear()
 
 
-def _plain(value: object) -> object:
-    """What a struct holds beside plain JSON values: fields from outside the vocabulary."""
-    return dict(value) if isinstance(value, events.Fields) else repr(value)
+def _raw(event: events.ClientEvent) -> dict[str, Any]:
+    """The event as it would be on the wire. Raises `RefusedError` if it cannot be there."""
+    try:
+        return parse(events.encode(event))
+    except LocalValueError as error:
+        raise refuse("not_json", reason=f"{error}.") from None
 
 
 def _is_plain_append(

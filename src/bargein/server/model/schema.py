@@ -110,7 +110,14 @@ _TOOL_CHOICE = Either(
 )
 _REASONING = Record({"effort": Text(choices=("minimal", "low", "medium", "high", "xhigh"))})
 _MAX_OUTPUT_TOKENS = Either({"an integer": Whole(1, 4096), "a string": Text(choices=("inf",))})
-_PROMPT = Record({"id": _ID, "version": _or_null(a_string=_ID), "variables": Free()}, ("id",))
+_PROMPT = Record(
+    {
+        "id": _ID,
+        "version": _or_null(a_string=_ID),
+        "variables": _or_null(an_object=Free(only_object=True)),
+    },
+    ("id",),
+)
 _TRUNCATION = Either(
     {
         "a string": Text(choices=("auto", "disabled")),
