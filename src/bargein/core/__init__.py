@@ -1,0 +1,1 @@
+"""The client's half of a Realtime conversation, pure: no clock, no dice, no I/O, no logging."""

@@ -1,0 +1,70 @@
+"""What the application can ask of the machine. Each ask is answered once."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from bargein import events
+
+
+class Say(msgspec.Struct, frozen=True, tag=True):
+    """The user typed. With `reply` it interrupts what is being said and asks for an answer."""
+
+    text: str
+    reply: bool = True
+
+
+class Respond(msgspec.Struct, frozen=True, tag=True):
+    """Ask for a response without a new message; it waits its turn and interrupts nothing.
+
+    `params` as in `response.create`; with `conversation: "none"` it is out of band.
+    """
+
+    params: events.ResponseParams | None = None
+
+
+class Interrupt(msgspec.Struct, frozen=True, tag=True):
+    """Stop what is being said, now. Answered after the stop, with the record or None."""
+
+
+class CancelReply(msgspec.Struct, frozen=True, tag=True):
+    """Give up the reply that the ask with this id began; interrupts it where it is being heard."""
+
+    reply_ask_id: int
+
+
+class Press(msgspec.Struct, frozen=True, tag=True):
+    """Push-to-talk: pressed. Needs `turn_detection: null`."""
+
+
+class Release(msgspec.Struct, frozen=True, tag=True):
+    """Push-to-talk: released."""
+
+
+class Mute(msgspec.Struct, frozen=True, tag=True):
+    """The microphone is muted (silence of the same length goes out) or not."""
+
+    muted: bool
+
+
+class Update(msgspec.Struct, frozen=True, tag=True):
+    """Change the session. Answered with the effective session when the service agreed."""
+
+    session: events.Session
+
+
+class SendEvent(msgspec.Struct, frozen=True, tag=True):
+    """Send an event of the application's own, under the machine's rules of order."""
+
+    event: events.ClientEvent
+
+
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """End the session: stop the sound, settle what is heard, close the pipe."""
+
+
+Ask: TypeAlias = (
+    Say | Respond | Interrupt | CancelReply | Press | Release | Mute | Update | SendEvent | Leave
+)

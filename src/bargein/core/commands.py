@@ -1,0 +1,109 @@
+"""What the client's machine wants done. Imperative; a closed set; done in order before the next input."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from bargein import events
+from bargein.core.inputs import Part
+from bargein.core.notices import Notice
+from bargein.units import AudioFormat
+
+
+class Send(msgspec.Struct, frozen=True, tag=True):
+    """Write the event to the pipe."""
+
+    event: events.ClientEvent
+
+
+class SendAudio(msgspec.Struct, frozen=True, tag=True):
+    """Write the sound to the pipe as `input_audio_buffer.append`; wire bytes, as they were captured."""
+
+    audio: bytes
+
+
+class Play(msgspec.Struct, frozen=True, tag=True):
+    """Queue sound of the part at the player; wire bytes of the part's format."""
+
+    part: Part
+    audio: bytes
+    format: AudioFormat
+
+
+class FinishPlay(msgspec.Struct, frozen=True, tag=True):
+    """All sound of the part was given: `Player.finish`."""
+
+    part: Part
+
+
+class HoldPlayback(msgspec.Struct, frozen=True, tag=True):
+    """Fall silent and keep the queue; answered by `PlaybackHeld`."""
+
+    cut_id: str
+
+
+class ResumePlayback(msgspec.Struct, frozen=True, tag=True):
+    """Go on where the hold stopped."""
+
+
+class StopPlayback(msgspec.Struct, frozen=True, tag=True):
+    """Fall silent and drop the queue; answered by `PlaybackStopped`."""
+
+    cut_id: str
+
+
+class UseInputFormat(msgspec.Struct, frozen=True, tag=True):
+    """From now on capture in this wire format; it is said once before the first sound is wanted."""
+
+    format: AudioFormat
+
+
+class MuteMicrophone(msgspec.Struct, frozen=True, tag=True):
+    """Deliver silence instead of sound, or sound again: `Recorder.mute`."""
+
+    muted: bool
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """The application's ask has come to its end: with a value, or with an error.
+
+    `error` is the text of a `LocalProtocolError` (`local`), a refusal of the service (`refused`, with its
+    `code`), or the end of the pipe (`lost`).
+    """
+
+    ask_id: int
+    value: Any = None
+    error: str | None = None
+    kind: str | None = None
+    code: str | None = None
+
+
+class Notify(msgspec.Struct, frozen=True, tag=True):
+    """Tell the application."""
+
+    notice: Notice
+
+
+class Close(msgspec.Struct, frozen=True, tag=True):
+    """Close the pipe."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+Command: TypeAlias = (
+    Send
+    | SendAudio
+    | Play
+    | FinishPlay
+    | HoldPlayback
+    | ResumePlayback
+    | StopPlayback
+    | UseInputFormat
+    | MuteMicrophone
+    | Answer
+    | Notify
+    | Close
+)

@@ -1,0 +1,183 @@
+"""What the application is told. Nouns; plain data; milliseconds are for people, samples for proof."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from bargein import events
+
+Role: TypeAlias = Literal["user", "assistant"]
+Floor: TypeAlias = Literal["user", "assistant", "nobody"]
+Exactness: TypeAlias = Literal["exact", "within", "inexact", "unconfirmed", "lost"]
+Asker: TypeAlias = Literal["speech", "interrupt", "typed", "push_to_talk", "cancel", "leave"]
+Blame: TypeAlias = Literal["ours", "crossing", "theirs", "application"]
+
+
+class Connected(msgspec.Struct, frozen=True, tag=True):
+    """The session stands, with the settings the service says are in effect."""
+
+    session: events.Session
+
+
+class FloorChanged(msgspec.Struct, frozen=True, tag=True):
+    """Who is being heard now. While both speak the user has the floor."""
+
+    floor: Floor
+
+
+class Transcript(msgspec.Struct, frozen=True, tag=True):
+    """Words of an item. `final` comes once a part: for speech of the assistant when it was heard or cut.
+
+    Of a cut part, `text` is an estimate of the words heard, by the share of its audio, and `cut` is true.
+    """
+
+    role: Role
+    item_id: str
+    text: str
+    final: bool
+    content_index: int = 0
+    cut: bool = False
+
+
+class TurnStarted(msgspec.Struct, frozen=True, tag=True):
+    """Somebody's turn: the user's speech, or a response. `ask_ids` name the asks it answers."""
+
+    role: Role
+    item_id: str | None = None
+    response_id: str | None = None
+    ask_ids: tuple[int, ...] = ()
+
+
+class TurnEnded(msgspec.Struct, frozen=True, tag=True):
+    """The user fell silent, or a response is over and heard to its end (or to its cut).
+
+    `status` of a response is the service's, or `refused`, `superseded` (given up before it was asked
+    for) or `lost`. `text` is all text the service made for it.
+    """
+
+    role: Role
+    status: str = "completed"
+    item_id: str | None = None
+    response_id: str | None = None
+    ask_ids: tuple[int, ...] = ()
+    text: str = ""
+
+
+class PartRecord(msgspec.Struct, frozen=True):
+    """What became of one part in an interruption."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    rate: int
+    received_samples: int
+    heard_samples: int
+    heard_ms: int
+    action: Literal["none", "truncate", "delete", "pending"] = "pending"
+    sent_ms: int | None = None
+    kept_ms: int | None = None
+    answer: str = ""
+    """The service's word: `truncated`, `deleted`, a refusal's code, `unconfirmed` or `lost`."""
+
+
+class Interruption(msgspec.Struct, frozen=True, tag=True):
+    """The stop: who asked, what was playing, how much of it was heard, how fast it was silent."""
+
+    cut_id: str
+    askers: tuple[Asker, ...]
+    response_ids: tuple[str, ...]
+    heard_ms: int
+    parts: tuple[PartRecord, ...]
+    stop_latency_us: int
+    """From the input that asked to the player's answer."""
+    speech_to_silence_us: int | None
+    """From the moment the deciding sound was captured to the player's answer; None without speech."""
+    margin_samples: int | None = 0
+
+
+class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
+    """The end of the record: what was sent, what the service answered, what it keeps.
+
+    `drift_ms` is kept − heard over all parts; None while something is unconfirmed.
+    """
+
+    cut_id: str
+    askers: tuple[Asker, ...]
+    response_ids: tuple[str, ...]
+    heard_ms: int
+    kept_ms: int | None
+    drift_ms: int | None
+    exactness: Exactness
+    parts: tuple[PartRecord, ...]
+    commands: tuple[str, ...]
+    """What was sent for it, in order: `response.cancel`, `conversation.item.truncate`, …"""
+    settle_latency_us: int = 0
+
+
+class ToolCalled(msgspec.Struct, frozen=True, tag=True):
+    """The model called a function; the arguments are whole. Its result is the application's to send."""
+
+    call_id: str
+    name: str
+    arguments: str
+    item_id: str
+    response_id: str
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    """The service refused something, or broke. The session goes on."""
+
+    blame: Blame
+    code: str | None
+    message: str
+    param: str | None = None
+    about: str | None = None
+    """The type of the event that was refused, where it is known."""
+
+
+class UsageReported(msgspec.Struct, frozen=True, tag=True):
+    """What a response cost, as the service counts."""
+
+    response_id: str
+    usage: events.Usage
+
+
+class Lost(msgspec.Struct, frozen=True, tag=True):
+    """The pipe has ended and the session with it."""
+
+    code: int | None
+    reason: str
+
+
+class Dropped(msgspec.Struct, frozen=True, tag=True):
+    """Something exceeded its bound and was thrown away: oldest first, counted."""
+
+    what: Literal["microphone", "playback", "notices", "events"]
+    count: int
+    """Samples of sound, or number of notices or events."""
+
+
+class Raw(msgspec.Struct, frozen=True, tag=True):
+    """An event that the vocabulary does not know, or could not be read; passed on as it came."""
+
+    event_type: str
+    data: Any
+
+
+Notice: TypeAlias = (
+    Connected
+    | FloorChanged
+    | Transcript
+    | TurnStarted
+    | TurnEnded
+    | Interruption
+    | InterruptionSettled
+    | ToolCalled
+    | Fault
+    | UsageReported
+    | Lost
+    | Dropped
+    | Raw
+)
