@@ -22,10 +22,12 @@ def test_timers_fire_in_order_and_at_their_time() -> None:
     async def main() -> list[tuple[int, int]]:
         loop = asyncio.get_running_loop()
         start, seen = loop.time(), list[tuple[int, int]]()
+
+        def fire(ms: int) -> None:
+            seen.append((ms, round((loop.time() - start) * 1_000)))
+
         for ms in (30, 10, 20):
-            loop.call_later(
-                ms / 1_000, lambda ms=ms: seen.append((ms, round((loop.time() - start) * 1_000)))
-            )
+            loop.call_later(ms / 1_000, fire, ms)
         await asyncio.sleep(1)
         return seen
 
