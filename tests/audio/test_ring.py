@@ -127,6 +127,25 @@ def test_a_cut_during_a_hold_fades_nothing_more() -> None:
     assert not ring.held
 
 
+def test_a_cut_right_after_hold_and_resume_adds_no_second_fade() -> None:
+    ring = Ring()
+    ring.queue("a", ramp(100))
+    ring.read(10)
+    ring.hold(fade_samples=5)
+    ring.resume()
+    assert ring.cut(fade_samples=5) == {"a": 15}
+
+
+def test_a_cut_after_a_fade_that_filled_its_block_begins_no_sound_again() -> None:
+    ring = Ring()
+    ring.queue("a", ramp(100))
+    ring.read(10)
+    ring.hold(fade_samples=10)
+    ring.read(10)
+    ring.resume()
+    assert ring.cut(fade_samples=10) == {"a": 20}
+
+
 def test_what_is_given_back_is_read_again() -> None:
     ring = Ring()
     ring.queue("a", ramp(10))

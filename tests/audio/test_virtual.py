@@ -145,6 +145,24 @@ def test_after_close_nothing_is_reported_and_nothing_is_played() -> None:
     run(main())
 
 
+def test_a_sink_that_closes_the_player_is_told_nothing_more() -> None:
+    async def main() -> list[Report]:
+        player = VirtualPlayer()
+        reports: list[Report] = []
+
+        def sink(report: Report) -> None:
+            reports.append(report)
+            player.close()
+
+        player.attach(sink)
+        player.change(Unknown(), "one")
+        player.change(Unknown(), "two")
+        await asyncio.sleep(1)
+        return reports
+
+    assert run(main()) == [Changed(Unknown(), "one")]
+
+
 def test_a_player_without_a_sink_says_what_to_do() -> None:
     with pytest.raises(DeviceError, match="attach"):
         VirtualPlayer().play("a", b"", 24_000)

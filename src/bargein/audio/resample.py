@@ -163,7 +163,6 @@ class Resampler:
         self._out = upto
         keep = upto * self._down // self._up + shift
         if keep > 0:
-            keep = min(keep, len(self._past))
             self._past = self._past[keep:].copy()
             self._past_at += keep
         return np.clip(np.rint(total / _SCALE), -32768, 32767).astype(np.int16)
