@@ -1,6 +1,8 @@
 """The session: what the service shows of it, and what may be changed (protocol.md §3).
 
-1. An update is partial: what is absent keeps its value, what is null, empty or `[]` is cleared.
+1. An update is partial: what is absent keeps its value, what is null or `[]` is cleared. Empty
+   instructions bring the service's own back (recorded in message_history_seeding; the documentation
+   says that they clear).
 2. An update is whole: it is applied altogether or, refused, not at all.
 3. `turn_detection`, `transcription` and formats are replaced as a whole, and what they leave out
    comes back filled with the model's defaults (PAI, every `session.updated`).
@@ -112,6 +114,7 @@ class SessionState:
         # Who sets these cannot be the client: the service keeps its own (protocol.md §3.2).
         own = {name: self._values[name] for name in ("object", "id", "expires_at")}
         merged = {**self._values, **changes, **own}
+        merged["instructions"] = merged["instructions"] or INSTRUCTIONS
         merged["audio"] = {
             "input": {**self._values["audio"]["input"], **self._filled_input(audio)},
             "output": {**self._values["audio"]["output"], **output},

@@ -1,0 +1,151 @@
+"""The effective session: defaults, partial updates, and what is locked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from model_rig import Rig, error, types
+
+from bargein.server.model.session import INSTRUCTIONS, SessionState, has_reasoning
+
+
+def session(model: str = "gpt-realtime") -> SessionState:
+    return SessionState(session_id="sess_1", model=model, expires_at=5)
+
+
+def update(rig: Rig, **fields: Any) -> dict[str, Any]:
+    sent = rig.say("session.update", session={"type": "realtime", **fields})
+    assert types(sent) == ["session.updated"], sent
+    shown: dict[str, Any] = sent[0]["session"]
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("model", "silence_ms", "voice"),
+    [
+        ("gpt-realtime", 200, "alloy"),
+        ("gpt-realtime-2025-08-28", 200, "alloy"),
+        ("gpt-realtime-2.1", 500, "marin"),
+    ],
+)
+def test_the_defaults_are_those_of_the_model(model: str, silence_ms: int, voice: str) -> None:
+    shown = Rig(model).log[0]["session"]
+    assert shown["audio"]["input"]["turn_detection"]["silence_duration_ms"] == silence_ms
+    assert shown["audio"]["output"]["voice"] == voice
+    assert has_reasoning(model) == (silence_ms == 500)
+
+
+def test_what_an_update_leaves_out_keeps_its_value() -> None:
+    rig = Rig()
+    update(rig, instructions="Be brief.", max_output_tokens=7)
+    shown = update(rig, output_modalities=["text"], audio={"output": {"voice": "echo"}})
+    assert (shown["instructions"], shown["max_output_tokens"]) == ("Be brief.", 7)
+    assert shown["audio"]["output"]["voice"] == "echo"
+    assert shown["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24_000}
+    assert shown["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+
+
+def test_null_and_an_empty_list_clear_and_empty_instructions_bring_back_the_services_own() -> None:
+    rig = Rig()
+    tool = {"type": "function", "name": "f"}
+    update(rig, tools=[tool], instructions="x", prompt={"id": "p"})
+    shown = update(rig, tools=[], instructions="", prompt=None)
+    assert (shown["tools"], shown["prompt"]) == ([], None)
+    assert shown["instructions"] == INSTRUCTIONS
+
+
+def test_a_refused_update_changes_nothing() -> None:
+    rig = Rig()
+    before = update(rig)
+    bad = {"type": "realtime", "instructions": "x", "audio": {"output": {"speed": 9}}}
+    error(rig.say("session.update", session=bad))
+    error(rig.say("session.update", session={"type": "realtime", "model": "other", "tools": []}))
+    assert update(rig) == before
+
+
+def test_turn_detection_comes_back_filled() -> None:
+    rig = Rig()
+    audio = {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.7}}}
+    assert update(rig, audio=audio)["audio"]["input"]["turn_detection"] == {
+        "type": "server_vad",
+        "threshold": 0.7,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 200,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": True,
+    }
+    audio = {"input": {"turn_detection": {"type": "semantic_vad"}}}
+    assert update(rig, audio=audio)["audio"]["input"]["turn_detection"] == {
+        "type": "semantic_vad",
+        "eagerness": "auto",
+        "create_response": True,
+        "interrupt_response": True,
+    }
+
+
+def test_transcription_is_echoed_without_its_delay() -> None:
+    rig = Rig()
+    audio = {"input": {"transcription": {"model": "whisper-1", "delay": "low"}}}
+    shown = update(rig, audio=audio)["audio"]["input"]["transcription"]
+    assert shown == {"model": "whisper-1", "language": None, "prompt": None}
+
+
+def test_a_format_is_replaced_as_a_whole() -> None:
+    rig = Rig()
+    shown = update(rig, audio={"input": {"format": {"type": "audio/pcmu"}}})
+    assert shown["audio"]["input"]["format"] == {"type": "audio/pcmu"}
+    shown = update(rig, audio={"input": {"format": {"type": "audio/pcm"}}})
+    assert shown["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24_000}
+
+
+def test_the_client_cannot_set_what_is_the_services() -> None:
+    rig = Rig()
+    shown = update(rig, id="mine", object="x", expires_at=1)
+    assert shown["id"] == rig.log[0]["session"]["id"]
+    assert (shown["object"], shown["expires_at"]) == ("realtime.session", 1_785_460_927)
+
+
+def test_the_voice_is_locked_by_audio_and_may_be_sent_again() -> None:
+    rig = Rig()
+    rig.spoken(20)
+    assert update(rig, audio={"output": {"voice": "alloy"}})
+    other = {"type": "realtime", "audio": {"output": {"voice": "echo"}}}
+    assert error(rig.say("session.update", session=other))["code"] == "cannot_update_voice"
+    response = {"audio": {"output": {"voice": "echo"}}}
+    assert error(rig.say("response.create", response=response))["code"] == "cannot_update_voice"
+
+
+def test_text_and_out_of_band_audio_do_not_lock_the_voice() -> None:
+    from model_rig import sound
+
+    from bargein.server.model import score
+
+    rig = Rig()
+    rig.produce(
+        rig.respond(conversation="none"), score.OpenMessage(), score.OpenPart("audio"), sound(10)
+    )
+    rig.produce(rig.respond(), score.OpenMessage(), score.OpenPart("text"), score.SayText("a"))
+    assert update(rig, audio={"output": {"voice": "echo"}})
+
+
+def test_a_response_has_the_sessions_parameters_under_its_own() -> None:
+    state = session()
+    state.update({"type": "realtime", "max_output_tokens": 9, "tool_choice": "required"})
+    values = state.response_values(
+        {"instructions": "x", "audio": {"output": {"format": {"type": "audio/pcma"}}}}
+    )
+    assert values["max_output_tokens"] == 9 and values["tool_choice"] == "required"
+    assert values["instructions"] == "x"
+    assert values["audio"] == {"output": {"format": {"type": "audio/pcma"}, "voice": "alloy"}}
+    assert values["conversation"] == "auto" and values["metadata"] is None
+
+
+def test_reasoning_is_for_the_models_that_have_it() -> None:
+    assert update(Rig("gpt-realtime-2.1"), reasoning={"effort": "low"})["reasoning"] == {
+        "effort": "low"
+    }
+    response = {"reasoning": {"effort": "low"}}
+    body = error(Rig().say("response.create", response=response))
+    assert "Reasoning is not supported" in body["message"]

@@ -1,0 +1,43 @@
+"""Tokens: audio is counted, text estimated."""
+
+from __future__ import annotations
+
+from bargein.server.model import usage
+from bargein.server.model.entries import Entry, Part
+from bargein.units import AudioFormat
+
+VALUES = {"instructions": "", "tools": []}
+
+
+def message(*parts: Part, role: str = "user") -> Entry:
+    return Entry("i", "message", role=role, parts=list(parts))
+
+
+def test_a_token_is_100_ms_heard_and_50_ms_spoken() -> None:
+    heard = message(Part("input_audio", kept_samples=24_000 * 2))
+    # Report 001: 237 tokens for 11.85 s.
+    spoken = message(Part("output_audio", "", made_samples=24 * 11_850), role="assistant")
+    counted = usage.measure(usage.measure_input([heard], VALUES), (spoken,), status="completed")
+    assert counted.input_tokens == 20 and counted.output_tokens == 237
+    assert counted.total_tokens == 257
+
+
+def test_a_part_of_a_token_counts_as_one_in_every_format() -> None:
+    heard = message(Part("input_audio", kept_samples=801, format=AudioFormat.PCMU))
+    assert usage.measure_input([heard], VALUES).audio_tokens == 2
+
+
+def test_four_characters_of_text_are_about_a_token() -> None:
+    assert [usage.text_tokens(text) for text in ("", "a", "abcd", "abcde", None)] == [0, 1, 1, 2, 0]
+
+
+def test_cut_speech_costs_the_words_that_are_still_known() -> None:
+    part = Part("output_audio", "a long story, cut", made_samples=240, kept_samples=240)
+    part.cut(0)
+    assert usage.measure_input([message(part, role="assistant")], VALUES).text_tokens == 0
+
+
+def test_what_ended_before_it_made_anything_costs_nothing() -> None:
+    given = usage.Input(7, 8, 9)
+    assert usage.measure(given, (), status="cancelled").total_tokens == 0
+    assert usage.measure(given, (), status="completed").total_tokens == 24
