@@ -60,9 +60,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The answer to `stop`: final counts for every mark that was ever played and is not wholly
-    heard.
+    """The answer to `stop`: final counts of every mark that was played and is not settled yet.
 
+    Settled is what an earlier `Stopped` named, or a `Rendered` told as wholly heard; so a stop
+    that was never answered is made good by the next one. Of the marks named, nothing more is told.
     `margin_samples` is how far the counts may be off; 0 for an exact player, None where it cannot
     tell. A card that learns better later reports the same `cut_id` again: that is a correction.
     """
@@ -108,8 +109,11 @@ class Player(Protocol):
     def play(self, mark: Mark, pcm: bytes, rate: int) -> None:
         """Queue 16-bit little-endian mono sound at `rate` behind all that is queued.
 
-        Sound of a mark that was stopped is dropped. The counts of a mark are in samples at `rate`,
-        which must be the same for all the sound of one mark.
+        Sound of a mark that was stopped or finished is dropped and counted. The counts of a mark
+        are in samples at `rate`, which must be the same for all the sound of one mark. The queue
+        is bounded: from the first sample that does not fit on, the mark's sound is dropped, and a
+        `Changed` with the same accuracy says so. Raises `LocalValueError` for half a sample and
+        for another rate, `DeviceError` once closed.
         """
 
     def finish(self, mark: Mark) -> None:
