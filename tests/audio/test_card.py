@@ -357,15 +357,15 @@ def test_a_cut_part_that_still_drains_is_not_forgotten() -> None:
     assert card.heard("x") == answer.heard_samples["x"] > 0
 
 
-def test_the_last_progress_comes_even_if_a_call_saw_the_last_sample_leave() -> None:
-    card = Card(CardSettings(block=480, latency_us=1_000))
+def test_a_part_finished_after_its_last_sample_was_heard_is_settled_by_then() -> None:
+    card = Card(CardSettings())
     card.play("a", bytes_of(sound(100)), 24_000, 0)
-    card.finish("a", 0)
-    run_until(card, 20_000)
-    card.resume(30_000)
-    assert card.heard("a") == 100
-    assert run_until(card, 100_000) == [Rendered({"a": 100})]
+    assert run_until(card, 300_000) == [Rendered({"a": 100})]
+    card.finish("a", 300_000)
+    assert run_until(card, 400_000) == []
     assert card.next_us is None
+    card.stop("cut", 400_000)
+    assert card.advance(400_000) == [Stopped("cut", {}, 0)]
 
 
 def test_change_reports_the_new_accuracy() -> None:
