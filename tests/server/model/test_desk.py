@@ -297,3 +297,40 @@ def test_lengths_are_compared_on_the_servers_grid(grid_ms: int) -> None:
         assert types(truncate(2_650)) == ["conversation.item.truncated"]
     else:
         assert types(truncate(2_670)) == ["conversation.item.truncated"]
+
+
+def idle(**turn_detection: Any) -> Rig:
+    rig = talking(idle_timeout_ms=6_000, **turn_detection)
+    rig.append(silence(10_000))
+    rig.spoken(1_500)
+    return rig
+
+
+def test_silence_after_the_reply_was_played_is_committed_and_answered() -> None:
+    rig = idle()
+    assert rig.wait(1_500 + 6_000 - 51) == []
+    sent = rig.wait(1)
+    assert types(sent) == [
+        "input_audio_buffer.timeout_triggered",
+        *COMMITTED,
+        "response.created",
+    ]
+    start_ms, end_ms = sent[0]["audio_start_ms"], sent[0]["audio_end_ms"]
+    assert end_ms - start_ms == 6_016 and end_ms % 32 == 0
+    assert sent[1]["item_id"] == sent[0]["item_id"]
+    rig.say("response.cancel", response_id=rig.machine.running_response_ids[0])
+
+
+def test_an_idle_timeout_comes_once_and_not_after_the_user_spoke() -> None:
+    rig = idle(create_response=False)
+    rig.append(speech(300))
+    assert rig.wait(20_000) == []
+    rig = idle(create_response=False)
+    assert "input_audio_buffer.timeout_triggered" in types(rig.wait(10_000))
+    assert rig.wait(20_000) == []
+
+
+def test_there_is_no_idle_timeout_unless_it_is_set() -> None:
+    rig = talking()
+    rig.spoken(100)
+    assert rig.wait(60_000) == []

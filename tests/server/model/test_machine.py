@@ -198,8 +198,8 @@ json_values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "type session item audio input output format content role id response event_id tools "
-                "item_id content_index audio_end_ms turn_detection metadata".split()
+                "type session item audio input output format content role id response event_id "
+                "tools item_id content_index audio_end_ms turn_detection metadata".split()
             )
             | st.text(max_size=4),
             inner,
@@ -294,7 +294,7 @@ class Course:
         self.order.remove(event["item_id"])
 
 
-ACTIONS = st.lists(
+ACTIONS: st.SearchStrategy[list[score.Action]] = st.lists(
     st.sampled_from(
         [
             score.OpenMessage(),

@@ -7,7 +7,9 @@
 3. The user stops: `speech_stopped`, `committed`, the item, then, under `create_response`, a
    response. If one is running, it is refused with an error that no client event caused
    (protocol.md §4.6 f, scenario 53).
-4. A commit by hand never creates a response (protocol.md §4.4).
+4. Nobody speaks for `idle_timeout_ms` after the last response was played: `timeout_triggered`, and
+   the silence is committed and answered like a turn (protocol.md §4.11). Once for each response.
+5. A commit by hand never creates a response (protocol.md §4.4).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from bargein.server.model.rules import RefusedError, refuse
 from bargein.server.model.session import SessionState
 from bargein.server.model.speaking import Speaking
 from bargein.server.model.vad import Detector
-from bargein.units import US_PER_S
+from bargein.units import US_PER_MS, US_PER_S
 
 
 class Desk:
@@ -101,6 +103,7 @@ class Desk:
         turns = self.session.turns
         if turns is not None and turns.interrupt_response:
             self.speaking.interrupt(now_us)
+        self.speaking.quiet_from_us = None
 
     def _turn_stopped(self, turn: TurnStopped, now_us: int) -> None:
         self._outbox.send(
@@ -110,8 +113,35 @@ class Desk:
                 item_id=turn.item_id,
             )
         )
+        self._end_turn(turn.item_id, turn.audio, now_us)
+
+    @property
+    def idle_due_us(self) -> int | None:
+        """When the user has been silent for too long."""
+        turns, quiet_from_us = self.session.turns, self.speaking.quiet_from_us
+        if turns is None or turns.idle_timeout_ms is None or quiet_from_us is None:
+            return None
+        return quiet_from_us + turns.idle_timeout_ms * US_PER_MS
+
+    def idle(self, now_us: int) -> None:
+        """Do what is due at `idle_due_us`."""
+        turns = self.session.turns
+        assert turns is not None and turns.idle_timeout_ms is not None, "idle_due_us was not None"
+        self.speaking.quiet_from_us = None
+        turn = self.listening.time_out(turns.idle_timeout_ms)
+        self._outbox.send(
+            events.InputAudioBufferTimeoutTriggered(
+                event_id=self._outbox.event_id(),
+                audio_start_ms=turn.audio_start_ms,
+                audio_end_ms=turn.audio_end_ms,
+                item_id=turn.item_id,
+            )
+        )
+        self._end_turn(turn.item_id, turn.audio, now_us)
+
+    def _end_turn(self, item_id: str, audio: bytes, now_us: int) -> None:
         try:
-            self._commit_item(turn.item_id, turn.audio)
+            self._commit_item(item_id, audio)
             turns = self.session.turns
             if turns is not None and turns.create_response:
                 self.speaking.create(None, now_us)

@@ -25,7 +25,7 @@ from bargein.server.model import score
 from bargein.server.model.entries import Entry, Part
 from bargein.server.model.memory import Conversation
 from bargein.server.model.outbox import Outbox
-from bargein.units import AudioFormat
+from bargein.units import AudioFormat, us_of_samples
 
 
 class BadScoreError(Exception):
@@ -70,6 +70,12 @@ class Ladder:
     @property
     def entries(self) -> tuple[Entry, ...]:
         return tuple(output.entry for output in self.outputs)
+
+    @property
+    def audio_us(self) -> int:
+        """How long the audio sounds that was made."""
+        samples = sum(part.made_samples for entry in self.entries for part in entry.parts)
+        return us_of_samples(samples, self.format.rate)
 
     def act(self, action: score.Action) -> None:
         """Do one action. Raises `BadScoreError` and, if an item finds no room, `RefusedError`."""

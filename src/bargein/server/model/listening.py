@@ -27,7 +27,15 @@ from bargein.server.model.ids import Ids
 from bargein.server.model.options import Limits
 from bargein.server.model.rules import refuse
 from bargein.server.model.session import Turns
-from bargein.server.model.vad import RATE, Detector, Pcm, SpeechStarted, SpeechStopped, TurnDetector
+from bargein.server.model.vad import (
+    FRAME_MS,
+    RATE,
+    Detector,
+    Pcm,
+    SpeechStarted,
+    SpeechStopped,
+    TurnDetector,
+)
 from bargein.units import AudioFormat
 
 LEAST_COMMIT_MS = 100
@@ -46,6 +54,16 @@ class TurnStopped:
     """The user stopped; the buffer's audio up to here, in the input format, is the item's."""
 
     item_id: str
+    audio_end_ms: int
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimedOut:
+    """The user said nothing for too long; the silence is the item's audio (protocol.md §4.11)."""
+
+    item_id: str
+    audio_start_ms: int
     audio_end_ms: int
     audio: bytes
 
@@ -188,6 +206,14 @@ class Listening:
         if self._item_id is not None:
             item_id, self._item_id = self._item_id, item_id
         return item_id, self._buffer.take(self._buffer.start, self._buffer.end)
+
+    def time_out(self, idle_ms: int) -> TurnTimedOut:
+        """Take the last `idle_ms`, in whole frames of the detector, as a turn in which nobody
+        spoke."""
+        end_ms = self.clock_ms // FRAME_MS * FRAME_MS
+        start_ms = max(0, end_ms - -(-idle_ms // FRAME_MS) * FRAME_MS)
+        audio = self._take(start_ms, end_ms)
+        return TurnTimedOut(self._ids.mint("item"), start_ms, end_ms, audio)
 
     def clear(self) -> None:
         """Drop the buffer and the turn in progress."""

@@ -91,6 +91,9 @@ class Machine:
         speaking_us = self._desk.speaking.deadline_us
         if speaking_us is not None and speaking_us < due_us:
             due_us = speaking_us
+        idle_us = self._desk.idle_due_us
+        if idle_us is not None and idle_us < due_us:
+            due_us = idle_us
         if self._waiting and self._waiting[0][0] < due_us:
             due_us = self._waiting[0][0]
         return due_us
@@ -207,6 +210,8 @@ class Machine:
                 self._do(event, due_us)
             elif self._desk.speaking.deadline_us == due_us:
                 self._desk.speaking.run(due_us)
+            elif self._desk.idle_due_us == due_us:
+                self._desk.idle(due_us)
             else:
                 self._expire(self._options.session_us)
 

@@ -47,6 +47,7 @@ class Turns:
     settings: TurnSettings
     create_response: bool
     interrupt_response: bool
+    idle_timeout_ms: int | None = None
 
 
 def has_reasoning(model: str) -> bool:
@@ -181,7 +182,12 @@ class SessionState:
         else:
             silence_ms = SEMANTIC_SILENCE_MS[detection["eagerness"]]
             settings = TurnSettings(silence_duration_ms=silence_ms)
-        return Turns(settings, detection["create_response"], detection["interrupt_response"])
+        return Turns(
+            settings,
+            detection["create_response"],
+            detection["interrupt_response"],
+            detection.get("idle_timeout_ms"),
+        )
 
     def _filled_input(self, audio: Plain) -> Plain:
         changes = dict(audio.get("input", {}))

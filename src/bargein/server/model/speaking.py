@@ -70,6 +70,9 @@ class Speaking:
         self._default: _Running | None = None
         self._rate_limits_due_us: deque[int] = deque()
         self._tokens = 0
+        self.quiet_from_us: int | None = None
+        """When the audio of the conversation's last response will have been played; None while one
+        runs, and once something else has happened."""
 
     @property
     def active_id(self) -> str | None:
@@ -126,6 +129,7 @@ class Speaking:
         self._running[response_id] = running
         if in_band:
             self._default = running
+            self.quiet_from_us = None
         self._outbox.send(
             events.ResponseCreated(
                 event_id=self._outbox.event_id(),
@@ -241,6 +245,7 @@ class Speaking:
         del self._running[running.id]
         if self._default is running:
             self._default = None
+            self.quiet_from_us = now_us + running.ladder.audio_us
         used = usage.measure(running.input, running.ladder.entries, status=status)
         self._tokens += used.total_tokens if isinstance(used.total_tokens, int) else 0
         self._outbox.send(
