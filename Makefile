@@ -1,0 +1,37 @@
+# The two commands of the README are `make demo` and `make test`; each sets itself up.
+
+ARGS ?=
+BIN := .venv/bin
+CHECKED := $(wildcard src tests examples scripts)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types format clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup:  ## install everything into this folder (the other targets do it themselves)
+	@scripts/bootstrap
+
+demo: setup  ## a spoken conversation with two interruptions; options in ARGS="--out DIR ..."
+	@$(BIN)/bargein demo $(ARGS)
+
+test: lint types  ## every check there is: style, types, architecture, tests
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup  ## style and architecture
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/lint-imports
+
+types: setup  ## strict types
+	$(BIN)/mypy --strict $(filter-out scripts,$(CHECKED))
+
+format: setup  ## put the code into its one form
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+clean:  ## remove what was built and what was installed
+	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage bargein-demo
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
