@@ -10,7 +10,7 @@ from model_rig import RATE, Rig, error, silence, sound, speech, types
 from bargein import events
 from bargein.server.model import score
 from bargein.server.model.inputs import EventReceived
-from bargein.server.model.options import Options
+from bargein.server.model.options import Limits, Options
 
 VAD = {"type": "server_vad", "silence_duration_ms": 200}
 COMMITTED = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
@@ -334,3 +334,14 @@ def test_there_is_no_idle_timeout_unless_it_is_set() -> None:
     rig = talking()
     rig.spoken(100)
     assert rig.wait(60_000) == []
+
+
+def test_a_commit_that_finds_no_room_leaves_the_buffer_as_it_was() -> None:
+    rig = Rig(options=Options(limits=Limits(items=1)))
+    rig.configure(None)
+    full = rig.user_says("a")
+    rig.append(silence(200))
+    assert error(rig.say("input_audio_buffer.commit"))["code"] == "conversation_full"
+    rig.say("conversation.item.delete", item_id=full)
+    rig.say("input_audio_buffer.commit")
+    assert rig.machine.memory[0].parts[0].kept_samples == RATE // 5

@@ -285,3 +285,20 @@ def test_audio_in_a_response_of_text_only_fails_it() -> None:
     response_id = rig.respond(output_modalities=["text"])
     sent = rig.produce(response_id, score.OpenMessage(), score.OpenPart("audio"))
     assert sent[-1]["response"]["status"] == "failed"
+
+
+def test_a_whole_call_that_waits_behind_a_message_is_completed_even_by_a_cancel() -> None:
+    rig = Rig()
+    response_id = rig.respond()
+    rig.produce(
+        response_id,
+        score.OpenMessage(),
+        score.OpenPart("audio"),
+        sound(10),
+        score.OpenCall("f"),
+        score.Arguments("{}"),
+        score.CloseCall(),
+        final=False,
+    )
+    output = rig.say("response.cancel")[-1]["response"]["output"]
+    assert [item["status"] for item in output] == ["incomplete", "completed"]

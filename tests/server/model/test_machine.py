@@ -377,3 +377,30 @@ def test_a_struct_does_what_its_frame_does() -> None:
     assert not any(
         isinstance(command, SendEvent) for command in one.machine.handle(Tick(), now_us=9)
     )
+
+
+def test_the_second_report_is_acknowledged_in_progress_and_closed_with_its_whole_text() -> None:
+    # Report 001: truncate, then cancel without an id, over a reply that is still being made.
+    rig = Rig()
+    text = "Once upon a time, in a land where the mountains touched the sky"
+    _, item_id = rig.speaking(5_000, text=text)
+    log = rig.say(
+        "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=2_449
+    )
+    log += rig.say("response.cancel")
+    assert types(log) == [
+        "conversation.item.truncated",
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+    assert log[2]["transcript"] == log[3]["part"]["transcript"] == text
+    assert log[5]["item"]["status"] == "incomplete"
+    assert log[5]["item"]["content"][0]["transcript"] == text
+    details = log[6]["response"]["status_details"]
+    assert details == {"type": "cancelled", "reason": "client_cancelled"}
+    assert log[6]["response"]["usage"]["output_token_details"]["audio_tokens"] == 100
+    assert rig.machine.memory[0].parts[0].kept_samples == 2_449 * 24

@@ -197,3 +197,12 @@ def test_an_item_without_room_ends_the_response_as_failed() -> None:
     sent = rig.produce(rig.respond(), score.OpenMessage())
     assert types(sent) == ["response.done"]
     assert sent[0]["response"]["status_details"]["error"]["code"] == "conversation_full"
+
+
+def test_what_a_deleted_item_still_says_takes_no_room() -> None:
+    rig = Rig(options=Options(limits=Limits(kept_audio_bytes=2 * RATE)))
+    response_id, item_id = rig.speaking(100)
+    rig.say("conversation.item.delete", item_id=item_id)
+    rig.produce(response_id, sound(900), score.OpenPart("audio"), sound(900))
+    rig.spoken(900)
+    assert rig.machine.let_go_bytes == 0
