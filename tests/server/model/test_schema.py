@@ -90,6 +90,9 @@ def test_what_has_the_right_shape_is_exactly_in_the_vocabulary(event: dict[str, 
     shapes.check_event(event)
     decoded = events.decode_client(json.dumps(event))
     assert not isinstance(decoded, events.Malformed | events.Unknown), decoded
+    # A transcription session has fewer fields; it is refused whatever it says.
+    if event.get("session", {}).get("type") != "transcription":
+        assert events.oddities(decoded) == ()
     # Structs go through the same check as frames.
     shapes.check_event(json.loads(events.encode(decoded)))
 
@@ -183,3 +186,9 @@ def test_a_length_in_fractions_of_a_millisecond_is_no_integer() -> None:
     assert body["message"] == (
         "Invalid type for 'audio_end_ms': expected an integer, but got a decimal instead."
     )
+
+
+def test_a_reference_to_an_item_has_no_field_but_its_name() -> None:
+    reference = {"type": "item_reference", "id": "x", "status": "completed"}
+    body = error(Rig().say("response.create", response={"input": [reference]}))
+    assert (body["code"], body["param"]) == ("unknown_parameter", "response.input[0].status")

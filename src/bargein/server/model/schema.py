@@ -246,7 +246,7 @@ _ITEMS: Mapping[str, Schema] = {
 }
 _INPUT_ITEMS: Mapping[str, Schema] = {
     **_ITEMS,
-    "item_reference": Record({**_ITEM_COMMON, "id": Text(MAX_ITEM_ID)}, ("id",)),
+    "item_reference": Record({"type": Text(), "id": Text(MAX_ITEM_ID), "object": _OBJECT}, ("id",)),
 }
 
 _RESPONSE = Record(
