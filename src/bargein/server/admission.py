@@ -1,0 +1,236 @@
+"""Who may open a session: decided from the head of the request alone (protocol.md §1.1). Pure.
+
+1. What a browser's page could send from elsewhere is refused before the upgrade, with HTTP 403:
+   any web page can reach 127.0.0.1, and a foreign name can be made to point there. `Host` must
+   name this server, and `Origin`, where there is one, the same host or one that was allowed.
+2. Every other refusal comes after the upgrade, as the service has it: one `error`, then a close
+   with 3000 for who you are and 4000 for what you ask, and `type.code` as its reason.
+3. Keys are compared in constant time and shown masked: what was sent to the wrong server may be a
+   right key elsewhere.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
+INVALID_REQUEST = "invalid_request_error"
+
+SPEECH_MODELS = frozenset(
+    {
+        "gpt-realtime",
+        "gpt-realtime-1.5",
+        "gpt-realtime-2",
+        "gpt-realtime-2.1",
+        "gpt-realtime-2.1-mini",
+        "gpt-realtime-2025-08-28",
+        "gpt-realtime-mini",
+        "gpt-realtime-mini-2025-10-06",
+        "gpt-realtime-mini-2025-12-15",
+        "gpt-4o-realtime-preview",
+        "gpt-4o-realtime-preview-2024-10-01",
+        "gpt-4o-realtime-preview-2024-12-17",
+        "gpt-4o-realtime-preview-2025-06-03",
+        "gpt-4o-mini-realtime-preview",
+        "gpt-4o-mini-realtime-preview-2024-12-17",
+        "gpt-audio-1.5",
+        "gpt-audio-mini",
+        "gpt-audio-mini-2025-10-06",
+        "gpt-audio-mini-2025-12-15",
+    }
+)
+"""What a session may name as its model (protocol.md §2.7). They all sound alike here; what differs
+are the session's defaults."""
+
+TRANSCRIPTION_MODELS = frozenset(
+    {
+        "whisper-1",
+        "gpt-transcribe",
+        "gpt-live-transcribe",
+        "gpt-4o-mini-transcribe",
+        "gpt-4o-mini-transcribe-2025-12-15",
+        "gpt-4o-transcribe",
+        "gpt-4o-transcribe-diarize",
+        "gpt-realtime-whisper",
+    }
+)
+
+_KEY_PROTOCOL = "openai-insecure-api-key."
+_BETA_PROTOCOL = "openai-beta.realtime-v1"
+_MASKED_FROM = 24
+"""A shorter key is not shown at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whom this server admits. `port` is the one it listens on.
+
+    `hosts` are further names by which it may be called ("name" or "name:port"), `origins` the
+    pages of other hosts that may use it ("https://name:port"). `any_address`: it listens beyond
+    loopback, so any numerical address may be its own; a name must still be in `hosts`, since only a
+    name can be made to point here by somebody else.
+    """
+
+    api_key: str
+    port: int
+    any_address: bool = False
+    any_model: bool = False
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a WebSocket request. Header names in lower case; a repeated one by its last."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    subprotocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Open a session."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted:
+    """Tell why by an `error` event, then close."""
+
+    close_code: int
+    code: str | None
+    message: str
+    type: str = INVALID_REQUEST
+
+    @property
+    def close_reason(self) -> str:
+        """As the service forms it (protocol.md §1.1.3)."""
+        return self.type if self.code is None else f"{self.type}.{self.code}"
+
+
+def forbidden(headers: Mapping[str, str], policy: Policy) -> str | None:
+    """Why a request is refused with HTTP 403; None if it may go on."""
+    host = headers.get("host", "")
+    if not _is_own(host, policy):
+        return (
+            f"Host is {host[:100]!r}, which is not this server. Call it by the address that it "
+            f"printed, or allow the name when it starts."
+        )
+    origin = headers.get("origin")
+    if origin is None or origin in policy.origins:
+        return None
+    if origin in (f"http://{host}", f"https://{host}"):
+        return None
+    return (
+        f"Origin is {origin[:100]!r}, a page of another host. Allow it when the server starts, if "
+        "the page is yours."
+    )
+
+
+def _is_own(host: str, policy: Policy) -> bool:
+    if host in policy.hosts:
+        return True
+    name, colon, port = host.rpartition(":")
+    if not colon or (host.endswith("]") and host.startswith("[")):
+        name, port = host, "80"
+    if port != str(policy.port):
+        return False
+    if name.lower() == "localhost" or name in policy.hosts:
+        return True
+    try:
+        address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return address.is_loopback or policy.any_address
+
+
+def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
+    """Who asks, in which dialect, then for what: the first fault counts."""
+    given = _key(head)
+    if given is None:
+        return NotAdmitted(BAD_KEY, None, "Missing bearer or basic authentication in header")
+    if not hmac.compare_digest(given.encode(), policy.api_key.encode()):
+        return NotAdmitted(
+            BAD_KEY,
+            "invalid_api_key",
+            f"Incorrect API key provided: {masked(given)}. This is a local server: use the key "
+            "that it printed when it started.",
+        )
+    beta = head.headers.get("openai-beta", "").replace(" ", "")
+    if "realtime=v1" in beta.split(",") or _BETA_PROTOCOL in head.subprotocols:
+        return _bad_request(
+            "beta_api_shape_disabled",
+            "The beta shape of the Realtime API is no longer supported: leave out "
+            "'OpenAI-Beta: realtime=v1' and use the GA events.",
+        )
+    model = head.query.get("model")
+    intent = head.query.get("intent")
+    if intent == "transcription":
+        if model is not None:
+            return _bad_request(
+                None, "You must not provide a model parameter for transcription sessions."
+            )
+        return _bad_request(
+            "invalid_intent", "Invalid intent transcription: this server holds conversations only."
+        )
+    if intent is not None:
+        return _bad_request("invalid_intent", f"Invalid intent {_quoted(intent)}")
+    if not model:
+        return _bad_request(
+            "missing_model",
+            "You must provide a model parameter, for example "
+            f"ws://127.0.0.1:{policy.port}/v1/realtime?model=gpt-realtime-2.1",
+        )
+    return _model(model, policy)
+
+
+def _model(model: str, policy: Policy) -> Admitted | NotAdmitted:
+    if model in TRANSCRIPTION_MODELS:
+        return _bad_request(
+            "invalid_model",
+            f'Model "{model}" is a transcription model and cannot be used as the realtime session '
+            "model",
+        )
+    if model in SPEECH_MODELS or policy.any_model:
+        return Admitted(model)
+    return _bad_request(
+        "invalid_model",
+        f'Model "{_quoted(model)}" is not supported in realtime mode. Use gpt-realtime-2.1, or '
+        "start the server so that it takes any model.",
+    )
+
+
+def masked(key: str) -> str:
+    """What may be shown of a key that was refused."""
+    if len(key) < _MASKED_FROM:
+        return "********"
+    return f"{_quoted(key[:3])}********{_quoted(key[-4:])}"
+
+
+def selected_subprotocol(offered: Iterable[str]) -> str | None:
+    """The subprotocol to agree on: `realtime`, if the client offers it."""
+    return "realtime" if "realtime" in offered else None
+
+
+def _key(head: Head) -> str | None:
+    scheme, _, token = head.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    for offered in head.subprotocols:
+        if offered.startswith(_KEY_PROTOCOL) and len(offered) > len(_KEY_PROTOCOL):
+            return offered.removeprefix(_KEY_PROTOCOL)
+    return None
+
+
+def _bad_request(code: str | None, message: str) -> NotAdmitted:
+    return NotAdmitted(BAD_REQUEST, code, message)
+
+
+def _quoted(text: str) -> str:
+    """A client's own text, short and printable, for an error."""
+    return "".join(c if c.isprintable() else "?" for c in text[:100])

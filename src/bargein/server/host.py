@@ -1,0 +1,357 @@
+"""The only loop of the server: one session is a machine, an engine and a connection.
+
+1. Everything that happens to a session stands in one queue and is handled by one task, in order;
+   the machine's `deadline_us` is the one timer.
+2. What is to be sent waits in a queue of its own. While much waits, nothing more is read from that
+   client; a client that takes nothing for `write_deadline_s`, or for which too much waits, is cut
+   off. Other sessions do not notice.
+3. A frame that takes long to hear (minutes of audio in one append) is handled in a thread: no
+   session holds up the others.
+4. When the session ends, for whatever reason, its engine's responses, its tasks and its connection
+   end with it.
+5. What a client does is its own affair and is never logged as an error; what an engine does wrong
+   is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from bargein import events
+from bargein.errors import LocalValueError
+from bargein.server.engines.base import Engine, EngineError, EngineFactory
+from bargein.server.engines.weights import silero_weights
+from bargein.server.framelog import FrameLog
+from bargein.server.model.commands import (
+    ClosePipe,
+    Command,
+    SendEvent,
+    StartEngine,
+    StopEngine,
+)
+from bargein.server.model.ids import Ids
+from bargein.server.model.inputs import (
+    EngineFailed,
+    FrameReceived,
+    Input,
+    Opened,
+    PipeClosed,
+    Produced,
+    Tick,
+)
+from bargein.server.model.machine import Machine
+from bargein.server.model.options import Options
+from bargein.server.model.vad import Detector, SileroVad
+from bargein.units import US_PER_S
+
+log = logging.getLogger(__name__)
+
+GOING_AWAY, INTERNAL_ERROR = 1001, 1011
+ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
+_ID_BITS = 128
+
+
+class Connection(Protocol):
+    """One client, admitted. One reader and one writer at a time."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next frame; None once the client is gone."""
+
+    async def send(self, frame: str) -> None:
+        """Write one text frame; returns when there is room for more. Silent if the client is
+        gone."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send the close frame. Silent if the client is gone."""
+
+    def abort(self) -> None:
+        """Drop the connection and what still waits to be written. Any number of times."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """What the server bears, beside what one session may hold (`Options.limits`)."""
+
+    sessions: int = 64
+    write_deadline_s: float = 20.0
+    """How long a client may take for nothing of what waits for it."""
+    close_deadline_s: float = 2.0
+    """How long the writing may take that is left when the session ends."""
+    unread_bytes: int = 4 * 1024 * 1024
+    """While so much waits to be sent, nothing more is read from that client."""
+    outgoing_bytes: int = 256 * 1024 * 1024
+    """A client for which more waits is cut off. One retrieved item may be very large."""
+    waiting_inputs: int = 4
+    """Frames and batches of a session that wait to be handled."""
+    inline_frame_bytes: int = 96 * 1024
+    """A longer frame is handled in a thread: 96 KiB are 1.5 s of audio, 5 ms of detecting turns."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise LocalValueError(f"{name} is {getattr(self, name)}: give more than 0")
+
+
+class Host:
+    """The sessions of one server. `new_detector` makes what judges the frames of one session."""
+
+    def __init__(
+        self,
+        engine_factory: EngineFactory,
+        *,
+        options: Options | None = None,
+        limits: HostLimits | None = None,
+        frame_log: FrameLog | None = None,
+        new_detector: Callable[[], Detector] | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.limits = limits or HostLimits()
+        self.sessions: dict[str, Session] = {}
+        self.sessions_opened = 0
+        self.cut_off = 0
+        """Clients that were cut off because they did not read."""
+        self._engine_factory = engine_factory
+        self._frame_log = frame_log
+        self._new_detector = new_detector or (lambda: SileroVad(silero_weights()))
+        self._closing = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more session may begin."""
+        return not self._closing and len(self.sessions) < self.limits.sessions
+
+    async def run(self, connection: Connection, *, model: str) -> None:
+        """Hold a session with an admitted client until it is over. Never raises for the client's
+        or the engine's doing."""
+        self.sessions_opened += 1
+        key = f"session-{self.sessions_opened}"
+        session = Session(key, self, connection, self._engine_factory(), self._new_detector())
+        self.sessions[key] = session
+        try:
+            await session.run(model)
+        finally:
+            del self.sessions[key]
+
+    async def close(self) -> None:
+        """End all sessions, telling each client so, and wait for their ends."""
+        self._closing = True
+        sessions = list(self.sessions.values())
+        for session in sessions:
+            session.end(GOING_AWAY, "The server is shutting down.")
+        await asyncio.gather(*(session.ended.wait() for session in sessions))
+
+    def note(self, session: str, direction: str, frame: str | bytes) -> None:
+        """Keep a frame in the log of frames, if there is one."""
+        if self._frame_log is not None:
+            self._frame_log.note(session, direction, frame)
+
+
+class _Outgoing:
+    """Frames on their way to the client, and the close frame behind them."""
+
+    def __init__(self) -> None:
+        self.frames: deque[str] = deque()
+        self.waiting_bytes = 0
+        self.closing: tuple[int, str] | None = None
+        self.changed = asyncio.Event()
+        self.roomy = asyncio.Event()
+        self.roomy.set()
+
+    def put(self, frame: str) -> None:
+        self.frames.append(frame)
+        self.waiting_bytes += len(frame)
+        self.changed.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close behind what waits now; the first code asked for counts."""
+        if self.closing is None:
+            self.closing = code, reason
+            self.changed.set()
+
+
+class Session:
+    """One client's session. `machine` is for looking at, from the loop's thread."""
+
+    def __init__(
+        self, key: str, host: Host, connection: Connection, engine: Engine, detector: Detector
+    ) -> None:
+        self.key = key
+        self.machine = Machine(
+            ids=Ids(lambda: secrets.randbits(_ID_BITS)), detector=detector, options=host.options
+        )
+        self.ended = asyncio.Event()
+        self._host = host
+        self._limits = host.limits
+        self._connection = connection
+        self._engine = engine
+        self._inbox: asyncio.Queue[Input] = asyncio.Queue(self._limits.waiting_inputs)
+        self._outgoing = _Outgoing()
+        self._producing: dict[str, asyncio.Task[None]] = {}
+        self._in_thread: asyncio.Future[list[Command]] | None = None
+        self._stop = asyncio.Event()
+
+    def end(self, code: int, reason: str) -> None:
+        """Ask the session to end with this close code; the first one asked for counts."""
+        self._outgoing.close(code, reason)
+        self._stop.set()
+
+    async def run(self, model: str) -> None:
+        """From the admission to the end of everything that belongs to the session."""
+        handler, _, writer, stop = tasks = [
+            asyncio.create_task(work, name=f"{self.key} {name}")
+            for name, work in (
+                ("handler", self._handle(model)),
+                ("reader", self._read()),
+                ("writer", self._write()),
+                ("stop", self._wait_for_stop()),
+            )
+        ]
+        try:
+            await asyncio.wait({handler, writer, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if handler.done() and handler.exception() is not None:
+                log.error("%s broke", self.key, exc_info=handler.exception())
+                self.end(INTERNAL_ERROR, "")
+            if self._outgoing.closing is not None:
+                await asyncio.wait({writer}, timeout=self._limits.close_deadline_s)
+        finally:
+            if not writer.done():
+                self._connection.abort()
+            await _end(*tasks, *self._producing.values())
+            await self._end_machine()
+            self.ended.set()
+
+    async def _wait_for_stop(self) -> None:
+        await self._stop.wait()
+
+    async def _end_machine(self) -> None:
+        """Tell the machine that it is over. Its last commands have nobody left to do them."""
+        if self._in_thread is not None:
+            # The machine has one user at a time, and a thread cannot be cancelled.
+            await asyncio.wait({self._in_thread})
+        self.machine.handle(PipeClosed(), now_us=_now_us())
+
+    async def _handle(self, model: str) -> None:
+        """The one place where inputs are handled, in order, and deadlines kept."""
+        self._perform(self.machine.handle(Opened(model, int(time.time())), now_us=_now_us()))
+        while not self.machine.ended:
+            input = await self._next_input()
+            if isinstance(input, FrameReceived) and len(input.frame) > (
+                self._limits.inline_frame_bytes
+            ):
+                work = asyncio.to_thread(self.machine.handle, input, now_us=_now_us())
+                self._in_thread = asyncio.ensure_future(work)
+                commands = await asyncio.shield(self._in_thread)
+                self._in_thread = None
+            else:
+                commands = self.machine.handle(input, now_us=_now_us())
+            self._perform(commands)
+
+    async def _next_input(self) -> Input:
+        deadline_us = self.machine.deadline_us
+        delay_us = None if deadline_us is None else deadline_us - _now_us()
+        if delay_us is not None and delay_us <= 0:
+            await asyncio.sleep(0)
+            return Tick()
+        try:
+            async with asyncio.timeout(None if delay_us is None else delay_us / US_PER_S):
+                return await self._inbox.get()
+        except TimeoutError:
+            return Tick()
+
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case SendEvent(event=event):
+                    frame = events.encode(event)
+                    self._host.note(self.key, "server", frame)
+                    self._outgoing.put(frame)
+                case ClosePipe(code=code, reason=reason):
+                    self._outgoing.close(code, reason)
+                case StartEngine(response_id=response_id):
+                    task = asyncio.create_task(
+                        self._produce(command), name=f"{self.key} {response_id}"
+                    )
+                    self._producing[response_id] = task
+                case StopEngine(response_id=response_id):
+                    if response_id in self._producing:
+                        self._producing[response_id].cancel()
+                case _:
+                    assert_never(command)
+        out = self._outgoing
+        if out.waiting_bytes > self._limits.outgoing_bytes:
+            self._cut_off(f"{out.waiting_bytes} bytes wait for it")
+        elif out.waiting_bytes > self._limits.unread_bytes:
+            out.roomy.clear()
+
+    def _cut_off(self, why: str) -> None:
+        log.info("%s: the client does not read (%s) and is cut off", self.key, why)
+        self._host.cut_off += 1
+        self._outgoing.frames.clear()
+        self._connection.abort()
+        self._stop.set()
+
+    async def _read(self) -> None:
+        while True:
+            await self._outgoing.roomy.wait()
+            frame = await self._connection.receive()
+            if frame is None:
+                await self._inbox.put(PipeClosed())
+                return
+            self._host.note(self.key, "client", frame)
+            await self._inbox.put(FrameReceived(frame))
+
+    async def _write(self) -> None:
+        out = self._outgoing
+        while True:
+            while out.frames:
+                frame = out.frames.popleft()
+                try:
+                    async with asyncio.timeout(self._limits.write_deadline_s):
+                        await self._connection.send(frame)
+                except TimeoutError:
+                    self._cut_off(f"nothing was taken for {self._limits.write_deadline_s} s")
+                    return
+                out.waiting_bytes -= len(frame)
+                if out.waiting_bytes <= self._limits.unread_bytes:
+                    out.roomy.set()
+            if out.closing is not None:
+                await self._connection.close(*out.closing)
+                return
+            out.changed.clear()
+            await out.changed.wait()
+
+    async def _produce(self, request: StartEngine) -> None:
+        """Bring what the engine makes of a response to the machine."""
+        response_id = request.response_id
+        try:
+            async with contextlib.aclosing(self._engine.respond(request)) as batches:
+                async for batch in batches:
+                    await self._inbox.put(Produced(response_id, batch.steps, final=False))
+            end: Input = Produced(response_id, (), final=True)
+        except EngineError as error:
+            end = EngineFailed(response_id, error.type, error.code, str(error))
+        except Exception:
+            log.exception("%s: the engine broke in %s", self.key, response_id)
+            end = EngineFailed(response_id, "server_error", None, ENGINE_BROKE)
+        finally:
+            del self._producing[response_id]
+        await self._inbox.put(end)
+
+
+def _now_us() -> int:
+    return round(asyncio.get_running_loop().time() * US_PER_S)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for them, again and again should one be slow to go."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

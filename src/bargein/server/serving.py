@@ -1,0 +1,192 @@
+"""A server in this process, on a socket of its own: `async with serve_local() as server`.
+
+It installs no signal handlers, starts no thread of its own and changes nothing outside itself, so
+it can run beside its client in one loop. When the block ends, its sessions are told so and end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from bargein.errors import LocalValueError, TransportError
+from bargein.server.admission import Policy
+from bargein.server.app import make_app
+from bargein.server.engines.base import EngineFactory
+from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
+from bargein.server.engines.script import ScriptEngine
+from bargein.server.framelog import FrameLog
+from bargein.server.host import Host, HostLimits, Session
+from bargein.server.model.options import Options
+from bargein.server.model.vad import Detector
+from bargein.server.websocket import Protocol
+
+PING_EVERY_S = 20.0
+"""As the service pings (protocol.md §1.1.5)."""
+_FRAME_ROOM = 2
+"""A frame up to twice the machine's limit is refused by an `error`; beyond, the connection ends
+with 1009."""
+_SHUTDOWN_S = 5
+_BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs. `api_key` is needed by whoever wants a session."""
+
+    address: str
+    port: int
+    api_key: str
+    host: Host
+
+    def __repr__(self) -> str:
+        return f"Server({self.url!r}, sessions={len(self.host.sessions)})"
+
+    @property
+    def url(self) -> str:
+        """What `OPENAI_BASE_URL` must be."""
+        return f"http://{self._authority}/v1"
+
+    @property
+    def ws_url(self) -> str:
+        """The WebSocket endpoint; a session adds `?model=`."""
+        return f"ws://{self._authority}/v1/realtime"
+
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        """The sessions that are open now, oldest first."""
+        return self.host.sessions
+
+    @property
+    def _authority(self) -> str:
+        name = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{name}:{self.port}"
+
+
+@asynccontextmanager
+async def serve_local(
+    scenario: Scenario | str | Path = DEFAULT_SCENARIO,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    api_key: str | None = None,
+    speed: float | None = None,
+    engine: EngineFactory | None = None,
+    options: Options | None = None,
+    limits: HostLimits | None = None,
+    trace: str | Path | None = None,
+    any_model: bool = False,
+    allowed_hosts: frozenset[str] = frozenset(),
+    allowed_origins: frozenset[str] = frozenset(),
+    compression: bool = False,
+    new_detector: Callable[[], Detector] | None = None,
+) -> AsyncIterator[Server]:
+    """Serve until the block ends.
+
+    `scenario` is a name, a TOML file or a `Scenario`; `speed` stands above its own; `engine` takes
+    the place of the script engine. Port 0 is any free one, and without `api_key` there is a random
+    one. `trace` is a file for the log of frames (`framelog`).
+
+    Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
+    """
+    key = f"sk-local-{secrets.token_urlsafe(24)}" if api_key is None else _checked_key(api_key)
+    factory = engine or _script_factory(scenario, speed)
+    options = options or Options()
+    with contextlib.ExitStack() as closing:
+        frame_log = closing.enter_context(FrameLog(Path(trace))) if trace is not None else None
+        listener = closing.enter_context(_bind(host, port))
+        address, bound_port = listener.getsockname()[:2]
+        sessions = Host(
+            factory,
+            options=options,
+            limits=limits,
+            frame_log=frame_log,
+            new_detector=new_detector,
+        )
+        policy = Policy(
+            api_key=key,
+            port=bound_port,
+            any_address=not is_loopback(address),
+            any_model=any_model,
+            hosts=allowed_hosts,
+            origins=allowed_origins,
+        )
+        config = uvicorn.Config(
+            make_app(sessions, policy),
+            ws=Protocol,
+            ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
+            ws_ping_interval=PING_EVERY_S,
+            ws_ping_timeout=PING_EVERY_S,
+            ws_per_message_deflate=compression,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
+        )
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        try:
+            yield Server(address, bound_port, key, sessions)
+        finally:
+            await sessions.close()
+            await server.shutdown(sockets=[listener])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _script_factory(scenario: Scenario | str | Path, speed: float | None) -> EngineFactory:
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    ScriptEngine(loaded, speed=speed)  # A speed out of range is told now, not by the first session.
+    return lambda: ScriptEngine(loaded, speed=speed)
+
+
+def _checked_key(key: str) -> str:
+    if not key.strip() or not key.isascii() or not key.isprintable() or " " in key:
+        raise LocalValueError("api_key cannot be sent in a header: give printable ASCII, no spaces")
+    return key
+
+
+@contextlib.contextmanager
+def _bind(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening address. Raises `TransportError` if it is taken or not ours."""
+    if not 0 <= port <= 65_535:
+        raise LocalValueError(f"port is {port}: give 0 to 65535")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind)
+    except (OSError, UnicodeError) as error:
+        raise TransportError(f"{host} is no address to listen on: {error}") from error
+    with listener:
+        try:
+            if sys.platform != "win32":  # There it would share the port with whoever has it.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise TransportError(
+                f"{host}:{port} cannot be listened on: {error.strerror or error}; "
+                "give another port, or 0 for any free one"
+            ) from error
+        yield listener

@@ -1,0 +1,180 @@
+"""The WebSocket endpoint: from an ASGI connection to a session of the host.
+
+1. Admission is `admission`'s; a refusal is one `error` event and a close in the same breath.
+2. uvicorn drops a connection only once all that was written to it is taken, which a peer that never
+   reads prevents for ever. `Protocol` hands the application a way to drop it at once, and drops by
+   itself what has not gone after a while.
+3. Text that is no UTF-8 is the peer's fault: close 1007, and no traceback in the log. No header is
+   ever logged: one of them holds the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from bargein import events
+from bargein.server.admission import (
+    TRY_LATER,
+    Admitted,
+    Head,
+    NotAdmitted,
+    Policy,
+    admit,
+    selected_subprotocol,
+)
+from bargein.server.host import Host
+from bargein.server.model.ids import Ids
+
+LINGER_S = 5.0
+"""How long a connection may stay after its session to take the rest and to answer the close."""
+_ABORT = "bargein.abort"
+_NO_UTF8 = 1007
+_MAX_QUERY_FIELDS = 32
+
+
+class Protocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, with an end to every connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._linger: asyncio.TimerHandle | None = None
+        # At the level DEBUG the library logs every header, and one of them holds the key.
+        self.conn.debug = False
+
+    async def run_asgi(self) -> None:
+        self.scope.setdefault("extensions", {})[_ABORT] = {"abort": self.transport.abort}
+        try:
+            await super().run_asgi()
+        finally:
+            if not self.disconnected:
+                self._linger = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        super().connection_lost(exc)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.fail(_NO_UTF8)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+
+class AsgiConnection:
+    """A `host.Connection` over ASGI."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._abort: Callable[[], None] = scope["extensions"][_ABORT]["abort"]
+
+    async def receive(self) -> str | bytes | None:
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            return None
+        text: str | None = message.get("text")
+        binary: bytes | None = message.get("bytes")
+        return text if text is not None else binary
+
+    async def send(self, frame: str) -> None:
+        await self._send_message({"type": "websocket.send", "text": frame})
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._send_message({"type": "websocket.close", "code": code, "reason": reason})
+
+    def abort(self) -> None:
+        self._abort()
+
+    async def _send_message(self, message: dict[str, Any]) -> None:
+        # uvicorn raises RuntimeError for what is sent behind a close frame of the peer's.
+        with contextlib.suppress(ClientDisconnected, RuntimeError):
+            await self._send(message)
+
+
+class RealtimeEndpoint:
+    """`/v1/realtime`, as an ASGI application."""
+
+    def __init__(self, host: Host, policy: Policy) -> None:
+        self._host = host
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (await receive())["type"] != "websocket.connect":
+            return
+        head = head_of(scope)
+        if "call_id" in head.query:
+            # The service knows no such call either: HTTP 404 at the upgrade (protocol.md §1.1.3).
+            await deny(send, 404, "There is no such call.")
+            return
+        connection = AsgiConnection(scope, receive, send)
+        accept: dict[str, Any] = {"type": "websocket.accept"}
+        subprotocol = selected_subprotocol(head.subprotocols)
+        if subprotocol is not None:
+            accept["subprotocol"] = subprotocol
+        try:
+            await send(accept)
+        except ClientDisconnected:
+            return
+        answer = admit(head, self._policy)
+        if isinstance(answer, Admitted) and not self._host.has_room:
+            answer = NotAdmitted(
+                TRY_LATER,
+                "session_limit_reached",
+                "This server holds as many sessions as it may. Close one, or try again later.",
+                "server_error",
+            )
+        if isinstance(answer, NotAdmitted):
+            await _refuse(connection, answer)
+            return
+        await self._host.run(connection, model=answer.model)
+
+
+async def _refuse(connection: AsgiConnection, why: NotAdmitted) -> None:
+    ids = Ids(lambda: secrets.randbits(128))
+    ids.start(wall_time_s=int(time.time()), now_us=0)
+    error = events.ErrorBody(
+        type=why.type, code=why.code, message=why.message, param=None, event_id=None
+    )
+    await connection.send(events.encode(events.Error(event_id=ids.mint("event"), error=error)))
+    await connection.close(why.close_code, why.close_reason)
+
+
+async def deny(send: Send, status: int, text: str) -> None:
+    """Answer a WebSocket request without an upgrade."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    with contextlib.suppress(ClientDisconnected):
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": text.encode()})
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers of an ASGI scope, by name in lower case."""
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+
+
+def head_of(scope: Scope) -> Head:
+    """What admission looks at. A query that cannot be read is an empty one."""
+    query = scope["query_string"].decode("latin-1")
+    try:
+        fields = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS))
+    except ValueError:
+        fields = {}
+    return Head(headers_of(scope), fields, tuple(scope.get("subprotocols", ())))
