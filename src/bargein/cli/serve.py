@@ -1,0 +1,192 @@
+"""Run a local Realtime server that any OpenAI client can talk to.
+
+It prints the two lines that point a client at it, on stdout, so that a shell can read them; all
+else goes to stderr. A key that was given is never printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import shlex
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bargein.errors import DeviceError
+from bargein.units import US_PER_S
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from bargein.server.serving import Server
+
+KEY_VARIABLE = "BARGEIN_API_KEY"
+_MISSING = 'the local server is not installed; pip install "bargein[local]"'
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8765, show_default=True, help="The port; 0 for any free one.")
+@click.option(
+    "--api-key",
+    envvar=KEY_VARIABLE,
+    help=f"The key that clients must send. Better in {KEY_VARIABLE}, since other users of this "
+    "machine can see the command line. Without one, each start makes a random key and prints it.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["script"]),
+    default="script",
+    show_default=True,
+    help="What thinks and speaks: 'script' says what a scenario file says.",
+)
+@click.option(
+    "--scenario",
+    default="storyteller",
+    show_default=True,
+    help="A built-in scenario or a TOML file of your own.",
+)
+@click.option("--speed", type=float, help="How many seconds of audio are made in one second.")
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every frame of every session into this file, without sound and keys.",
+)
+@click.option(
+    "--any-model", is_flag=True, help="Take any model's name, not only those of the service."
+)
+@click.option("--max-sessions", default=64, show_default=True, help="Sessions at once.")
+@click.option(
+    "--session-minutes",
+    type=click.IntRange(1, 10_080),
+    default=60,
+    show_default=True,
+    help="After so long a session is told that it expired and closed, as the service does.",
+)
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="A further name by which clients call this server, such as a proxy's.",
+)
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A page that may use this server, such as https://example.org.",
+)
+@click.option("--compression", is_flag=True, help="Agree to compress frames; for thin lines only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of exports.")
+def command(**given: Any) -> None:
+    """Run a local Realtime server that any OpenAI client can talk to.
+
+    It speaks the GA protocol of the OpenAI Realtime API over WebSocket: turns are detected in what
+    it hears, it answers with spoken stories, and it can be interrupted. Nothing leaves this
+    machine. To use it, start it, and run in another terminal the two lines that it prints:
+
+    \b
+        bargein serve
+        export OPENAI_BASE_URL=http://127.0.0.1:8765/v1
+        export OPENAI_API_KEY=sk-local-...
+
+    Then any OpenAI client, such as `AsyncOpenAI().realtime.connect(model="gpt-realtime-2.1")`,
+    talks to it. Ctrl-C ends it.
+
+    What it says comes from a scenario, a TOML file:
+
+    \b
+        [[replies]]
+        [[replies.outputs]]
+        say = "Hello there!"
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(_Asked(**given)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Asked:
+    """The command line, read."""
+
+    host: str
+    port: int
+    api_key: str | None
+    engine: str
+    scenario: str
+    speed: float | None
+    trace: Path | None
+    any_model: bool
+    max_sessions: int
+    session_minutes: int
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
+    compression: bool
+    as_json: bool
+
+
+async def _serve(asked: _Asked) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows has no such handlers; there Ctrl-C cancels this coroutine, with the same end.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    async with _server(asked) as server:
+        _announce(server, asked)
+        await stop.wait()
+    click.echo("Ended.", err=True)
+
+
+def _server(asked: _Asked) -> AbstractAsyncContextManager[Server]:
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise DeviceError(_MISSING)
+    try:
+        from bargein.server.host import HostLimits
+        from bargein.server.model.options import Options
+        from bargein.server.serving import serve_local
+    except ImportError as error:
+        raise DeviceError(_MISSING) from error
+    return serve_local(
+        asked.scenario,
+        host=asked.host,
+        port=asked.port,
+        api_key=asked.api_key,
+        speed=asked.speed,
+        options=Options(session_us=asked.session_minutes * 60 * US_PER_S),
+        limits=HostLimits(sessions=asked.max_sessions),
+        trace=asked.trace,
+        any_model=asked.any_model,
+        allowed_hosts=frozenset(asked.allow_host),
+        allowed_origins=frozenset(asked.allow_origin),
+        compression=asked.compression,
+    )
+
+
+def _announce(server: Server, asked: _Asked) -> None:
+    """Tell how to reach the server; a key only if this start made it."""
+    from bargein.server.serving import is_loopback
+
+    own_key = server.api_key if asked.api_key is None else None
+    if asked.as_json:
+        told = {"base_url": server.url, "ws_url": server.ws_url, "api_key": own_key}
+        click.echo(json.dumps({**told, "scenario": asked.scenario}))
+    else:
+        click.echo(f"export OPENAI_BASE_URL={shlex.quote(server.url)}")
+        if own_key is not None:
+            click.echo(f"export OPENAI_API_KEY={own_key}")
+        else:
+            click.echo("# OPENAI_API_KEY must be the key that this server was given.")
+    click.echo(
+        f"A local OpenAI Realtime server, saying {asked.scenario!r}. Ctrl-C ends it.", err=True
+    )
+    if not is_loopback(server.address):
+        click.echo(
+            f"Warning: {server.address} can be reached from other machines. Keys and speech cross "
+            "the network unencrypted.",
+            err=True,
+        )
