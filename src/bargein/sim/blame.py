@@ -1,0 +1,74 @@
+"""Whose fault a refusal is, judged with what the world knows.
+
+1. *ours*: the client could have avoided it with what it had received, its own messages and its
+   settings. Settings are knowledge: under `interrupt_response` a `speech_started` says that the
+   response is over.
+2. *crossing*: a message of the server that was under way when the client sent made the sending
+   wrong, and nothing that had arrived told of it.
+3. *theirs*: the server's undisclosed state, at its first refusal. Once that has arrived it is
+   known, and the next one is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from bargein import events
+from bargein.sim.facts import NEVER, Facts, Refused, Sent
+from bargein.sim.server import REFUSED_CODE
+
+Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
+"""*automatic*: the server refused its own automatic response; nobody sent anything wrong."""
+
+
+def blame(facts: Facts, refused: Refused) -> Blame:
+    """Judge one error of the server."""
+    code = refused.event.error.code
+    sent = refused.sent
+    if sent is None or isinstance(sent.event, events.InputAudioBufferAppend):
+        return "automatic" if code == "conversation_already_has_active_response" else "theirs"
+    match sent.event:
+        case events.ResponseCancel(response_id=str(response_id)):
+            return _cancel(facts, sent, response_id)
+        case events.ResponseCreate() if code == "conversation_already_has_active_response":
+            return _create(facts, refused, sent)
+        case events.ConversationItemTruncate() if code in (REFUSED_CODE, "invalid_value"):
+            return _truncate(facts, refused, sent)
+        case _:
+            return "ours"
+
+
+def _cancel(facts: Facts, sent: Sent, response_id: str) -> Blame:
+    reply = facts.replies.get(response_id)
+    if reply is None or reply.done == NEVER or reply.done < sent.seen:
+        return "ours"
+    if reply.vad_closed < sent.seen:
+        return "ours"
+    for earlier in facts.sent[: sent.number]:
+        if isinstance(earlier.event, events.ResponseCancel):
+            if earlier.event.response_id == response_id:
+                return "ours"
+    return "crossing"
+
+
+def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
+    """A crossing if the response in the way was unknown, not asked for and not to be expected."""
+    for reply in facts.replies.values():
+        if reply.in_band and reply.created < refused.number < reply.done:
+            expected = reply.committed is not None and reply.committed < sent.seen
+            avoidable = reply.created < sent.seen or reply.asked is not None or expected
+            return "ours" if avoidable else "crossing"
+    return "ours"
+
+
+def _truncate(facts: Facts, refused: Refused, sent: Sent) -> Blame:
+    options = facts.history.options
+    code = refused.event.error.code
+    disclosed = options.declared
+    if code == "invalid_value" and options.lengths_grid_ms == 1:
+        return "ours"
+    for earlier in facts.refused:
+        same = earlier.event.error.code == code and earlier.number < sent.seen
+        if same and earlier.sent is not None:
+            disclosed |= isinstance(earlier.sent.event, events.ConversationItemTruncate)
+    return "ours" if disclosed else "theirs"

@@ -1,0 +1,135 @@
+"""What the model says: scores drawn by chance (the plainest: one item of 0.2 s in two deltas).
+
+1. The sound of a part counts its samples, so that whoever hears a piece knows where it belongs.
+2. Deltas are not aligned to milliseconds, come at 1 to 20 times real time, and pause.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from bargein import events
+from bargein.audio.formats import Samples, decode, samples_of
+from bargein.server.model import score
+from bargein.server.model.score import Step
+from bargein.sim.choices import Choices
+from bargein.units import US_PER_MS, US_PER_S, AudioFormat
+
+_PERIOD = 251
+"""Of the pattern in every part; it fits the codes of G.711."""
+_LONGEST_S = 1
+
+
+@lru_cache(maxsize=3)
+def _wire_pattern(sound_format: AudioFormat) -> bytes:
+    """The pattern from sample 0 on, a little longer than the longest delta."""
+    length = sound_format.rate * _LONGEST_S + _PERIOD
+    count = np.arange(length) % _PERIOD
+    if sound_format is AudioFormat.PCM:
+        return (count * 64 + 64).astype("<i2").tobytes()
+    return count.astype(np.uint8).tobytes()
+
+
+def wire_sound(sound_format: AudioFormat, first: int, samples: int) -> bytes:
+    """Wire bytes of a part from its sample number `first` on; at most a second."""
+    width = sound_format.bytes_per_sample
+    start = first % _PERIOD * width
+    return _wire_pattern(sound_format)[start : start + samples * width]
+
+
+@lru_cache(maxsize=3)
+def _heard_pattern(sound_format: AudioFormat) -> Samples:
+    return samples_of(decode(wire_sound(sound_format, 0, _PERIOD), sound_format))
+
+
+def heard_sample(sound_format: AudioFormat, number: int) -> int:
+    """What sample `number` of a part sounds like, 16 bits linear."""
+    return int(_heard_pattern(sound_format)[number % _PERIOD])
+
+
+class Engine:
+    """Draws one score a response, each from a stream of its own."""
+
+    def __init__(self, choices: Choices, *, sound_format: AudioFormat, tools: bool) -> None:
+        self._choices = choices
+        self._format = sound_format
+        self._tools = tools
+        self._responses = 0
+        self._stream = ""
+
+    def score(self, params: events.ResponseParams) -> tuple[Step, ...]:
+        """The next response, as its parameters demand."""
+        self._responses += 1
+        self._stream = f"engine/{self._responses}"
+        choices, stream = self._choices, self._stream
+        steps: list[Step] = []
+        think_us = choices.draw(stream, 0, 600) * US_PER_MS
+        kind = choices.pick(stream, ("whole",) * 8 + ("empty", "failed", "incomplete", "text"))
+        tool_at = choices.pick(stream, (None, "before", "after")) if self._tools else None
+        if tool_at == "before":
+            steps += self._call()
+        speaks = params.output_modalities == ("audio",) and kind != "text"
+        if kind != "empty":
+            for _ in range(choices.pick(stream, (1, 1, 1, 2, 3))):
+                steps += self._message(speaks)
+        if tool_at == "after":
+            steps += self._call()
+        if kind in ("failed", "incomplete"):
+            del steps[choices.draw(stream, 0, len(steps)) :]
+            end: score.Action = (
+                score.EndFailed("server_error", None, "The engine broke.")
+                if kind == "failed"
+                else score.EndIncomplete("max_output_tokens")
+            )
+            steps.append(Step(end, 5 * US_PER_MS))
+        if steps:
+            first = steps[0]
+            steps[0] = Step(first.action, first.after_us + think_us)
+        return tuple(steps)
+
+    def _message(self, speaks: bool) -> list[Step]:
+        choices, stream = self._choices, self._stream
+        steps = [Step(score.OpenMessage(), choices.draw(stream, 0, 50) * US_PER_MS)]
+        text_first = speaks and choices.rarely(stream, 10)
+        if not speaks or text_first:
+            steps += [
+                Step(score.OpenPart("text")),
+                Step(score.SayText("Written."), 20 * US_PER_MS),
+                Step(score.ClosePart()),
+            ]
+        if speaks:
+            steps += self._speech()
+        steps.append(Step(score.CloseMessage()))
+        return steps
+
+    def _speech(self) -> list[Step]:
+        choices, stream = self._choices, self._stream
+        sound_format = self._format
+        rate = sound_format.rate
+        left = choices.draw(stream, rate // 5, choices.pick(stream, (2, 2, 8)) * rate)
+        speed = choices.draw(stream, 1, 20)
+        steps = [
+            Step(score.OpenPart("audio")),
+            Step(score.SayText("Once upon "), choices.draw(stream, 0, 40) * US_PER_MS),
+        ]
+        largest = choices.pick(stream, (rate // 5, rate // 4, rate * 2 // 5))
+        first = 0
+        while left:
+            samples = min(left, largest - choices.draw(stream, 0, largest - rate // 50))
+            pause_us = samples * US_PER_S // (rate * speed)
+            if choices.rarely(stream, 20):
+                pause_us += choices.draw(stream, 0, 1_500) * US_PER_MS
+            steps.append(Step(score.Sound(wire_sound(sound_format, first, samples)), pause_us))
+            first += samples
+            left -= samples
+        steps += [Step(score.SayText("a time.")), Step(score.ClosePart())]
+        return steps
+
+    def _call(self) -> list[Step]:
+        return [
+            Step(score.OpenCall("weather"), 10 * US_PER_MS),
+            Step(score.Arguments('{"city": "Bonn"}'), 10 * US_PER_MS),
+            Step(score.CloseCall(), 5 * US_PER_MS),
+        ]
