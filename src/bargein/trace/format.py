@@ -1,0 +1,206 @@
+"""The form of a trace: JSON, one object a line.
+
+1. The first line is the header: format, version, when it was started (a label, for people) and the
+   settings.
+2. Each further line is one input: `at` (the machine's time in microseconds), `in` (the input),
+   `out` (the commands it returned, or null with `raised` where the machine broke), `audio` (how
+   many bytes of sound stood at which path, `in.…` or `out.…`). Events are as on the wire.
+3. `{"lost": n}` tells of inputs that were not recorded; `{"end": true}` is the last line of a
+   session that was closed. A trace without it was cut.
+4. A line counts when its newline is there. The last one may be cut anywhere; any other damage is an
+   error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import pybase64
+from msgspec.structs import replace
+
+from bargein import events
+from bargein.core import asks, inputs
+from bargein.core.settings import Settings
+from bargein.errors import LocalValueError
+from bargein.events import lenient
+
+FORMAT: Final = 1
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class TraceError(LocalValueError):
+    """What was given is no trace, or a damaged or newer one; the text names the line."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    bargein_trace: int
+    """The format's number."""
+    bargein: str
+    """The version that wrote it."""
+    started: str
+    """When, as its writer tells the time."""
+    settings: JsonObject
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in"}):
+    """Any further line, as JSON."""
+
+    at: int = 0
+    input: JsonObject | None = None
+    out: list[JsonObject] | None = None
+    audio: dict[str, int] = {}
+    raised: str | None = None
+    lost: int = 0
+    end: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One input of the trace and what the machine did about it; or how many inputs are missing."""
+
+    number: int
+    """Of the line in the file, from 1."""
+    line: Line
+
+    @property
+    def at_us(self) -> int:
+        """When, on the clock that the machine was given."""
+        return self.line.at
+
+    def input(self) -> inputs.Input:
+        """The input, its sound as zeros of the same length. Raises TraceError."""
+        try:
+            return _input(_with_sound(self.line))
+        except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+            raise TraceError(
+                f"line {self.number}: not an input of this version: {error}"
+            ) from error
+
+
+class Reader:
+    """Reads a trace once, line by line: `header` first, then iterate over the entries.
+
+    After the iteration `cut` says whether the end is missing.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        """Raises TraceError if the first line is no header of a trace that this version reads."""
+        self._lines = iter(lines)
+        self.header = _header(next(self._lines, b""))
+        self.cut = True
+
+    def settings(self) -> Settings:
+        """What the session was started with. Raises TraceError."""
+        raw = dict(self.header.settings)
+        session = raw.pop("session", {})
+        try:
+            settings = msgspec.convert(raw, Settings)
+            return replace(settings, session=lenient.build(events.Session, session))
+        except (msgspec.ValidationError, lenient.WrongValue) as error:
+            raise TraceError(f"line 1: settings of another version: {error}") from error
+
+    def __iter__(self) -> Iterator[Entry]:
+        for number, text in enumerate(self._lines, 2):
+            if not text.endswith(b"\n"):
+                return
+            try:
+                line = _LINE.decode(text)
+            except msgspec.MsgspecError as error:
+                raise TraceError(f"line {number} is damaged: {error}") from error
+            if line.end:
+                self.cut = False
+                return
+            if line.input is None and not line.lost:
+                raise TraceError(f"line {number} is damaged: it has no input")
+            yield Entry(number, line)
+
+
+def _header(text: bytes) -> Header:
+    try:
+        raw = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raw = None
+    number = raw.get("bargein_trace") if isinstance(raw, dict) else None
+    if type(number) is not int:
+        raise TraceError("not a trace: its first line is not a trace's header")
+    if number > FORMAT:
+        raise TraceError(
+            f"the trace has format {number}, this version reads up to {FORMAT}: update bargein"
+        )
+    if not text.endswith(b"\n"):
+        raise TraceError("the trace is cut in its first line: it holds nothing")
+    try:
+        return msgspec.convert(raw, Header)
+    except msgspec.ValidationError as error:
+        raise TraceError(f"line 1 is damaged: {error}") from error
+
+
+def _with_sound(line: Line) -> JsonObject:
+    """The line's input with zeros, in base64, for the sound that was left out."""
+    counts = {path: n for path, n in line.audio.items() if path.startswith("in.")}
+    if not counts:
+        return line.input or {}
+    whole: Any = {"in": msgspec.json.decode(msgspec.json.encode(line.input))}
+    for path, length in counts.items():
+        place = whole
+        *way, last = path.split(".")
+        for step in way:
+            place = place[int(step) if isinstance(place, list) else step]
+        place[last] = pybase64.b64encode_as_string(bytes(length))
+    found: JsonObject = whole["in"]
+    return found
+
+
+def _without(union: Any, *strange: type[Any]) -> Any:
+    """The union without the members that msgspec cannot read by itself."""
+    return reduce(or_, (each for each in events.members(union) if each not in strange))
+
+
+_UNREADABLE: Final = (msgspec.MsgspecError, lenient.WrongValue, LookupError, TypeError, ValueError)
+_LINE: Final = msgspec.json.Decoder(Line)
+_PLAIN_INPUTS: Final = _without(inputs.Input, inputs.Received, inputs.Asked)
+_PLAIN_ASKS: Final = _without(asks.Ask, asks.Respond, asks.Update, asks.SendEvent)
+
+
+def _input(raw: JsonObject) -> inputs.Input:
+    match raw["type"]:
+        case "Received":
+            return inputs.Received(_server_event(raw["event"]))
+        case "Asked":
+            return inputs.Asked(raw["ask_id"], _ask(raw["ask"]))
+        case _:
+            found: inputs.Input = msgspec.convert(raw, _PLAIN_INPUTS)
+            return found
+
+
+def _server_event(raw: JsonObject) -> events.ServerEvent | events.Unknown | events.Malformed:
+    if "type" not in raw:
+        return msgspec.convert(raw, events.Malformed)
+    return events.decode_server(msgspec.json.encode(raw))
+
+
+def _ask(raw: JsonObject) -> asks.Ask:
+    match raw["type"]:
+        case "Respond":
+            params = raw.get("params")
+            return asks.Respond(
+                None if params is None else lenient.build(events.ResponseParams, params)
+            )
+        case "Update":
+            return asks.Update(lenient.build(events.Session, raw["session"]))
+        case "SendEvent":
+            event = events.decode_client(msgspec.json.encode(raw["event"]))
+            if isinstance(event, events.Malformed):
+                raise ValueError(event.reason)
+            if isinstance(event, events.Unknown):
+                raise ValueError(f"no event of a client: {event.type}")
+            return asks.SendEvent(event)
+        case _:
+            found: asks.Ask = msgspec.convert(raw, _PLAIN_ASKS)
+            return found

@@ -1,0 +1,85 @@
+"""Lines of a trace, as bytes ready to be written; `format` states their form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from bargein import __version__
+from bargein.core.commands import Command
+from bargein.core.inputs import Input
+from bargein.core.settings import Settings
+from bargein.trace.format import FORMAT, Header, Line
+from bargein.trace.leave_out import hollow, may_hold_secrets, plain, without_secrets
+
+
+class _NotPlain(Exception):
+    """The line holds something that only the slow way can write."""
+
+
+def _refuse(value: Any) -> Any:
+    raise _NotPlain
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_refuse)
+_SLOW: Final = (_NotPlain, UnicodeError, TypeError, ValueError, RecursionError, OverflowError)
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in"}, gc=False):
+    """`Line` before it is JSON."""
+
+    at: int
+    input: Input
+    out: Sequence[Command] | None
+    audio: dict[str, int] = {}
+    raised: str | None = None
+
+
+def header(settings: Settings, started: str) -> bytes:
+    """The first line. `started` is a label that says when, for people."""
+    line = Header(FORMAT, __version__, started, without_secrets(plain(settings)))
+    return _ENCODER.encode(line) + b"\n"
+
+
+def entry(
+    now_us: int, input: Input, commands: Sequence[Command] | None, raised: str | None = None
+) -> bytes:
+    """The line of one input. `commands` is None where the machine raised, and `raised` says what.
+
+    Never raises: what cannot be written at all becomes a lost input.
+    """
+    counts: dict[str, int] = {}
+    quiet = hollow(input, "in", counts)
+    out = commands and [hollow(each, f"out.{i}", counts) for i, each in enumerate(commands)]
+    line = _Line(now_us, quiet, out, counts, raised)
+    try:
+        text = _ENCODER.encode(line)
+        if may_hold_secrets(text):
+            text = _ENCODER.encode(without_secrets(msgspec.json.decode(text)))
+    except _SLOW:
+        text = _slow_entry(line)
+    return text + b"\n"
+
+
+def _slow_entry(line: _Line) -> bytes:
+    raw: dict[str, Any] = {"at": line.at, "in": plain(line.input), "out": plain(line.out)}
+    if line.audio:
+        raw["audio"] = line.audio
+    if line.raised is not None:
+        raw["raised"] = line.raised
+    try:
+        return _ENCODER.encode(without_secrets(raw))
+    except _SLOW:
+        return lost(1)[:-1]
+
+
+def lost(count: int) -> bytes:
+    """The line that tells of inputs which could not be recorded."""
+    return _ENCODER.encode(Line(lost=count)) + b"\n"
+
+
+def end() -> bytes:
+    """The last line of a session that was closed."""
+    return _ENCODER.encode(Line(end=True)) + b"\n"
