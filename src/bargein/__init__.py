@@ -1,3 +1,143 @@
-"""Exact interruption for the OpenAI Realtime API."""
+"""Exact interruption for the OpenAI Realtime API.
+
+What is public is here; it is loaded when it is first used, so that importing costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bargein import errors
+    from bargein.audio.files import Audio, Wav
+    from bargein.capabilities import Capabilities
+    from bargein.client import connect
+    from bargein.config import PushToTalk
+    from bargein.core import notices
+    from bargein.core.notices import (
+        Connected,
+        Dropped,
+        Fault,
+        FloorChanged,
+        Interruption,
+        InterruptionSettled,
+        Lost,
+        Raw,
+        ToolCalled,
+        Transcript,
+        TurnEnded,
+        TurnStarted,
+        UsageReported,
+    )
+    from bargein.errors import (
+        AdmissionError,
+        BargeinError,
+        DeadlineExceeded,
+        DeviceError,
+        LocalProtocolError,
+        LocalValueError,
+        RemoteProtocolError,
+        TransportError,
+    )
+    from bargein.events import SemanticVad, ServerVad
+    from bargein.limits import Limits
+    from bargein.ports import Passed
+    from bargein.reply import Reply
+    from bargein.session import Session
+    from bargein.subscription import Subscription
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "audio.files": ("Audio", "Wav"),
+    "capabilities": ("Capabilities",),
+    "client": ("connect",),
+    "config": ("PushToTalk",),
+    "core.notices": (
+        "Connected",
+        "Dropped",
+        "Fault",
+        "FloorChanged",
+        "Interruption",
+        "InterruptionSettled",
+        "Lost",
+        "Raw",
+        "ToolCalled",
+        "Transcript",
+        "TurnEnded",
+        "TurnStarted",
+        "UsageReported",
+    ),
+    "errors": (
+        "AdmissionError",
+        "BargeinError",
+        "DeadlineExceeded",
+        "DeviceError",
+        "LocalProtocolError",
+        "LocalValueError",
+        "RemoteProtocolError",
+        "TransportError",
+    ),
+    "events": ("SemanticVad", "ServerVad"),
+    "limits": ("Limits",),
+    "ports": ("Passed",),
+    "reply": ("Reply",),
+    "session": ("Session",),
+    "subscription": ("Subscription",),
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+_MODULES = {"errors": "errors", "notices": "core.notices"}
+
+__all__ = [
+    "AdmissionError",
+    "Audio",
+    "BargeinError",
+    "Capabilities",
+    "Connected",
+    "DeadlineExceeded",
+    "DeviceError",
+    "Dropped",
+    "Fault",
+    "FloorChanged",
+    "Interruption",
+    "InterruptionSettled",
+    "Limits",
+    "LocalProtocolError",
+    "LocalValueError",
+    "Lost",
+    "Passed",
+    "PushToTalk",
+    "Raw",
+    "RemoteProtocolError",
+    "Reply",
+    "SemanticVad",
+    "ServerVad",
+    "Session",
+    "Subscription",
+    "ToolCalled",
+    "Transcript",
+    "TransportError",
+    "TurnEnded",
+    "TurnStarted",
+    "UsageReported",
+    "Wav",
+    "__version__",
+    "connect",
+    "errors",
+    "notices",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"bargein.{_MODULES[name]}")
+    if name in _PLACE_OF:
+        value = getattr(importlib.import_module(f"bargein.{_PLACE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'bargein' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

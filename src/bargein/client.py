@@ -1,0 +1,351 @@
+"""`connect`: from a few arguments to a conversation, and back to nothing.
+
+1. The session owns what it was given from the moment `async with` begins: the pipe, the audio
+   and the trace are closed when the block is left, in whatever way.
+2. One task runs the driver; leaving the block waits for its end.
+3. The key is shown nowhere: not in an error, not in a repr, not in a log or a trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import secrets
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Protocol, TypeAlias, assert_never
+
+from msgspec.structs import replace
+
+from bargein import config, events
+from bargein.audio.base import Player, Recorder
+from bargein.audio.card_settings import CardSettings, margin_of
+from bargein.audio.ear import Ear
+from bargein.audio.virtual import VirtualPlayer
+from bargein.board import Board
+from bargein.capabilities import Capabilities
+from bargein.config import PushToTalk, Turns
+from bargein.core.machine import Machine
+from bargein.core.notices import Connected, Dropped, Fault, Lost
+from bargein.core.settings import BargeIn, Settings
+from bargein.driver import Driver
+from bargein.errors import (
+    AdmissionError,
+    DeadlineExceeded,
+    LocalValueError,
+    RemoteProtocolError,
+    TransportError,
+)
+from bargein.limits import Limits
+from bargein.secret import Secret
+from bargein.session import Session
+from bargein.subscription import Subscription
+from bargein.tracing import TraceWriter
+from bargein.transports.base import Pipe
+from bargein.transports.websocket import Auth, WebSocketPipe
+
+ApiKey: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+_ADMISSION_CODES = (1008, 3000, 4000)
+
+
+class Devices(Protocol):
+    """What `audio` may be: `bargein.Audio`, `bargein.Wav`, or anything of this shape."""
+
+    @property
+    def player(self) -> Player: ...
+    @property
+    def recorder(self) -> Recorder | None: ...
+    def close(self) -> None: ...
+
+
+class _Silence:
+    """No devices: nothing is captured, and sound is heard by nobody, at the pace of real time."""
+
+    recorder: Recorder | None = None
+
+    def __init__(self) -> None:
+        self.player: Player = VirtualPlayer(CardSettings(latency_us=0), ear=Ear(limit_samples=0))
+
+    def close(self) -> None:
+        self.player.close()
+
+
+def connect(
+    model: str = "gpt-realtime",
+    *,
+    url: str | None = None,
+    api_key: ApiKey | None = None,
+    transport: Literal["websocket"] | Pipe = "websocket",
+    session: Mapping[str, Any] | None = None,
+    instructions: str | None = None,
+    voice: str | None = None,
+    turns: Turns | None = None,
+    barge_in: BargeIn = "cut",
+    tools: Iterable[Mapping[str, Any]] | None = None,
+    audio: Devices | None = None,
+    capabilities: Capabilities | None = None,
+    trace: str | os.PathLike[str] | None = None,
+    limits: Limits | None = None,
+    open_timeout: float = 10.0,
+    auth: Auth = "header",
+    headers: Mapping[str, str] | None = None,
+    subprotocols: Iterable[str] = (),
+    compression: bool = False,
+    ping_interval: float | None = 20.0,
+    proxy: str | Literal[True] | None = True,
+    ssl: ssl_module.SSLContext | None = None,
+) -> Connecting:
+    """Hold a conversation: `async with bargein.connect(...) as session`.
+
+    Where: `url` (`https://host/v1`, or a whole `wss://…/realtime`), else `OPENAI_BASE_URL`, else
+    OpenAI. As whom: `api_key`, a text or a callable that gives one, else `OPENAI_API_KEY`; it goes
+    into the `Authorization` header unless `auth` says otherwise. A `transport` that is a `Pipe`
+    of your own needs neither.
+
+    What: `session` is the service's own JSON; the other arguments lie over it. Without `turns` the
+    service's default holds (server VAD). Without `audio` nothing is captured and the session asks
+    for text, unless `session` asks for sound: that is then taken as heard in real time.
+
+    `trace` names a file that gets everything the session's machine was told, to replay it; it holds
+    the words of the conversation and neither its sound nor the key.
+
+    Times are seconds. Raises `LocalValueError` and `LocalProtocolError` here, for what can never
+    be; entering raises `AdmissionError` where the service refuses the key or the model,
+    `RemoteProtocolError` where it refuses the settings, `DeadlineExceeded` after `open_timeout`,
+    and `TransportError` where it is not reached.
+    """
+    whole = dict(session or {})
+    if audio is None:
+        whole.setdefault("output_modalities", ["text"])
+    wanted = config.merged_session(
+        whole, instructions=instructions, voice=voice, turns=turns, tools=tools
+    )
+    config.check_barge_in(barge_in, wanted)
+    if not open_timeout > 0:
+        raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
+    limits = limits or Limits()
+    settings = Settings(
+        session=wanted,
+        barge_in=barge_in,
+        push_to_talk=config.turn_detection_of(wanted) is None,
+        pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
+        microphone_limit_ms=limits.microphone_ms,
+        id_seed=secrets.token_hex(4),
+    )
+
+    async def websocket() -> Pipe:
+        return WebSocketPipe(
+            address,
+            await _secret(api_key),
+            auth=auth,
+            headers=headers,
+            subprotocols=tuple(subprotocols),
+            compression=compression,
+            frame_bytes=limits.frame_bytes,
+            ping_interval_s=ping_interval,
+            open_timeout_s=open_timeout,
+            proxy=proxy,
+            ssl=ssl,
+        )
+
+    async def own() -> Pipe:
+        assert not isinstance(transport, str)
+        return transport
+
+    if isinstance(transport, str):
+        if transport != "websocket":
+            raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
+        base = url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
+        address = config.socket_url(base, model)
+        if api_key is None and not os.environ.get("OPENAI_API_KEY"):
+            raise LocalValueError(
+                "api_key: none was given and OPENAI_API_KEY is not set; set it, or give api_key"
+            )
+    return Connecting(
+        websocket if isinstance(transport, str) else own,
+        settings,
+        audio or _Silence(),
+        capabilities or Capabilities(),
+        trace,
+        limits,
+        open_timeout,
+    )
+
+
+async def _secret(api_key: ApiKey | None) -> Secret:
+    if api_key is None:
+        return Secret(os.environ.get("OPENAI_API_KEY", ""))
+    if isinstance(api_key, str):
+        return Secret(api_key)
+    if not callable(api_key):
+        raise LocalValueError(f"api_key: a {type(api_key).__name__}; give a str or a callable")
+    failed = ""
+    value: Any = None
+    try:
+        value = api_key()
+        if inspect.isawaitable(value):
+            value = await value
+    except Exception as error:
+        failed = type(error).__name__
+    if failed:
+        # Raised outside of the handler: the other exception may quote what it worked with.
+        raise TransportError(f"api_key: the callable raised {failed}")
+    return Secret(value)
+
+
+class Connecting:
+    """What `connect` gives: entered once, it is a session until the block is left."""
+
+    def __init__(
+        self,
+        make_pipe: Callable[[], Awaitable[Pipe]],
+        settings: Settings,
+        audio: Devices,
+        capabilities: Capabilities,
+        trace: str | os.PathLike[str] | None,
+        limits: Limits,
+        open_timeout: float,
+    ) -> None:
+        self._make_pipe, self._settings, self._audio = make_pipe, settings, audio
+        self._capabilities, self._limits, self._open_timeout = capabilities, limits, open_timeout
+        self._trace_path = trace
+        self._trace: TraceWriter | None = None
+        self._board: Board | None = None
+        self._session: Session | None = None
+        self._run: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Session:
+        if self._board is not None:
+            raise LocalValueError("connect: was entered before; call it again for a new session")
+        self._board = Board()
+        try:
+            async with asyncio.timeout(self._open_timeout):
+                return await self._open(self._board)
+        except TimeoutError as error:
+            await self._end()
+            if isinstance(error, TransportError):
+                raise
+            raise DeadlineExceeded(
+                f"connect: the session did not stand after {self._open_timeout:g} s"
+            ) from None
+        except BaseException:
+            await self._end()
+            raise
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._board is not None and self._session is not None
+        try:
+            await self._session.close()
+        finally:
+            await self._end()
+        if exc is None and (failure := self._board.untold_failure()) is not None:
+            raise failure
+
+    async def _open(self, board: Board) -> Session:
+        pipe = await self._make_pipe()
+        try:
+            await pipe.open()
+            player = self._audio.player
+            settings = replace(self._settings, player_margin_samples=margin_of(player.accuracy))
+            if self._trace_path is not None:
+                self._trace = TraceWriter(self._trace_path, settings)
+            machine = Machine(settings)
+            driver = Driver(
+                machine,
+                pipe,
+                player,
+                self._audio.recorder,
+                board,
+                capabilities=self._capabilities,
+                limits=self._limits,
+                record=self._trace.record if self._trace is not None else None,
+            )
+        except BaseException:
+            await pipe.close()
+            raise
+        session = Session(machine, driver, board, self._settings, self._limits)
+        beginning = session.notices(Connected, Fault, Lost)
+        self._session = session
+        self._run = asyncio.create_task(_run(driver, board))
+        effective = await _standing(beginning)
+        config.check_barge_in(self._settings.barge_in, effective)
+        beginning.close()
+        return session
+
+    async def _end(self) -> None:
+        """End the task and what the session owns, also while being cancelled once more."""
+        try:
+            if self._run is not None:
+                self._run.cancel()
+                await _over(self._run)
+        finally:
+            try:
+                self._audio.close()
+            finally:
+                if self._trace is not None:
+                    # It waits for the disk, which may not hold up other sessions of this loop.
+                    await _over(asyncio.create_task(asyncio.to_thread(self._trace.close)))
+
+
+async def _run(driver: Driver, board: Board) -> None:
+    failure: Exception | None = None
+    try:
+        await driver.run()
+    except Exception as error:
+        failure = error
+    finally:
+        board.finish(failure)
+
+
+async def _over(task: asyncio.Task[None]) -> None:
+    """Wait for the end of a task that is ending; a cancellation meanwhile is raised after it."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _standing(beginning: Subscription[Connected | Fault | Lost]) -> events.Session:
+    """Wait until the session stands, and give the settings in effect."""
+    fault: Fault | None = None
+    async for notice in beginning:
+        match notice:
+            case Connected(session=effective):
+                return effective
+            case Fault(about="session.update", message=message, code=code, param=param):
+                raise RemoteProtocolError(
+                    f"the service refused the session's settings: {message}", code=code, param=param
+                )
+            case Fault():
+                fault = notice
+            case Lost(code=code, reason=reason):
+                raise _refused(fault, code, reason)
+            case Dropped():
+                pass
+            case _:
+                assert_never(notice)
+    raise TransportError("the session ended before it stood")
+
+
+def _refused(fault: Fault | None, code: int | None, reason: str) -> TransportError:
+    """The service's own words for a refusal after the handshake (protocol.md section 1.1.3)."""
+    words = ": ".join(
+        word for word in (fault and fault.code, fault.message if fault else reason) if word
+    )
+    if fault is not None or code in _ADMISSION_CODES:
+        return AdmissionError(f"the service refused the session: {words}", code=code)
+    return TransportError(
+        f"the connection ended before the session stood{': ' if words else ''}{words}", code=code
+    )

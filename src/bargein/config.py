@@ -1,0 +1,192 @@
+"""From what the application says to what the service is told. Pure.
+
+1. What is given raw (the service's own JSON) lies under the friendly arguments.
+2. What cannot be is refused here, before anything is sent, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from bargein import events
+from bargein.core.settings import BargeIn
+from bargein.errors import LocalProtocolError, LocalValueError
+from bargein.events import codec
+
+OPENAI_URL = "https://api.openai.com/v1"
+_SOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_MAX_PRE_ROLL_MS = 10_000
+
+
+class PushToTalk(msgspec.Struct, frozen=True, kw_only=True):
+    """Turns by a button: `Session.push_to_talk`. The service detects none by itself.
+
+    `pre_roll_ms` of sound from before the press is sent with it: people press late.
+    """
+
+    pre_roll_ms: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises `LocalValueError` for a pre-roll that cannot be."""
+        if not 0 <= self.pre_roll_ms <= _MAX_PRE_ROLL_MS:
+            raise LocalValueError(f"pre_roll_ms: {self.pre_roll_ms}; give 0 to {_MAX_PRE_ROLL_MS}")
+
+
+Turns: TypeAlias = events.ServerVad | events.SemanticVad | PushToTalk
+
+
+def socket_url(base: str, model: str) -> str:
+    """The WebSocket address under a base such as `https://api.openai.com/v1`.
+
+    An address that ends with `/realtime` is taken as it is; its query is kept, and the model added
+    where it is missing (protocol.md section 1.1.1). Raises `LocalValueError`.
+    """
+    if not model:
+        raise LocalValueError("model: is empty; give a model such as 'gpt-realtime'")
+    try:
+        parts = urlsplit(base)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise LocalValueError("url: its host or port cannot be") from None
+    scheme = _SOCKET_SCHEMES.get(parts.scheme)
+    if scheme is None or not host:
+        raise LocalValueError("url: give http(s)://host/v1 or ws(s)://host/v1/realtime")
+    if parts.username is not None or parts.password is not None:
+        raise LocalValueError("url: holds a user or password; give the key as api_key")
+    path = parts.path.rstrip("/")
+    if not path.endswith("/realtime"):
+        path += "/realtime"
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    names = {name for name, _ in query}
+    if not names & {"model", "call_id", "intent"}:
+        query.append(("model", model))
+    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
+
+
+def merged_session(
+    raw: Mapping[str, Any] | None,
+    *,
+    instructions: str | None = None,
+    voice: str | None = None,
+    turns: Turns | None = None,
+    tools: Iterable[Mapping[str, Any]] | None = None,
+) -> events.Session:
+    """The session to ask for: the friendly arguments over the raw ones.
+
+    Raises `LocalValueError` naming the field that cannot be.
+    """
+    audio: dict[str, Any] = {}
+    if turns is not None:
+        audio["input"] = {
+            "turn_detection": None if isinstance(turns, PushToTalk) else _plain(turns)
+        }
+    if voice is not None:
+        audio["output"] = {"voice": voice}
+    friendly: dict[str, Any] = {}
+    if instructions is not None:
+        friendly["instructions"] = instructions
+    if tools is not None:
+        friendly["tools"] = [dict(tool) for tool in tools]
+    if audio:
+        friendly["audio"] = audio
+    whole = _over(dict(raw or {}), friendly)
+    if "model" in whole:
+        raise LocalValueError("session.model: is fixed at connect; give it as the model")
+    if whole.setdefault("type", "realtime") != "realtime":
+        raise LocalValueError(f"session.type: {whole['type']!r}; only 'realtime' has replies")
+    event = client_event({"type": "session.update", "session": whole})
+    assert isinstance(event, events.SessionUpdate)
+    assert isinstance(event.session, events.Session)
+    return event.session
+
+
+def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.ClientEvent:
+    """An event to send, from the vocabulary or as plain JSON values; it can be encoded.
+
+    Raises `LocalValueError` naming the field that cannot be.
+    """
+    if not isinstance(event, Mapping):
+        codec.encode(event)
+        return event
+    try:
+        frame = msgspec.json.encode(event)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise LocalValueError(f"event: cannot be JSON: {error}") from error
+    decoded = codec.decode_client(frame)
+    match decoded:
+        case events.Malformed(reason=reason):
+            raise LocalValueError(f"event: {reason}")
+        case events.Unknown(type=name):
+            raise LocalValueError(f"event: {name!r} is no event that a client sends")
+        case _:
+            return decoded
+
+
+def response_params(
+    raw: Mapping[str, Any] | None, instructions: str | None
+) -> events.ResponseParams | None:
+    """What a response is asked for with; None where nothing in particular is wanted."""
+    whole = dict(raw or {})
+    if instructions is not None:
+        whole["instructions"] = instructions
+    if not whole:
+        return None
+    event = client_event({"type": "response.create", "response": whole})
+    assert isinstance(event, events.ResponseCreate)
+    assert isinstance(event.response, events.ResponseParams)
+    return event.response
+
+
+def turn_detection_of(
+    session: events.Session,
+) -> events.TurnDetection | UnsetType | None:
+    """The turn detection in a session; UNSET where it says nothing about it."""
+    if isinstance(session.audio, events.AudioConfig) and isinstance(
+        session.audio.input, events.AudioInputConfig
+    ):
+        return session.audio.input.turn_detection
+    return UNSET
+
+
+def check_barge_in(barge_in: BargeIn, session: events.Session) -> None:
+    """Refuse `keep_talking` where the service would cut by itself.
+
+    An absent `interrupt_response` is true (protocol.md section 3.2), and an absent turn detection
+    is server VAD. Raises `LocalProtocolError`.
+    """
+    if barge_in not in ("cut", "keep_talking"):
+        raise LocalValueError(f"barge_in: {barge_in!r}; give 'cut' or 'keep_talking'")
+    if barge_in == "cut":
+        return
+    turns = turn_detection_of(session)
+    if turns is None:
+        return
+    if isinstance(turns, UnsetType) or getattr(turns, "interrupt_response", UNSET) is not False:
+        raise LocalProtocolError(
+            "barge_in='keep_talking': with interrupt_response true the service itself cancels the "
+            "reply when the user speaks; give turns=ServerVad(interrupt_response=False), or "
+            "SemanticVad(interrupt_response=False), or PushToTalk()"
+        )
+
+
+def _plain(shape: events.Shape) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(shape))
+    return plain
+
+
+def _over(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `under`, object by object; objects of different `type` do not mix."""
+    for name, value in over.items():
+        old = under.get(name)
+        mixes = (
+            isinstance(old, Mapping)
+            and isinstance(value, Mapping)
+            and old.get("type", value.get("type")) == value.get("type", old.get("type"))
+        )
+        under[name] = _over(dict(old), value) if mixes and old is not None else value
+    return under

@@ -1,0 +1,95 @@
+"""The frames on their way into the pipe, and the one task that writes them.
+
+1. Frames leave in the order they were put; a close comes behind all that was put before it.
+2. What waits is bounded by whoever puts: above `limit_characters` it is told to stop, and told to
+   go on when all is written.
+3. A pipe that takes no frame within `send_s` is closed as lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from bargein.core.commands import Close
+from bargein.errors import TransportError
+from bargein.transports.base import Pipe
+
+
+class Outgoing:
+    """A queue and its writer; `run` is the task's body and has one owner."""
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        *,
+        limit_characters: int,
+        send_s: float,
+        blocked: Callable[[], None],
+        drained: Callable[[], None],
+    ) -> None:
+        self.why_lost = ""
+        self._pipe, self._send_s = pipe, send_s
+        self._limit_characters = limit_characters
+        self._tell_blocked, self._tell_drained = blocked, drained
+        self._waiting: deque[str | Close] = deque()
+        self._characters = 0
+        self._something = asyncio.Event()
+        self._blocked = False
+        self._open = True
+
+    @property
+    def characters(self) -> int:
+        """How much waits or is being written."""
+        return self._characters
+
+    def put(self, frame: str) -> bool:
+        """Queue a frame; False where nothing is written any more."""
+        if not self._open:
+            return False
+        self._waiting.append(frame)
+        self._characters += len(frame)
+        self._something.set()
+        if not self._blocked and self._characters > self._limit_characters:
+            self._blocked = True
+            self._tell_blocked()
+        return True
+
+    def close(self, command: Close) -> None:
+        """Close the pipe behind what was put."""
+        if self._open:
+            self._open = False
+            self._waiting.append(command)
+            self._something.set()
+
+    async def run(self) -> None:
+        """Write until the close or the end of the pipe; which of them, the reader learns."""
+        while True:
+            while not self._waiting:
+                self._something.clear()
+                await self._something.wait()
+            match self._waiting.popleft():
+                case Close(code=code, reason=reason):
+                    await self._pipe.close(code, reason)
+                    return
+                case str() as frame:
+                    if not await self._sent(frame):
+                        self._open = False
+                        return
+            self._characters -= len(frame)
+            if self._blocked and not self._waiting:
+                self._blocked = False
+                self._tell_drained()
+
+    async def _sent(self, frame: str) -> bool:
+        try:
+            async with asyncio.timeout(self._send_s):
+                await self._pipe.send(frame)
+        except TransportError:
+            return False
+        except TimeoutError:
+            self.why_lost = f"the socket took nothing for {self._send_s:g} s"
+            await self._pipe.close(1001, self.why_lost)
+            return False
+        return True

@@ -1,0 +1,75 @@
+"""A reply that was asked for, from the ask to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bargein.core.notices import TurnEnded
+from bargein.errors import BargeinError
+
+
+class Reply:
+    """What `Session.say` and `Session.respond` give. It waits for its turn, begins, and ends."""
+
+    def __init__(self, ask_id: int, cancel: Callable[[int], Awaitable[None]]) -> None:
+        self._ask_id = ask_id
+        self._cancel = cancel
+        self._id: str | None = None
+        self._end: TurnEnded | None = None
+        self._failure: BargeinError | None = None
+        self._over = asyncio.Event()
+
+    @property
+    def id(self) -> str | None:
+        """The service's id of the response; None until it has begun.
+
+        Several asks that waited together may be answered by one response.
+        """
+        return self._id
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._over.is_set()
+
+    async def done(self) -> TurnEnded:
+        """Wait until it was heard to its end, was cut, or came to nothing; `status` says which.
+
+        Raises `RemoteProtocolError` where the service refused it, and `TransportError` where the
+        session ended before it did.
+        """
+        await self._over.wait()
+        if self._failure is not None:
+            raise self._failure
+        assert self._end is not None
+        return self._end
+
+    async def text(self) -> str:
+        """All text the service made for it, spoken or written; as `done` otherwise.
+
+        Of a reply that was cut this is more than was heard: see `Transcript` for what was.
+        """
+        return (await self.done()).text
+
+    async def cancel(self) -> None:
+        """Give it up; where it is being heard this interrupts it. Does nothing once it is over."""
+        if not self.over:
+            await self._cancel(self._ask_id)
+
+    def begun(self, response_id: str | None) -> None:
+        """For the session: the response has begun."""
+        self._id = response_id or self._id
+
+    def ended(self, end: TurnEnded) -> None:
+        """For the session: its turn is over."""
+        if not self.over:
+            self.begun(end.response_id)
+            self._end = end
+            self._over.set()
+
+    def failed(self, failure: BargeinError) -> None:
+        """For the session: it cannot be any more."""
+        if not self.over:
+            self._failure = failure
+            self._over.set()

@@ -1,0 +1,248 @@
+"""The public face of a conversation that stands.
+
+1. Every `await` here may be cancelled: what was asked for stays asked for, and nothing is lost.
+2. All methods belong to the loop that the session runs on, and may be called from inside a loop
+   over its notices.
+3. What the service refuses during the session is a notice (`Fault`). An exception is raised only
+   where a caller waits for something that now cannot be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar, overload
+
+from msgspec import UNSET
+
+from bargein import events
+from bargein.board import Board
+from bargein.config import (
+    PushToTalk,
+    Turns,
+    check_barge_in,
+    client_event,
+    merged_session,
+    response_params,
+    turn_detection_of,
+)
+from bargein.core import asks
+from bargein.core.inputs import Asked
+from bargein.core.notices import Interruption, Notice
+from bargein.core.settings import Settings
+from bargein.driver import Driver
+from bargein.errors import LocalProtocolError, LocalValueError
+from bargein.limits import Limits
+from bargein.ports import Mirror, Passed
+from bargein.reply import Reply
+from bargein.subscription import Subscription
+
+A = TypeVar("A", bound=Notice)
+B = TypeVar("B", bound=Notice)
+C = TypeVar("C", bound=Notice)
+D = TypeVar("D", bound=Notice)
+
+
+class Session:
+    """A conversation. `bargein.connect` makes it, runs it, and ends it."""
+
+    def __init__(
+        self, mirror: Mirror, driver: Driver, board: Board, settings: Settings, limits: Limits
+    ) -> None:
+        self._mirror, self._driver, self._board = mirror, driver, board
+        self._settings, self._limits = settings, limits
+        self._all: Subscription[Notice] = self.notices()
+        self._left = False
+
+    @overload
+    async def say(self, text: str, reply: Literal[True] = True) -> Reply: ...
+    @overload
+    async def say(self, text: str, reply: Literal[False]) -> None: ...
+    async def say(self, text: str, reply: bool = True) -> Reply | None:
+        """The user types. With `reply` this interrupts what is being said, and asks for an answer.
+
+        Returns at once with the reply to wait for; without one, when the message was taken.
+        """
+        _sendable(text)
+        if reply:
+            return self._replying(asks.Say(text))
+        await self._ask(asks.Say(text, reply=False))
+        return None
+
+    async def respond(
+        self, instructions: str | None = None, *, response: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """Ask for a response without a new message; it waits its turn and interrupts nothing.
+
+        `response` is raw, as in `response.create`; with `{"conversation": "none"}` it is out of
+        band. Raises `LocalValueError` naming the field that cannot be.
+        """
+        return self._replying(asks.Respond(response_params(response, instructions)))
+
+    async def interrupt(self) -> Interruption | None:
+        """Stop what is being said, and wait until it is silent; None where nothing was said.
+
+        What the service keeps of it is told later, by `InterruptionSettled`.
+        """
+        record: Interruption | None = await self._ask(asks.Interrupt())
+        return record
+
+    @asynccontextmanager
+    async def push_to_talk(self) -> AsyncIterator[None]:
+        """Listen while the body runs; what was said is answered after it, if it was long enough.
+
+        Raises `LocalProtocolError` unless the session has `turns=PushToTalk()`.
+        """
+        pressed = self._begin(asks.Press())[1]
+        try:
+            await pressed
+            yield
+        finally:
+            # Fed before anything is waited for, so that no cancellation leaves the button down.
+            if not pressed.done() or pressed.cancelled() or pressed.exception() is None:
+                await self._begin(asks.Release())[1]
+
+    async def mute(self, muted: bool = True) -> None:
+        """Send silence instead of what the microphone hears."""
+        await self._ask(asks.Mute(muted))
+
+    async def unmute(self) -> None:
+        """Send what the microphone hears again."""
+        await self.mute(False)
+
+    async def update(
+        self,
+        session: Mapping[str, Any] | None = None,
+        *,
+        instructions: str | None = None,
+        voice: str | None = None,
+        turns: Turns | None = None,
+        tools: Iterable[Mapping[str, Any]] | None = None,
+    ) -> events.Session:
+        """Change the session; gives the settings that are then in effect.
+
+        What is not given keeps its value. Raises `RemoteProtocolError` where the service refuses,
+        and then nothing was changed; `LocalProtocolError` for push-to-talk begun or given up, or
+        turns that `barge_in` forbids.
+        """
+        wanted = merged_session(
+            session, instructions=instructions, voice=voice, turns=turns, tools=tools
+        )
+        detection = turn_detection_of(wanted)
+        if detection is not UNSET:
+            if (detection is None) is not self._settings.push_to_talk and (
+                self._settings.push_to_talk or isinstance(turns, PushToTalk)
+            ):
+                raise LocalProtocolError(
+                    "turns: push-to-talk is chosen when the session begins; connect again with "
+                    "the other turns"
+                )
+            check_barge_in(self._settings.barge_in, wanted)
+        effective: events.Session = await self._ask(asks.Update(wanted))
+        return effective
+
+    async def send(self, event: Mapping[str, Any] | events.ClientEvent) -> None:
+        """Send an event of the application's own, in the session's order of sending.
+
+        Raises `LocalValueError` for what is no client event, before anything is sent.
+        """
+        await self._ask(asks.SendEvent(client_event(event)))
+
+    def events(self) -> Subscription[Passed]:
+        """All events from now on, both ways; overflow drops the oldest, counted (`Dropped`)."""
+        raw: Subscription[Passed] = Subscription(_anything, self._limits.events, "events")
+        self._board.listen(raw, raw=True)
+        return raw
+
+    @overload
+    def notices(self) -> Subscription[Notice]: ...
+    @overload
+    def notices(self, one: type[A], /) -> Subscription[A]: ...
+    @overload
+    def notices(self, one: type[A], two: type[B], /) -> Subscription[A | B]: ...
+    @overload
+    def notices(self, one: type[A], two: type[B], three: type[C], /) -> Subscription[A | B | C]: ...
+    @overload
+    def notices(
+        self, one: type[A], two: type[B], three: type[C], four: type[D], /
+    ) -> Subscription[A | B | C | D]: ...
+    @overload
+    def notices(self, *types: type[Notice]) -> Subscription[Notice]: ...
+    def notices(self, *types: type[Any]) -> Subscription[Any]:
+        """The notices of these types from now on, or all; independent of every other listener.
+
+        A listener holds `Limits.notices`; beyond that its oldest are dropped, and it is told by a
+        `Dropped`, whatever types it asked for.
+        """
+        wants = (lambda notice: isinstance(notice, types)) if types else _anything
+        subscription: Subscription[Any] = Subscription(wants, self._limits.notices, "notices")
+        self._board.listen(subscription)
+        return subscription
+
+    def __aiter__(self) -> AsyncIterator[Notice]:
+        """All notices since the session began, each once, however often the loop is begun anew.
+
+        Ends with the session; raises what it failed with.
+        """
+        return self._all
+
+    @property
+    def conversation(self) -> tuple[Any, ...]:
+        """The items as the service has them, in order, as far as it has told us."""
+        return self._mirror.conversation.items
+
+    @property
+    def usage(self) -> Any:
+        """What the session has cost so far, as the service counts."""
+        return self._mirror.usage
+
+    async def close(self) -> None:
+        """Fall silent, settle what was heard, and close the connection.
+
+        Returns when it is closed, after `Limits.close_s` at the latest. May be called twice.
+        """
+        if not self._left and not self._board.over:
+            self._left = True
+            self._begin(asks.Leave())
+        try:
+            async with asyncio.timeout(self._limits.close_s):
+                await self._board.wait_over()
+        except TimeoutError:
+            self._driver.stop()
+            await self._board.wait_over()
+
+    def _replying(self, ask: asks.Say | asks.Respond) -> Reply:
+        ask_id, answer = self._board.new_ask()
+        reply = Reply(ask_id, self._cancel)
+        self._board.follow(ask_id, reply)
+        self._driver.feed(Asked(ask_id, ask))
+        if answer.done() and (failure := answer.exception()) is not None:
+            raise failure
+        return reply
+
+    async def _cancel(self, reply_ask_id: int) -> None:
+        await self._ask(asks.CancelReply(reply_ask_id))
+
+    async def _ask(self, ask: asks.Ask) -> Any:
+        return await self._begin(ask)[1]
+
+    def _begin(self, ask: asks.Ask) -> tuple[int, asyncio.Future[Any]]:
+        ask_id, answer = self._board.new_ask()
+        self._driver.feed(Asked(ask_id, ask))
+        return ask_id, answer
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+def _sendable(text: str) -> None:
+    if not isinstance(text, str):
+        raise LocalValueError(f"text: a {type(text).__name__}; give a str")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalValueError(
+            f"text: character {error.start + 1} is half of a surrogate pair, which is no text"
+        ) from None
