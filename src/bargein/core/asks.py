@@ -43,6 +43,14 @@ class Release(msgspec.Struct, frozen=True, tag=True):
     """Push-to-talk: released."""
 
 
+class Hold(msgspec.Struct, frozen=True, tag=True):
+    """Pause the reply in the ear; the service is told nothing. Answered when it is silent."""
+
+
+class Resume(msgspec.Struct, frozen=True, tag=True):
+    """Go on at the very sample where the hold stopped."""
+
+
 class Mute(msgspec.Struct, frozen=True, tag=True):
     """The microphone is muted (silence of the same length goes out) or not."""
 
@@ -66,5 +74,16 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
 
 
 Ask: TypeAlias = (
-    Say | Respond | Interrupt | CancelReply | Press | Release | Mute | Update | SendEvent | Leave
+    Say
+    | Respond
+    | Interrupt
+    | CancelReply
+    | Press
+    | Release
+    | Hold
+    | Resume
+    | Mute
+    | Update
+    | SendEvent
+    | Leave
 )

@@ -1,4 +1,6 @@
-"""What the client's machine wants done. Imperative; a closed set; done in order before the next input."""
+"""What the client's machine wants done. Imperative; a closed set; done in order before the next
+input.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 
 
 class SendAudio(msgspec.Struct, frozen=True, tag=True):
-    """Write the sound to the pipe as `input_audio_buffer.append`; wire bytes, as they were captured."""
+    """Write the sound to the pipe as `input_audio_buffer.append`; wire bytes, as they were
+    captured.
+    """
 
     audio: bytes
 
@@ -69,8 +73,8 @@ class MuteMicrophone(msgspec.Struct, frozen=True, tag=True):
 class Answer(msgspec.Struct, frozen=True, tag=True):
     """The application's ask has come to its end: with a value, or with an error.
 
-    `error` is the text of a `LocalProtocolError` (`local`), a refusal of the service (`refused`, with its
-    `code`), or the end of the pipe (`lost`).
+    `error` is the text of a `LocalProtocolError` (`local`), a refusal of the service (`refused`,
+    with its `code`), or the end of the pipe (`lost`).
     """
 
     ask_id: int

@@ -1,7 +1,7 @@
 """What happens to the client's machine. Past tense; a closed set.
 
-1. Everything the machine ever learns is one of these, with the time it happened; so the list of them is the
-   trace, the replay, the simulation and the bug report.
+1. Everything the machine ever learns is one of these, with the time it happened; so the list of
+   them is the trace, the replay, the simulation and the bug report.
 2. They are plain data: a trace writes them, without the sound (its length is kept).
 """
 
@@ -81,7 +81,9 @@ class PlaybackStopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class DeviceChanged(msgspec.Struct, frozen=True, tag=True):
-    """What the player is worth from now on: off by at most so many samples, or None: it cannot tell."""
+    """What the player is worth from now on: off by at most so many samples, or None: it cannot
+    tell.
+    """
 
     margin_samples: int | None = 0
     detail: str = ""
@@ -101,7 +103,9 @@ class Asked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Blocked(msgspec.Struct, frozen=True, tag=True):
-    """The socket takes no more for now: what is sent from here on waits in the machine, in its order."""
+    """The socket takes no more for now: what is sent from here on waits in the machine, in its
+    order.
+    """
 
 
 class Drained(msgspec.Struct, frozen=True, tag=True):

@@ -1,4 +1,6 @@
-"""What the application is told. Nouns; plain data; milliseconds are for people, samples for proof."""
+"""What the application is told. Nouns; plain data; milliseconds are for people, samples for
+proof.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from bargein import events
 Role: TypeAlias = Literal["user", "assistant"]
 Floor: TypeAlias = Literal["user", "assistant", "nobody"]
 Exactness: TypeAlias = Literal["exact", "within", "inexact", "unconfirmed", "lost"]
-Asker: TypeAlias = Literal["speech", "interrupt", "typed", "push_to_talk", "cancel", "leave"]
+Asker: TypeAlias = Literal[
+    "speech", "interrupt", "typed", "push_to_talk", "cancel", "leave", "service"
+]
+"""`service`: it cancelled a response on its own, and what it had sent was heard to the end."""
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "application"]
 
 
@@ -28,9 +33,11 @@ class FloorChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class Transcript(msgspec.Struct, frozen=True, tag=True):
-    """Words of an item. `final` comes once a part: for speech of the assistant when it was heard or cut.
+    """Words of an item. `final` comes once a part: for speech of the assistant when it was heard or
+    cut.
 
-    Of a cut part, `text` is an estimate of the words heard, by the share of its audio, and `cut` is true.
+    Of a cut part, `text` is an estimate of the words heard, by the share of its audio, and `cut` is
+    true.
     """
 
     role: Role
@@ -53,8 +60,8 @@ class TurnStarted(msgspec.Struct, frozen=True, tag=True):
 class TurnEnded(msgspec.Struct, frozen=True, tag=True):
     """The user fell silent, or a response is over and heard to its end (or to its cut).
 
-    `status` of a response is the service's, or `refused`, `superseded` (given up before it was asked
-    for) or `lost`. `text` is all text the service made for it.
+    `status` of a response is the service's, or `refused`, `superseded` (given up before it was
+    asked for) or `lost`. `text` is all text the service made for it.
     """
 
     role: Role
@@ -93,7 +100,7 @@ class Interruption(msgspec.Struct, frozen=True, tag=True):
     stop_latency_us: int
     """From the input that asked to the player's answer."""
     speech_to_silence_us: int | None
-    """From the moment the deciding sound was captured to the player's answer; None without speech."""
+    """From the capture of the deciding sound to the player's answer; None without speech."""
     margin_samples: int | None = 0
 
 
@@ -117,7 +124,9 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCalled(msgspec.Struct, frozen=True, tag=True):
-    """The model called a function; the arguments are whole. Its result is the application's to send."""
+    """The model called a function; the arguments are whole. Its result is the application's to
+    send.
+    """
 
     call_id: str
     name: str

@@ -1,0 +1,239 @@
+"""The mirror: the conversation as the service has it, as far as we were told.
+
+1. Order follows `previous_item_id` of `conversation.item.added`. That of `.done` is not trusted:
+   the service sends null there for an item behind the very first one (protocol.md §4.2).
+2. An item is *coming* (we asked for it), *there*, *cut* (its sound was cut; what is kept is known
+   when the service has said so) or *going* (its deletion is under way). It leaves when `deleted`
+   arrives.
+3. Of a cut part, the text is an estimate: the share of the text that the share of the audio allows,
+   back to a word's end. Nothing that arrives later lengthens it (rule 11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from bargein import events
+
+State = Literal["coming", "there", "cut", "going"]
+ITEMS_LIMIT = 20_000
+
+
+class ContentView(msgspec.Struct, frozen=True):
+    """One content part: its wire kind, its text or transcript, and what is kept of its sound."""
+
+    kind: str
+    text: str
+    heard_ms: int | None = None
+    kept_ms: int | None = None
+
+
+class ItemView(msgspec.Struct, frozen=True):
+    """One item of the conversation, as it stands now."""
+
+    id: str
+    type: str
+    role: str | None
+    state: State
+    status: str | None
+    content: tuple[ContentView, ...] = ()
+    call_id: str | None = None
+    name: str | None = None
+    payload: str | None = None
+    """A function call's arguments, or the output given for it."""
+
+    @property
+    def text(self) -> str:
+        """All text of the item."""
+        return "".join(part.text for part in self.content)
+
+
+@dataclass(slots=True)
+class _Content:
+    kind: str
+    text: str = ""
+    frozen: bool = False
+    heard_ms: int | None = None
+    kept_ms: int | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    item_id: str
+    type: str
+    role: str | None = None
+    state: State = "there"
+    status: str | None = None
+    content: dict[int, _Content] = field(default_factory=dict)
+    call_id: str | None = None
+    name: str | None = None
+    payload: str | None = None
+
+
+class Conversation:
+    """Read `items`; everything else is the machine's."""
+
+    __slots__ = ("_coming", "_entries", "_order")
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._order: list[str] = []
+        self._coming: dict[str, _Entry] = {}
+
+    @property
+    def items(self) -> tuple[ItemView, ...]:
+        """The items in the service's order, then those that are still coming."""
+        ordered = [self._entries[item_id] for item_id in self._order]
+        return tuple(_view(entry) for entry in (*ordered, *self._coming.values()))
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._entries
+
+    def coming(self, item_id: str, item: events.Item) -> None:
+        """We asked the service for it."""
+        entry = _Entry(item_id, "", state="coming")
+        _fill(entry, item)
+        self._coming[item_id] = entry
+
+    def not_coming(self, item_id: str) -> None:
+        """The service refused it."""
+        self._coming.pop(item_id, None)
+
+    def added(self, item_id: str, item: events.Item, previous_item_id: object) -> None:
+        """The service holds it, behind that item; null is the start, absent the end."""
+        entry = self._coming.pop(item_id, None) or self._entries.get(item_id)
+        if entry is None:
+            entry = _Entry(item_id, "")
+        if item_id in self._entries:
+            self._order.remove(item_id)
+        elif len(self._order) >= ITEMS_LIMIT:
+            del self._entries[self._order.pop(0)]
+        entry.state = "there" if entry.state == "coming" else entry.state
+        self._entries[item_id] = entry
+        self._order.insert(self._place(previous_item_id), item_id)
+        _fill(entry, item)
+
+    def _place(self, previous_item_id: object) -> int:
+        if previous_item_id is None:
+            return 0
+        if isinstance(previous_item_id, str) and previous_item_id in self._entries:
+            return self._order.index(previous_item_id) + 1
+        return len(self._order)
+
+    def done(self, item_id: str, item: events.Item) -> None:
+        """The item is whole. One that was never added is not in the conversation."""
+        entry = self._entries.get(item_id)
+        if entry is not None:
+            _fill(entry, item)
+
+    def heard_text(
+        self, item_id: str, content_index: int, kind: str, text: str, *, final: bool
+    ) -> None:
+        """A delta of a part's text or transcript, or all of it."""
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return
+        content = entry.content.setdefault(content_index, _Content(kind))
+        if not content.frozen:
+            content.text = text if final else content.text + text
+
+    def cut(self, item_id: str, content_index: int, heard_ms: int, received_ms: int) -> str:
+        """The part's sound was cut there. Returns the text that is left."""
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return ""
+        if entry.state == "there":
+            entry.state = "cut"
+        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        content.heard_ms = heard_ms
+        if not content.frozen:
+            content.frozen = True
+            content.text = _share(content.text, heard_ms, received_ms)
+        return content.text
+
+    def truncated(self, item_id: str, content_index: int, kept_ms: int) -> None:
+        """The service keeps so much of the part's sound."""
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return
+        if entry.state == "there":
+            entry.state = "cut"
+        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        content.kept_ms = kept_ms
+        content.frozen = True
+
+    def going(self, item_id: str) -> None:
+        """Its deletion is under way."""
+        if item_id in self._entries:
+            self._entries[item_id].state = "going"
+
+    def staying(self, item_id: str) -> None:
+        """Its deletion was refused, and the item is known to be there."""
+        entry = self._entries.get(item_id)
+        if entry is not None and entry.state == "going":
+            entry.state = "there"
+
+    def deleted(self, item_id: str) -> None:
+        """The service holds it no more."""
+        if self._entries.pop(item_id, None) is not None:
+            self._order.remove(item_id)
+
+
+def _share(text: str, heard_ms: int, received_ms: int) -> str:
+    if heard_ms >= received_ms:
+        return text
+    shared = text[: len(text) * heard_ms // received_ms]
+    if len(shared) < len(text) and not text[len(shared)].isspace():
+        # Back to the last word that is whole.
+        shared = shared[: len(shared) - len(shared.split(" ")[-1])]
+    return shared.rstrip()
+
+
+def _fill(entry: _Entry, item: events.Item) -> None:
+    entry.type = events.type_of(item)
+    status = getattr(item, "status", None)
+    entry.status = status if isinstance(status, str) else entry.status
+    match item:
+        case events.MessageItem():
+            entry.role = item.role
+            for index, part in enumerate(item.content):
+                _fill_content(entry, index, part)
+        case events.FunctionCallItem():
+            entry.name, entry.payload = item.name, item.arguments
+            entry.call_id = item.call_id if isinstance(item.call_id, str) else None
+        case events.FunctionCallOutputItem():
+            entry.call_id, entry.payload = item.call_id, item.output
+        case _:
+            pass
+
+
+def _fill_content(entry: _Entry, index: int, part: events.ContentPart) -> None:
+    kind = events.type_of(part)
+    text = getattr(part, "text", None)
+    if not isinstance(text, str):
+        text = getattr(part, "transcript", None)
+    content = entry.content.setdefault(index, _Content(kind))
+    content.kind = kind
+    if isinstance(text, str) and text and not content.frozen:
+        content.text = text
+
+
+def _view(entry: _Entry) -> ItemView:
+    content = tuple(
+        ContentView(part.kind, part.text, part.heard_ms, part.kept_ms)
+        for _, part in sorted(entry.content.items())
+    )
+    return ItemView(
+        entry.item_id,
+        entry.type,
+        entry.role,
+        entry.state,
+        entry.status,
+        content,
+        entry.call_id,
+        entry.name,
+        entry.payload,
+    )

@@ -1,0 +1,404 @@
+"""An interruption, from the ask to the last acknowledgement: one cut, one record.
+
+ 2. Stop, then tell: `StopPlayback` is the first command of a cut, and nothing is truncated before
+    the player has answered it. Until then no newer response is played.
+ 9. A cancel names an open response of this pipe, once. None after `response.done`, none where the
+    service's own turn detection cancels it.
+15. An ask during a cut joins it. What it finds beside the cut is cut with it while the stop is
+    unanswered, and is a cut of its own afterwards.
+
+A later, better answer to the stop corrects the record, and a smaller one is truncated once more.
+What is sent for a cut and how it is answered is in `settlement.py`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bargein.core.commands import StopPlayback
+from bargein.core.conversation import Conversation
+from bargein.core.desk import Desk
+from bargein.core.faults import Sent
+from bargein.core.inputs import PlaybackStopped
+from bargein.core.notices import Asker, Exactness, Interruption, InterruptionSettled, Transcript
+from bargein.core.responses import Reply, Responses
+from bargein.core.settlement import Settlement
+from bargein.core.utterances import Ledger, SpokenItem, Utterance
+from bargein.deadlines import Timer
+
+SETTLED_LIMIT = 8
+"""Settled cuts that a late, better answer of the player can still correct."""
+
+
+@dataclass(slots=True, eq=False)
+class Cut:
+    """One interruption in progress."""
+
+    cut_id: str
+    asked_us: int
+    askers: list[Asker]
+    captured_us: int | None
+    ask_ids: list[int] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    items: list[SpokenItem] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    stopping: bool = True
+    margin_samples: int | None = 0
+    impatient: bool = False
+    """Items were waited for long enough: they are settled as they are."""
+    record: Interruption | None = None
+    settled: bool = False
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        """The spoken parts it concerns, in playing order, as far as they have come."""
+        return [part for item in self.items for part in item.parts.values()]
+
+    @property
+    def exact(self) -> bool:
+        """The player's counts may be acted upon."""
+        return self.margin_samples is not None
+
+
+class Cuts:
+    """All cuts that are not settled, and the last ones that are."""
+
+    __slots__ = (
+        "_conversation",
+        "_desk",
+        "_ledger",
+        "_responses",
+        "_settlement",
+        "open",
+        "settled",
+    )
+
+    def __init__(
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        responses: Responses,
+        conversation: Conversation,
+        settlement: Settlement,
+    ) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._responses = responses
+        self._conversation = conversation
+        self._settlement = settlement
+        self.open: list[Cut] = []
+        self.settled: deque[Cut] = deque(maxlen=SETTLED_LIMIT)
+
+    @property
+    def stopping(self) -> bool:
+        """A stop is not answered yet."""
+        return any(cut.stopping for cut in self.open)
+
+    @property
+    def undecided(self) -> bool:
+        """Something must still be sent for a cut before the next response is asked for."""
+        return any(
+            cut.stopping or any(self._settlement.undecided(item) for item in cut.items)
+            for cut in self.open
+        )
+
+    def begin(
+        self,
+        asker: Asker,
+        *,
+        service_cancels: bool = False,
+        captured_us: int | None = None,
+        ask_id: int | None = None,
+        player_knows: bool = True,
+    ) -> Cut | None:
+        """Cut what is heard, queued, being made and asked for. None if there is nothing of it.
+
+        `service_cancels` says that the service's turn detection cancels the open response by
+        itself. The ask with `ask_id` is answered after the stop.
+        """
+        replies = [reply for reply in self._responses.replies.values() if self._concerned(reply)]
+        fresh = bool(replies) or self._responses.uncut_requests
+        last = self.open[-1] if self.open else None
+        if last is not None and (last.stopping or not fresh):
+            cut = last
+            if asker not in cut.askers:
+                cut.askers.append(asker)
+            cut.captured_us = cut.captured_us if cut.captured_us is not None else captured_us
+        elif fresh:
+            cut = Cut(self._desk.new_id("cut"), self._desk.now_us, [asker], captured_us)
+            self.open.append(cut)
+            self._stop(cut, replies, player_knows=player_knows)
+        else:
+            return None
+        self._take(cut, replies, service_cancels=service_cancels)
+        for create in self._responses.give_up_held(cut.cut_id):
+            self._settlement.superseded(create)
+        if ask_id is not None:
+            cut.ask_ids.append(ask_id)
+        if cut.stopping and not self._ledger.held_back:
+            self._stopped(cut)
+        elif not cut.stopping:
+            self._answer_asks(cut)
+        return cut
+
+    def _concerned(self, reply: Reply) -> bool:
+        if reply.cut_id is not None or reply.ended:
+            return False
+        if reply.default and not reply.done:
+            return True
+        return any(
+            not utterance.played_out or self._unsettled(item)
+            for item in self._ledger.items.values()
+            if item.response_id == reply.response_id
+            for utterance in item.parts.values()
+        )
+
+    @staticmethod
+    def _unsettled(item: SpokenItem) -> bool:
+        return item.in_conversation and not item.completed
+
+    def _stop(self, cut: Cut, replies: list[Reply], *, player_knows: bool) -> None:
+        """Silence first. `held_back` says that the answer is awaited."""
+        concerned = {reply.response_id for reply in replies}
+        needed = any(
+            part.given_samples and not (part.finished and part.heard_samples >= part.given_samples)
+            for part in self._ledger.utterances.values()
+            if part.part.response_id in concerned
+        )
+        if not needed:
+            return
+        self._desk.do(StopPlayback(cut.cut_id))
+        cut.margin_samples = 0 if player_knows else None
+        if player_knows:
+            self._ledger.held_back = True
+            self._desk.deadlines.arm(Timer.STOP_ANSWER, cut.cut_id, self._desk.now_us)
+
+    def _take(self, cut: Cut, replies: list[Reply], *, service_cancels: bool) -> None:
+        for reply in replies:
+            self.adopt(cut, reply)
+        for reply in cut.replies:
+            if reply.done or reply.cancel_sent:
+                continue
+            if service_cancels and reply.default:
+                reply.service_cancels = True
+                self._desk.deadlines.arm(Timer.RESPONSE_OVER, reply.response_id, self._desk.now_us)
+            elif not reply.service_cancels:
+                self._settlement.cancel(cut.sent, reply)
+
+    def by_service(self, reply: Reply) -> None:
+        """The service cancelled the reply itself, and all that came of it was heard to the end.
+
+        What it had made beyond that is in its memory and was never sent (scenario 52).
+        """
+        cut = Cut(self._desk.new_id("cut"), self._desk.now_us, ["service"], None)
+        self.open.append(cut)
+        self.adopt(cut, reply)
+        self._stopped(cut)
+
+    def adopt(self, cut: Cut, reply: Reply) -> None:
+        """The reply is part of the cut: nothing of it is played from here on."""
+        reply.cut_id = cut.cut_id
+        if reply not in cut.replies:
+            cut.replies.append(reply)
+        for item in self._ledger.items.values():
+            if item.response_id == reply.response_id and item not in cut.items:
+                cut.items.append(item)
+        for utterance in cut.utterances:
+            self._ledger.silence(utterance)
+
+    def born(self, reply: Reply) -> None:
+        """A response was created whose request a cut remembers: it is cancelled by id (rule 8)."""
+        cut = self.of(reply.cut_id)
+        if cut is None:
+            reply.cut_id = None
+            return
+        self.adopt(cut, reply)
+        self._settlement.cancel(cut.sent, reply)
+
+    def of(self, cut_id: str | None) -> Cut | None:
+        """The open cut with that id."""
+        return next((cut for cut in self.open if cut.cut_id == cut_id), None)
+
+    def saw(self, item: SpokenItem, reply: Reply) -> None:
+        """An item of a cut reply was seen, perhaps for the first time (rule 3)."""
+        cut = self.of(reply.cut_id)
+        if cut is not None and item not in cut.items:
+            cut.items.append(item)
+
+    def stopped(self, answer: PlaybackStopped) -> None:
+        """The player's answer to a stop; the second one to the same stop is a correction."""
+        cut = next(
+            (cut for cut in (*self.open, *self.settled) if cut.cut_id == answer.cut_id), None
+        )
+        if cut is None:
+            return
+        changed = self._ledger.stopped(cut.utterances, answer.heard)
+        cut.margin_samples = answer.margin_samples
+        if cut.stopping:
+            self._stopped(cut)
+            return
+        if not changed:
+            return
+        for utterance in changed:
+            self._conversation.cut(
+                utterance.part.item_id,
+                utterance.part.content_index,
+                utterance.heard_ms,
+                utterance.received_ms,
+            )
+            self._settlement.correct(cut.sent, utterance)
+        if cut.settled:
+            self.settled.remove(cut)
+            cut.settled = False
+            self.open.insert(0, cut)
+
+    def overdue(self, cut_id: str) -> None:
+        """The player broke its word: its last report stands in for the answer, marked inexact."""
+        cut = self.of(cut_id)
+        if cut is not None and cut.stopping:
+            cut.margin_samples = None
+            self._ledger.stopped(cut.utterances, ())
+            self._stopped(cut)
+
+    def _stopped(self, cut: Cut) -> None:
+        cut.stopping = False
+        self._desk.deadlines.stop(Timer.STOP_ANSWER, cut.cut_id)
+        self._ledger.held_back = self.stopping
+        if self._is_moot(cut):
+            self._undo(cut)
+            return
+        for utterance in cut.utterances:
+            utterance.final = True
+        parts = tuple(utterance.record() for utterance in cut.utterances)
+        now_us = self._desk.now_us
+        cut.record = Interruption(
+            cut.cut_id,
+            tuple(cut.askers),
+            tuple(reply.response_id for reply in cut.replies),
+            sum(part.heard_ms for part in parts),
+            parts,
+            now_us - cut.asked_us,
+            None if cut.captured_us is None else now_us - cut.captured_us,
+            cut.margin_samples,
+        )
+        self._desk.notify(cut.record)
+        for utterance in cut.utterances:
+            self._told(utterance)
+        self._answer_asks(cut)
+        self._desk.deadlines.arm(Timer.ITEM_OVER, cut.cut_id, now_us)
+
+    def _told(self, utterance: Utterance) -> None:
+        part = utterance.part
+        if not utterance.in_conversation:
+            return
+        text = self._conversation.cut(
+            part.item_id, part.content_index, utterance.heard_ms, utterance.received_ms
+        )
+        self._desk.notify(
+            Transcript("assistant", part.item_id, text, True, part.content_index, cut=True)
+        )
+
+    def _is_moot(self, cut: Cut) -> bool:
+        """Everything had been said and heard when the stop came: nothing was interrupted."""
+        return (
+            all(reply.done and reply.default for reply in cut.replies)
+            and all(
+                item.kept_whole(part, self._settlement.grid_ms)
+                for item in cut.items
+                for part in item.parts.values()
+            )
+            and not self._responses.requests_of(cut.cut_id)
+            and not cut.sent
+        )
+
+    def _undo(self, cut: Cut) -> None:
+        self.open.remove(cut)
+        for reply in cut.replies:
+            reply.cut_id = None
+        for utterance in cut.utterances:
+            utterance.cut = utterance.final = False
+            utterance.finished = True
+        self._answer_asks(cut)
+
+    def _answer_asks(self, cut: Cut) -> None:
+        for ask_id in cut.ask_ids:
+            self._desk.answer(ask_id, cut.record)
+        cut.ask_ids.clear()
+
+    def item_overdue(self, cut_id: str) -> None:
+        """The ends of its items were waited for long enough."""
+        cut = self.of(cut_id)
+        if cut is not None:
+            cut.impatient = True
+
+    def advance(self) -> None:
+        """Do for each cut what can be done now, and close the records that are complete."""
+        for cut in list(self.open):
+            if cut.stopping:
+                continue
+            for item in cut.items:
+                item.over = item.over or (cut.impatient and self._settlement.may_cancel)
+                self._settlement.settle(cut.sent, item, exact=cut.exact)
+            if self._complete(cut):
+                self._close(cut)
+
+    def _complete(self, cut: Cut) -> bool:
+        return (
+            all(reply.done for reply in cut.replies)
+            and not self._responses.requests_of(cut.cut_id)
+            and not any(self._settlement.unanswered(item) for item in cut.items)
+        )
+
+    def _close(self, cut: Cut, *, lost: bool = False) -> None:
+        self.open.remove(cut)
+        self.settled.append(cut)
+        cut.settled = True
+        self._desk.deadlines.stop(Timer.ITEM_OVER, cut.cut_id)
+        for item in cut.items:
+            self._ledger.forget(item)
+        parts = tuple(
+            utterance.record() for utterance in cut.utterances if utterance.in_conversation
+        )
+        kept = [part.kept_ms for part in parts if part.received_samples]
+        kept_ms = None if None in kept else sum(ms for ms in kept if ms is not None)
+        heard_ms = sum(part.heard_ms for part in parts)
+        self._desk.notify(
+            InterruptionSettled(
+                cut.cut_id,
+                tuple(cut.askers),
+                tuple(reply.response_id for reply in cut.replies),
+                heard_ms,
+                kept_ms,
+                None if kept_ms is None else kept_ms - heard_ms,
+                "lost" if lost else _exactness(cut, kept_ms),
+                parts,
+                tuple(cut.sent),
+                self._desk.now_us - cut.asked_us,
+            )
+        )
+
+    def lost(self) -> None:
+        """The pipe has ended: what is unanswered stays so (rule 14)."""
+        for cut in list(self.open):
+            if cut.stopping:
+                cut.stopping = False
+                self._answer_asks(cut)
+            self._close(cut, lost=True)
+        self._ledger.held_back = False
+
+    def find(self, sent: Sent) -> tuple[Cut, SpokenItem] | None:
+        """The cut and item that a truncate or delete was sent for."""
+        for cut in (*self.open, *self.settled):
+            for item in cut.items:
+                if item.item_id == sent.key:
+                    return cut, item
+        return None
+
+
+def _exactness(cut: Cut, kept_ms: int | None) -> Exactness:
+    if kept_ms is None:
+        return "unconfirmed"
+    if cut.margin_samples is None:
+        return "inexact"
+    return "within" if cut.margin_samples else "exact"

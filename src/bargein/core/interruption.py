@@ -1,0 +1,52 @@
+"""Policy: what the user's speech does to a reply. Pure functions, and nothing else lives here.
+
+1. A policy sees the stimulus and a view, and answers *cut*, *hold* or *ignore*. It never acts.
+2. What the application asks for (the stop button, a typed message, push-to-talk) is not a matter of
+   policy.
+3. Where the service cancels or clears by itself at `speech_started`, only *cut* can be true: any
+   other word would leave the reply cut off in the service's memory and playing in the ear.
+   `refusal` says so at connect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bargein.core.settings import BargeIn
+
+
+class Decision(Enum):
+    """What happens to the reply."""
+
+    CUT = "cut"
+    HOLD = "hold"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a policy may look at."""
+
+    service_cancels: bool
+    """`interrupt_response` is in effect: the open response is being cancelled as we speak."""
+    playing: bool
+    """Something is queued at the player or under way to it."""
+
+
+def decide(barge_in: BargeIn, view: View) -> Decision:
+    """What `input_audio_buffer.speech_started` does to the reply."""
+    if barge_in == "keep_talking" and not view.service_cancels:
+        return Decision.IGNORE
+    return Decision.CUT
+
+
+def refusal(barge_in: BargeIn, *, service_cancels: bool) -> str | None:
+    """Why this policy cannot be had with this turn detection, and the way out; None if it can."""
+    if barge_in == "keep_talking" and service_cancels:
+        return (
+            'barge_in="keep_talking" cannot hold while the service cancels its reply at every '
+            "speech_started: set interrupt_response=False in the turn detection, "
+            'or use barge_in="cut"'
+        )
+    return None

@@ -1,0 +1,155 @@
+"""The microphone's way: what is sent of it, when, and what the service makes of it.
+
+1. With turn detection every sound goes out, and the service says who speaks. With `turn_detection:
+   null` nothing goes out but between press and release.
+2. Press stops what is heard, settles it, clears the input buffer and then listens, in this order.
+   Sound captured while the stop is unanswered waits for it, and so does the pre-roll from before
+   the press.
+3. Release with at least 100 ms of sound since the press commits behind its audio, then asks for the
+   reply. With less it clears the buffer and does nothing else: the service would refuse it
+   (protocol.md §6.2).
+4. What counts is the effective turn detection, from `session.updated`, not what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from bargein import events
+from bargein.core.latency import MicrophoneClock
+from bargein.units import AudioFormat, samples_floor
+
+LEAST_COMMIT_MS = 100
+DEFAULT_PREFIX_PADDING_MS = 300
+
+
+def format_of(config: object, default: AudioFormat) -> AudioFormat:
+    """The wire format that a session or response names; the default where it names none we know."""
+    kind = getattr(config, "type", None)
+    return next((known for known in AudioFormat if known.value == kind), default)
+
+
+class Listening:
+    """What the service hears of us, and who it says is speaking."""
+
+    __slots__ = (
+        "_early",
+        "_early_samples",
+        "_limit_ms",
+        "_pre_roll",
+        "_pre_roll_ms",
+        "_pre_roll_samples",
+        "audio_format",
+        "clock",
+        "create_response",
+        "interrupt_response",
+        "manual",
+        "pressed",
+        "since_press_samples",
+        "speaking_item",
+        "speech_items",
+        "waiting",
+    )
+
+    def __init__(self, pre_roll_ms: int, limit_ms: int) -> None:
+        self.audio_format = AudioFormat.PCM
+        self.clock = MicrophoneClock()
+        self.manual = False
+        self.create_response = True
+        self.interrupt_response = True
+        self.pressed = False
+        self.waiting = False
+        """Pressed, and the stop is not answered yet."""
+        self.since_press_samples = 0
+        self.speaking_item: str | None = None
+        self.speech_items: deque[str] = deque(maxlen=32)
+        """Items of speech that turn detection ended: their commit is a turn."""
+        self._pre_roll_ms = pre_roll_ms
+        self._limit_ms = limit_ms
+        self._pre_roll: deque[bytes] = deque()
+        self._pre_roll_samples = 0
+        self._early: deque[bytes] = deque()
+        self._early_samples = 0
+
+    @property
+    def user_speaks(self) -> bool:
+        """The user has the floor, by the service's word or by the button."""
+        return self.pressed or self.speaking_item is not None
+
+    @property
+    def service_cancels(self) -> bool:
+        """The service cancels the open response at `speech_started` (rule 9)."""
+        return not self.manual and self.interrupt_response
+
+    def configure(self, session: events.Session) -> None:
+        """The effective settings."""
+        audio = session.audio if isinstance(session.audio, events.AudioConfig) else None
+        config = audio.input if audio is not None else None
+        if not isinstance(config, events.AudioInputConfig):
+            return
+        self.audio_format = format_of(config.format, self.audio_format)
+        detection = config.turn_detection
+        if detection is None:
+            self.manual = True
+            self.speaking_item = None
+        elif isinstance(detection, events.ServerVad | events.SemanticVad):
+            self.manual = False
+            self.create_response = detection.create_response is not False
+            self.interrupt_response = detection.interrupt_response is not False
+
+    def captured(self, audio: bytes) -> list[bytes]:
+        """Sound of the microphone: returns what goes out now."""
+        if not self.manual:
+            return [audio]
+        samples = self.audio_format.samples(len(audio))
+        if not self.pressed and not self.waiting:
+            self._roll(audio, samples)
+            return []
+        self.since_press_samples += samples
+        if not self.waiting:
+            return [audio]
+        self._early.append(audio)
+        self._early_samples += samples
+        limit = samples_floor(self._limit_ms, self.audio_format.rate)
+        while self._early_samples > limit:
+            self._early_samples -= self.audio_format.samples(len(self._early.popleft()))
+        return []
+
+    def _roll(self, audio: bytes, samples: int) -> None:
+        wanted = samples_floor(self._pre_roll_ms, self.audio_format.rate)
+        if not wanted:
+            return
+        self._pre_roll.append(audio)
+        self._pre_roll_samples += samples
+        while self._pre_roll_samples > wanted:
+            over = self._pre_roll_samples - wanted
+            first = self._pre_roll.popleft()
+            first_samples = self.audio_format.samples(len(first))
+            if first_samples > over:
+                self._pre_roll.appendleft(first[over * self.audio_format.bytes_per_sample :])
+                self._pre_roll_samples -= over
+            else:
+                self._pre_roll_samples -= first_samples
+
+    def press(self) -> None:
+        """The button went down; `listen` follows when the stop is answered."""
+        self.pressed = self.waiting = True
+        self.since_press_samples = 0
+
+    def listen(self) -> list[bytes]:
+        """The buffer was cleared: returns the sound that waited for it."""
+        self.waiting = False
+        waited = [*self._pre_roll, *self._early]
+        self._pre_roll.clear()
+        self._early.clear()
+        self._pre_roll_samples = self._early_samples = 0
+        return waited
+
+    def enough(self) -> bool:
+        """What was said since the press may be committed."""
+        rate = self.audio_format.rate
+        return self.since_press_samples >= samples_floor(LEAST_COMMIT_MS, rate)
+
+    def speech_began_us(self, audio_start_ms: int, padding_ms: int) -> int | None:
+        """When the sound was captured by which the service knew that the user speaks."""
+        return self.clock.captured_us(audio_start_ms + padding_ms, self.audio_format.rate)

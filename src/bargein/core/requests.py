@@ -1,0 +1,277 @@
+"""What the application asks for. A request that the protocol forbids is refused here, before
+anything is sent.
+
+1. Each ask is answered once. `say` and `respond` are answered when they are accepted; what becomes
+   of the reply is told by `TurnStarted` and `TurnEnded`, which name the ask.
+2. What the application sends by itself keeps our rules of order: a create is held, a bare cancel
+   becomes a cut with the response's id, a truncate or delete of its own is passed on and is its own
+   business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, assert_never
+
+from bargein import events
+from bargein.core import asks
+from bargein.core.commands import HoldPlayback, MuteMicrophone, ResumePlayback
+from bargein.core.faults import Sent
+from bargein.core.notices import TurnEnded, TurnStarted
+from bargein.core.responses import Create
+from bargein.deadlines import Timer
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+Event = TypeVar("Event", bound=events.ClientEvent)
+
+
+class Requests:
+    """The handlers of the application's asks."""
+
+    __slots__ = ("_desk", "_m")
+
+    def __init__(self, machine: Machine) -> None:
+        self._m = machine
+        self._desk = machine.desk
+
+    def handle(self, ask_id: int, ask: asks.Ask) -> None:
+        """One ask."""
+        if not self._m.open and not isinstance(ask, asks.Leave):
+            self._desk.fail(ask_id, "the session has ended", "lost")
+            return
+        match ask:
+            case asks.Say():
+                self._say(ask_id, ask)
+            case asks.Respond():
+                self._respond(ask_id, ask.params)
+            case asks.Interrupt():
+                if self._m.cut("interrupt", ask_id=ask_id) is None:
+                    self._desk.answer(ask_id)
+            case asks.CancelReply():
+                self._cancel_reply(ask_id, ask.reply_ask_id)
+            case asks.Press():
+                self._press(ask_id)
+            case asks.Release():
+                self._release(ask_id)
+            case asks.Hold():
+                self._hold(ask_id)
+            case asks.Resume():
+                self._desk.do(ResumePlayback())
+                self._desk.answer(ask_id)
+            case asks.Mute():
+                self._desk.do(MuteMicrophone(ask.muted))
+                self._desk.answer(ask_id)
+            case asks.Update():
+                self._remembered(self._update(ask.session), "session", ask_id)
+            case asks.SendEvent():
+                self._send(ask_id, ask.event)
+            case asks.Leave():
+                self._leave(ask_id)
+            case _:
+                assert_never(ask)
+
+    def _say(self, ask_id: int, say: asks.Say) -> None:
+        if say.reply:
+            # The same as a voice barge-in, then the message, then the request for an answer.
+            self._m.cut("typed")
+        item_id = self._desk.new_id("item")
+        item = events.MessageItem(
+            id=item_id, role="user", content=(events.InputText(text=say.text),)
+        )
+        self._create_item(events.ConversationItemCreate(item=item), item_id, by_application=False)
+        if say.reply:
+            key = self._desk.new_id("create")
+            self._m.responses.held.append(Create(key, None, [ask_id], plain=True))
+        self._desk.answer(ask_id, item_id)
+
+    def _create_item(
+        self, create: events.ConversationItemCreate, item_id: str, *, by_application: bool
+    ) -> None:
+        event = create
+        if event.event_id is None:
+            event = _with_id(create, self._desk.new_id("evt"))
+        self._m.conversation.coming(item_id, event.item)
+        memory = Sent(event, event.event_id or "", item_id, by_application=by_application)
+        self._m.faults.remember(memory)
+        self._desk.deadlines.arm(Timer.ACKNOWLEDGED, memory.event_id, self._desk.now_us)
+        self._m.after_stop.append(event)
+
+    def _respond(self, ask_id: int, params: events.ResponseParams | None) -> None:
+        plain = params is None or params == events.ResponseParams()
+        key = self._desk.new_id("create")
+        self._m.responses.held.append(Create(key, params, [ask_id], plain=plain))
+        self._desk.answer(ask_id, key)
+
+    def send_create(self, create: Create) -> None:
+        """Its turn has come (rule 7)."""
+        create.attempts += 1
+        event = create.event(self._desk.new_id("evt"))
+        self._m.responses.sent.append(create)
+        self._m.faults.remember(Sent(event, event.event_id or "", create.key))
+        self._desk.deadlines.arm(Timer.CREATED, create.key, self._desk.now_us)
+        self._desk.send(event)
+
+    def _cancel_reply(self, ask_id: int, reply_ask_id: int) -> None:
+        machine = self._m
+        responses = machine.responses
+        for create in responses.held:
+            if reply_ask_id in create.ask_ids:
+                responses.held.remove(create)
+                machine.end_turn("superseded", tuple(create.ask_ids))
+                self._desk.answer(ask_id)
+                return
+        for create in responses.sent:
+            if reply_ask_id in create.ask_ids and create.out_of_band:
+                create.given_up = True
+                self._desk.answer(ask_id)
+                return
+        asked = any(reply_ask_id in create.ask_ids for create in responses.sent)
+        reply = next(
+            (one for one in responses.replies.values() if reply_ask_id in one.ask_ids), None
+        )
+        if reply is not None and not reply.default:
+            machine.settlement.cancel([], reply)
+        elif asked or (reply is not None and not reply.ended):
+            if machine.cut("cancel", ask_id=ask_id) is not None:
+                return
+        self._desk.answer(ask_id)
+
+    def _press(self, ask_id: int) -> None:
+        machine = self._m
+        if not machine.listening.manual:
+            self._desk.fail(
+                ask_id,
+                "push-to-talk needs turn_detection: null, and the session detects turns by itself; "
+                "connect with turns=PushToTalk()",
+                "local",
+            )
+            return
+        if machine.listening.pressed:
+            self._desk.fail(ask_id, "push-to-talk is pressed already; release it first", "local")
+            return
+        machine.cut("push_to_talk")
+        machine.listening.press()
+        self._desk.notify(TurnStarted("user"))
+        self._desk.answer(ask_id)
+
+    def listen(self) -> None:
+        """The stop is answered and settled: clear the buffer, then let the microphone in."""
+        machine = self._m
+        self._desk.send(events.InputAudioBufferClear(event_id=self._desk.new_id("evt")))
+        for audio in machine.listening.listen():
+            machine.send_audio(audio)
+        if machine.releasing is not None:
+            self._released(machine.releasing)
+
+    def _release(self, ask_id: int) -> None:
+        machine = self._m
+        if not machine.listening.pressed or machine.releasing is not None:
+            self._desk.fail(ask_id, "push-to-talk is not pressed", "local")
+            return
+        if machine.listening.waiting:
+            machine.releasing = ask_id
+            return
+        self._released(ask_id)
+
+    def _released(self, ask_id: int) -> None:
+        machine = self._m
+        machine.releasing = None
+        machine.listening.pressed = False
+        if machine.listening.enough():
+            commit = events.InputAudioBufferCommit(event_id=self._desk.new_id("evt"))
+            machine.faults.remember(Sent(commit, commit.event_id or "", "commit"))
+            self._desk.send(commit)
+            key = self._desk.new_id("create")
+            machine.responses.held.append(Create(key, None, [ask_id], plain=True))
+            self._desk.notify(TurnEnded("user"))
+            self._desk.answer(ask_id, True)
+        else:
+            self._desk.send(events.InputAudioBufferClear(event_id=self._desk.new_id("evt")))
+            self._desk.notify(TurnEnded("user", "superseded"))
+            self._desk.answer(ask_id, False)
+
+    def _hold(self, ask_id: int) -> None:
+        if self._m.cuts.stopping or not self._m.ledger.sounding:
+            self._desk.answer(ask_id)
+            return
+        cut_id = self._desk.new_id("hold")
+        self._m.holding[cut_id] = ask_id
+        self._desk.do(HoldPlayback(cut_id))
+
+    def _update(self, session: events.AnySession) -> events.SessionUpdate:
+        return events.SessionUpdate(event_id=self._desk.new_id("evt"), session=session)
+
+    def _remembered(self, event: events.ClientEvent, key: str, ask_id: int | None) -> None:
+        event_id = event.event_id or ""
+        self._m.faults.remember(Sent(event, event_id, key, ask_id=ask_id, by_application=True))
+        self._desk.deadlines.arm(Timer.ACKNOWLEDGED, event_id, self._desk.now_us)
+        self._desk.send(event)
+
+    def _send(self, ask_id: int, event: events.ClientEvent) -> None:
+        match event:
+            case events.ResponseCreate():
+                params = event.response
+                self._respond(ask_id, params if isinstance(params, events.ResponseParams) else None)
+                return
+            case events.ResponseCancel():
+                self._send_cancel(ask_id, event)
+                return
+            case events.InputAudioBufferAppend():
+                self._m.send_audio(event.audio)
+            case events.SessionUpdate():
+                self._remembered(self._update(event.session), "session", ask_id)
+                return
+            case events.ConversationItemCreate():
+                self._send_item(event)
+            case (
+                events.ConversationItemTruncate()
+                | events.ConversationItemDelete()
+                | events.ConversationItemRetrieve()
+                | events.InputAudioBufferCommit()
+                | events.InputAudioBufferClear()
+                | events.OutputAudioBufferClear()
+            ):
+                event = _with_id(event, event.event_id or self._desk.new_id("evt"))
+                key = getattr(event, "item_id", "")
+                self._m.faults.remember(Sent(event, event.event_id or "", key, by_application=True))
+                self._desk.send(event)
+            case _:
+                assert_never(event)
+        self._desk.answer(ask_id)
+
+    def _send_item(self, event: events.ConversationItemCreate) -> None:
+        item_id = getattr(event.item, "id", None)
+        if isinstance(item_id, str):
+            self._create_item(event, item_id, by_application=True)
+            return
+        event = _with_id(event, event.event_id or self._desk.new_id("evt"))
+        self._m.faults.remember(Sent(event, event.event_id or "", "", by_application=True))
+        self._m.after_stop.append(event)
+
+    def _send_cancel(self, ask_id: int, event: events.ResponseCancel) -> None:
+        replies = self._m.responses.replies
+        reply = replies.get(event.response_id) if isinstance(event.response_id, str) else None
+        if reply is not None and not reply.default and not reply.done:
+            self._m.settlement.cancel([], reply)
+        elif self._m.cut("interrupt", ask_id=ask_id) is not None:
+            return
+        else:
+            self._desk.fail(ask_id, "no response is open, so there is nothing to cancel", "local")
+            return
+        self._desk.answer(ask_id)
+
+    def _leave(self, ask_id: int) -> None:
+        machine = self._m
+        if not machine.open or machine.leaving is not None:
+            self._desk.answer(ask_id)
+            return
+        machine.leaving = ask_id
+        machine.cut("leave")
+        self._desk.deadlines.arm(Timer.LEAVE, "", self._desk.now_us)
+
+
+def _with_id(event: Event, event_id: str) -> Event:
+    """The same event under an id, so that its refusal can be told from others."""
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    return type(event)(**{**fields, "event_id": event_id})

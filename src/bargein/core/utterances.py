@@ -1,0 +1,321 @@
+"""The ledger: how much of each spoken part arrived, was given to the player, was heard, and is
+kept.
+
+The rules. Each has its tests, and a mutant that must die.
+
+ 1. Heard is what the player says, in samples; drained or discarded, only it knows.
+ 2. Stop, then tell.
+ 3. Settling covers every unsettled audio part of every default-conversation response of this pipe,
+    in playing order: parts before the playhead, the one under it, those after it, those still to
+    come.
+ 4. A part is left alone only if its item ended `completed` and all of it was heard (to the server's
+    length grid). `output_audio.done` proves nothing: a cancelled response sends it too.
+ 5. The wire truncates parts and deletes items. An item of which nothing was heard or shown is
+    deleted, once; an unheard part of a partly heard item is truncated to 0 if it has audio. Deletes
+    wait for the item's `done` or for `response.done` (1 s at most) and precede the next
+    `response.create`. Parts first seen after the cut are treated the same. An item the server does
+    not hold is never named to it.
+ 6. Audio of a cut response is never played: filtered by response id, also when it was cut before it
+    was created.
+ 7. One response at a time in the default conversation (`responses.py`).
+ 8. A cut remembers requests, never a flag (`responses.py`).
+ 9. A cancel names an open response of this pipe, once (`cuts.py`). Out-of-band responses are in no
+    conversation: their items are never truncated or deleted.
+10. `audio_end_ms = ms_floor(min(heard, received))` in the part's own format, with its own content
+    index; if that is 0, rule 5.
+11. A late `transcript.done` of a cut part does not lengthen the mirror again (`conversation.py`).
+12. A truncate is a transaction (`cuts.py`).
+13. Reply debt (`responses.py`).
+14. Ids belong to one pipe.
+15. An ask during a cut joins it: one cut, one record, all its askers named (`cuts.py`).
+
+This file holds the counts, the order of playing, and what must become of an item (`deeds`). It
+sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bargein.core.commands import Command, FinishPlay, Play
+from bargein.core.inputs import Heard, Part
+from bargein.core.notices import PartRecord
+from bargein.units import AudioFormat, ms_floor
+
+WAITING_LIMIT_BYTES = 64 * 1024 * 1024
+"""Sound that waits in the machine for its turn; beyond it, new sound is dropped and counted."""
+
+
+@dataclass(slots=True, eq=False)
+class Utterance:
+    """One spoken part. Its record in a cut is kept here, so that one place owns it."""
+
+    part: Part
+    format: AudioFormat
+    in_conversation: bool
+    received_samples: int = 0
+    given_samples: int = 0
+    heard_samples: int = 0
+    audio_over: bool = False
+    finished: bool = False
+    clipped: bool = False
+    """Some of it was dropped for want of room; nothing after the gap is played."""
+    cut: bool = False
+    """None of it is given to the player any more."""
+    final: bool = False
+    """The player has answered the stop: only a correction changes what was heard."""
+    waiting: deque[bytes] = field(default_factory=deque)
+    action: Literal["none", "truncate", "delete", "pending"] = "pending"
+    sent_ms: int | None = None
+    kept_ms: int | None = None
+    answer: str = ""
+    retried: bool = False
+    told: bool = False
+    """The application was told that it was heard to its end."""
+
+    @property
+    def heard_ms(self) -> int:
+        """Rule 10, before rule 5."""
+        return ms_floor(min(self.heard_samples, self.received_samples), self.format.rate)
+
+    @property
+    def received_ms(self) -> int:
+        """Whole milliseconds that arrived."""
+        return ms_floor(self.received_samples, self.format.rate)
+
+    @property
+    def played_out(self) -> bool:
+        """Nothing of it is left to be heard, and nothing more is coming."""
+        return self.audio_over and not self.waiting and self.heard_samples >= self.given_samples
+
+    def record(self) -> PartRecord:
+        """As it stands now."""
+        return PartRecord(
+            self.part.response_id,
+            self.part.item_id,
+            self.part.content_index,
+            self.format.rate,
+            self.received_samples,
+            self.heard_samples,
+            self.heard_ms,
+            self.action,
+            self.sent_ms,
+            self.kept_ms,
+            self.answer,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class SpokenItem:
+    """An assistant message of a response, with its spoken parts by content index."""
+
+    item_id: str
+    response_id: str
+    in_conversation: bool
+    held: bool = False
+    """The server holds it: it has said so, and not said that it is deleted."""
+    completed: bool = False
+    over: bool = False
+    """Its `done`, or that of its response, has come; or it was waited for long enough."""
+    shown: bool = False
+    """It has text that the user could read."""
+    going: bool = False
+    """A delete was sent for it, or the server has deleted it."""
+    answer: str = ""
+    parts: dict[int, Utterance] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
+    """Transcripts by content index, as made, heard or not."""
+
+    def kept_whole(self, utterance: Utterance, grid_ms: int) -> bool:
+        """Rule 4: the part may be left alone. Lengths are compared on the server's grid."""
+        if not self.completed or utterance.clipped:
+            return False
+        if utterance.heard_samples >= utterance.received_samples:
+            return True
+        length_ms = utterance.received_ms // grid_ms * grid_ms
+        return grid_ms > 1 and utterance.heard_ms >= length_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The part's memory must end at `audio_end_ms`."""
+
+    utterance: Utterance
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The item must go."""
+
+    item: SpokenItem
+
+
+Deed = Truncate | Delete
+
+
+def deeds(item: SpokenItem, *, exact: bool, grid_ms: int, may_truncate: bool) -> list[Deed]:
+    """What must be done for an item of a cut response, as far as it can be known now (rules 4, 5,
+    10).
+
+    `exact` is false where the player cannot tell: then nothing is deleted on its word.
+    `may_truncate` is false while the server may still lengthen the part. Parts that need nothing
+    are marked so; what cannot be decided yet is left pending and asked about again when more is
+    known.
+    """
+    if item.going or not item.in_conversation or not item.held:
+        return []
+    pending = [part for part in item.parts.values() if part.action == "pending"]
+    for utterance in pending:
+        if item.kept_whole(utterance, grid_ms):
+            utterance.action = "none"
+            utterance.kept_ms = utterance.heard_ms
+    touched = item.shown or any(part.heard_ms > 0 for part in item.parts.values())
+    estimated = not exact and any(part.given_samples for part in item.parts.values())
+    if not touched and not estimated:
+        return [Delete(item)] if item.over else []
+    if not (may_truncate or item.over):
+        return []
+    found: list[Deed] = []
+    for utterance in pending:
+        if utterance.action == "none" or not utterance.received_samples:
+            continue
+        if utterance.heard_ms or item.over:
+            # The server's own length may be shorter than what it sent (the grid); no longer is ever
+            # asked.
+            limit_ms = utterance.received_ms // grid_ms * grid_ms
+            found.append(Truncate(utterance, min(utterance.heard_ms, limit_ms)))
+    return found
+
+
+class Ledger:
+    """All spoken parts that are not settled, and the order in which they sound.
+
+    One voice: the part at the head of the queue flows to the player as it arrives, the others wait
+    until all sound of the parts before them was given.
+    """
+
+    __slots__ = ("_queue", "_waiting_bytes", "dropped_samples", "held_back", "items", "utterances")
+
+    def __init__(self) -> None:
+        self.items: dict[str, SpokenItem] = {}
+        self.utterances: dict[Part, Utterance] = {}
+        self._queue: deque[Utterance] = deque()
+        self._waiting_bytes = 0
+        self.held_back = False
+        """A stop is not answered yet: nothing new is given to the player."""
+        self.dropped_samples = 0
+
+    def item(self, response_id: str, item_id: str, *, in_conversation: bool) -> SpokenItem:
+        """The item, made at first sight."""
+        found = self.items.get(item_id)
+        if found is None:
+            found = SpokenItem(item_id, response_id, in_conversation)
+            self.items[item_id] = found
+        return found
+
+    def arrived(
+        self,
+        item: SpokenItem,
+        content_index: int,
+        audio: bytes,
+        audio_format: AudioFormat,
+        *,
+        cut: bool,
+    ) -> Utterance:
+        """Sound of a part arrived. Of a cut response it is counted and thrown away (rule 6)."""
+        utterance = item.parts.get(content_index)
+        if utterance is None:
+            part = Part(item.response_id, item.item_id, content_index)
+            utterance = Utterance(part, audio_format, item.in_conversation, cut=cut)
+            item.parts[content_index] = utterance
+            self.utterances[part] = utterance
+            if not cut:
+                self._queue.append(utterance)
+        samples = utterance.format.samples(len(audio))
+        utterance.received_samples += samples
+        if utterance.cut or utterance.clipped or not samples:
+            return utterance
+        if self._waiting_bytes + len(audio) > WAITING_LIMIT_BYTES:
+            utterance.clipped = True
+            self.dropped_samples += samples
+            return utterance
+        utterance.waiting.append(audio)
+        self._waiting_bytes += len(audio)
+        return utterance
+
+    def flow(self) -> list[Command]:
+        """Give the player what may sound now."""
+        if self.held_back:
+            return []
+        found: list[Command] = []
+        while self._queue:
+            head = self._queue[0]
+            while head.waiting:
+                audio = head.waiting.popleft()
+                self._waiting_bytes -= len(audio)
+                head.given_samples += head.format.samples(len(audio))
+                found.append(Play(head.part, audio, head.format))
+            if not (head.audio_over or head.clipped):
+                break
+            if not head.finished:
+                head.finished = True
+                found.append(FinishPlay(head.part))
+            self._queue.popleft()
+        return found
+
+    def heard(self, counts: tuple[Heard, ...]) -> list[Utterance]:
+        """The player's counts; they never fall here. Returns the parts of which more was heard."""
+        more = []
+        for count in counts:
+            utterance = self.utterances.get(count.part)
+            if utterance is None or utterance.final:
+                continue
+            samples = min(count.samples, utterance.given_samples)
+            if samples > utterance.heard_samples:
+                utterance.heard_samples = samples
+                more.append(utterance)
+        return more
+
+    def stopped(self, utterances: list[Utterance], counts: tuple[Heard, ...]) -> list[Utterance]:
+        """The player's final counts for these parts; a later answer corrects an earlier one.
+
+        Returns the parts whose count changed.
+        """
+        answered = {count.part: count.samples for count in counts}
+        changed = []
+        for utterance in utterances:
+            utterance.final = True
+            samples = answered.get(utterance.part)
+            if samples is None:
+                continue
+            samples = max(0, min(samples, utterance.given_samples))
+            if samples != utterance.heard_samples:
+                utterance.heard_samples = samples
+                changed.append(utterance)
+        return changed
+
+    def silence(self, utterance: Utterance) -> None:
+        """The part is cut: what waits of it is never given to the player."""
+        utterance.cut = True
+        self._waiting_bytes -= sum(len(audio) for audio in utterance.waiting)
+        utterance.waiting.clear()
+        if utterance in self._queue:
+            self._queue.remove(utterance)
+
+    def forget(self, item: SpokenItem) -> None:
+        """The item is settled; the ledger holds it no more."""
+        self.items.pop(item.item_id, None)
+        for utterance in item.parts.values():
+            self.silence(utterance)
+            self.utterances.pop(utterance.part, None)
+
+    @property
+    def sounding(self) -> bool:
+        """Something was given to the player, or waits for it, and is not heard yet."""
+        return any(
+            not part.cut and (part.waiting or part.heard_samples < part.given_samples)
+            for part in self.utterances.values()
+        )
