@@ -115,6 +115,8 @@ class Board:
 
     def finish(self, failure: BaseException | None) -> None:
         """The session has ended, by `failure` if that was the cause."""
+        if self.over:
+            return
         self._failure = failure
         self._ended.set()
         waiting = [future for future in self._asks.values() if not future.done()]

@@ -34,6 +34,7 @@ from bargein.driver import Driver
 from bargein.errors import (
     AdmissionError,
     DeadlineExceeded,
+    LocalProtocolError,
     LocalValueError,
     RemoteProtocolError,
     TransportError,
@@ -213,14 +214,16 @@ class Connecting:
         self._capabilities, self._limits, self._open_timeout = capabilities, limits, open_timeout
         self._trace_path = trace
         self._trace: TraceWriter | None = None
-        self._board: Board | None = None
+        self._board = Board()
+        self._entered = False
+        self._pipe: Pipe | None = None
         self._session: Session | None = None
         self._run: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Session:
-        if self._board is not None:
-            raise LocalValueError("connect: was entered before; call it again for a new session")
-        self._board = Board()
+        if self._entered:
+            raise LocalProtocolError("connect: was entered before; call it for each session")
+        self._entered = True
         try:
             async with asyncio.timeout(self._open_timeout):
                 return await self._open(self._board)
@@ -241,7 +244,7 @@ class Connecting:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._board is not None and self._session is not None
+        assert self._session is not None
         try:
             await self._session.close()
         finally:
@@ -250,27 +253,23 @@ class Connecting:
             raise failure
 
     async def _open(self, board: Board) -> Session:
-        pipe = await self._make_pipe()
-        try:
-            await pipe.open()
-            player = self._audio.player
-            settings = replace(self._settings, player_margin_samples=margin_of(player.accuracy))
-            if self._trace_path is not None:
-                self._trace = TraceWriter(self._trace_path, settings)
-            machine = Machine(settings)
-            driver = Driver(
-                machine,
-                pipe,
-                player,
-                self._audio.recorder,
-                board,
-                capabilities=self._capabilities,
-                limits=self._limits,
-                record=self._trace.record if self._trace is not None else None,
-            )
-        except BaseException:
-            await pipe.close()
-            raise
+        self._pipe = pipe = await self._make_pipe()
+        await pipe.open()
+        player = self._audio.player
+        settings = replace(self._settings, player_margin_samples=margin_of(player.accuracy))
+        if self._trace_path is not None:
+            self._trace = TraceWriter(self._trace_path, settings)
+        machine = Machine(settings)
+        driver = Driver(
+            machine,
+            pipe,
+            player,
+            self._audio.recorder,
+            board,
+            capabilities=self._capabilities,
+            limits=self._limits,
+            record=self._trace.record if self._trace is not None else None,
+        )
         session = Session(machine, driver, board, self._settings, self._limits)
         beginning = session.notices(Connected, Fault, Lost)
         self._session = session
@@ -286,7 +285,11 @@ class Connecting:
             if self._run is not None:
                 self._run.cancel()
                 await _over(self._run)
+            if self._pipe is not None:
+                await _over(asyncio.create_task(self._pipe.close()))
         finally:
+            # A task that is cancelled before its first step never does its last one.
+            self._board.finish(None)
             try:
                 self._audio.close()
             finally:
