@@ -14,6 +14,7 @@ in, already synthesized.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,7 @@ def build(
     """
     steps: list[Step] = []
     after_us = _us(manner.first_event_after_ms)
-    for output, following in zip(reply.outputs, (*reply.outputs[1:], None), strict=True):
+    for output, following in itertools.zip_longest(reply.outputs, reply.outputs[1:]):
         after_us += _us(output.after_ms)
         if output.call is not None:
             made = _call(output, manner)

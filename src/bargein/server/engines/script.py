@@ -31,14 +31,14 @@ from bargein.units import AudioFormat
 VOICES = {
     "alloy": "en-us",
     "ash": "en-us+m3",
-    "ballad": "en-gb+m1",
+    "ballad": "en-gb-x-rp+m1",
     "cedar": "en-us+m7",
     "coral": "en-us+f2",
     "echo": "en-us+m2",
     "marin": "en-us+f3",
-    "sage": "en-gb+f1",
+    "sage": "en-gb-x-rp+f1",
     "shimmer": "en-us+f4",
-    "verse": "en-gb+m5",
+    "verse": "en-gb-x-rp+m5",
 }
 """The espeak-ng voice that stands for each of the service's; another name sounds like "alloy"."""
 
