@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Literal
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from bargein.core.commands import Answer
 from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted
@@ -26,7 +26,8 @@ class Board:
     def __init__(self) -> None:
         self._last_ask_id = 0
         self._asks: dict[int, asyncio.Future[Any]] = {}
-        self._replies: dict[int, Reply] = {}
+        # A reply that nobody holds, or that never comes to be, is forgotten with its last holder.
+        self._replies: WeakValueDictionary[int, Reply] = WeakValueDictionary()
         self._notices: WeakSet[Subscription[Any]] = WeakSet()
         self._events: WeakSet[Subscription[Any]] = WeakSet()
         self._fault: Fault | None = None
@@ -124,7 +125,7 @@ class Board:
             future.set_exception(self.why_over())
             future.exception()
         self._asks.clear()
-        for reply in self._replies.values():
+        for reply in list(self._replies.values()):
             reply.failed(self.why_over())
         self._replies.clear()
         for subscription in (*self._notices, *self._events):
@@ -146,7 +147,8 @@ class Board:
         self._failure_told = True
 
     def _of(self, ask_ids: tuple[int, ...]) -> list[Reply]:
-        return [self._replies[ask_id] for ask_id in ask_ids if ask_id in self._replies]
+        replies = (self._replies.get(ask_id) for ask_id in ask_ids)
+        return [reply for reply in replies if reply is not None]
 
     def _refusal(self) -> RemoteProtocolError:
         fault = self._fault

@@ -73,3 +73,9 @@ class Reply:
         if not self.over:
             self._failure = failure
             self._over.set()
+
+
+class Pressed:
+    """What `Session.push_to_talk` gives. `reply` is set when the block is left."""
+
+    reply: Reply | None = None

@@ -35,7 +35,7 @@ from bargein.driver import Driver
 from bargein.errors import LocalProtocolError, LocalValueError
 from bargein.limits import Limits
 from bargein.ports import Mirror, Passed
-from bargein.reply import Reply
+from bargein.reply import Pressed, Reply
 from bargein.subscription import Subscription
 
 A = TypeVar("A", bound=Notice)
@@ -89,19 +89,32 @@ class Session:
         return record
 
     @asynccontextmanager
-    async def push_to_talk(self) -> AsyncIterator[None]:
-        """Listen while the body runs; what was said is answered after it, if it was long enough.
+    async def push_to_talk(self) -> AsyncIterator[Pressed]:
+        """Listen while the body runs; what was said is answered after it.
 
-        Raises `LocalProtocolError` unless the session has `turns=PushToTalk()`.
+        Behind the block `reply` of what it gave is the answer to wait for, or None where less
+        than 100 ms were said. Raises `LocalProtocolError` unless the session has
+        `turns=PushToTalk()`.
         """
-        pressed = self._begin(asks.Press())[1]
+        pressed = Pressed()
+        press = self._begin(asks.Press())
         try:
-            await pressed
-            yield
+            await press
+            yield pressed
         finally:
-            # Fed before anything is waited for, so that no cancellation leaves the button down.
-            if not pressed.done() or pressed.cancelled() or pressed.exception() is None:
-                await self._begin(asks.Release())[1]
+            if press.cancelled() or not press.done() or press.exception() is None:
+                # Fed before anything is waited for: no cancellation leaves the button down.
+                reply, released = self._follow(asks.Release())
+                if await released:
+                    pressed.reply = reply
+
+    async def hold(self) -> None:
+        """Fall silent and keep what is not heard yet, for `resume`; a cut ends it too."""
+        await self._ask(asks.Hold())
+
+    async def resume(self) -> None:
+        """Go on at the very sample where `hold` fell silent."""
+        await self._ask(asks.Resume())
 
     async def mute(self, muted: bool = True) -> None:
         """Send silence instead of what the microphone hears."""
@@ -213,10 +226,7 @@ class Session:
             await self._board.wait_over()
 
     def _replying(self, ask: asks.Say | asks.Respond) -> Reply:
-        ask_id, answer = self._board.new_ask()
-        reply = Reply(ask_id, self._cancel)
-        self._board.follow(ask_id, reply)
-        self._driver.feed(Asked(ask_id, ask))
+        reply, answer = self._follow(ask)
         if answer.done() and (failure := answer.exception()) is not None:
             raise failure
         return reply
@@ -225,12 +235,19 @@ class Session:
         await self._ask(asks.CancelReply(reply_ask_id))
 
     async def _ask(self, ask: asks.Ask) -> Any:
-        return await self._begin(ask)[1]
+        return await self._begin(ask)
 
-    def _begin(self, ask: asks.Ask) -> tuple[int, asyncio.Future[Any]]:
+    def _begin(self, ask: asks.Ask) -> asyncio.Future[Any]:
         ask_id, answer = self._board.new_ask()
         self._driver.feed(Asked(ask_id, ask))
-        return ask_id, answer
+        return answer
+
+    def _follow(self, ask: asks.Ask) -> tuple[Reply, asyncio.Future[Any]]:
+        ask_id, answer = self._board.new_ask()
+        reply = Reply(ask_id, self._cancel)
+        self._board.follow(ask_id, reply)
+        self._driver.feed(Asked(ask_id, ask))
+        return reply, answer
 
 
 def _anything(_: object) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl as ssl_module
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -202,7 +203,9 @@ class WebSocketPipe:
                 why = error.verify_message if hasattr(error, "verify_message") else error.reason
                 return TransportError(f"{where}: TLS failed: {why}")
             case OSError():
-                return TransportError(f"{where}: {error.strerror or type(error).__name__}")
+                # asyncio's own text names addresses; the system's says what happened.
+                why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+                return TransportError(f"{where}: {why}")
             case websockets.WebSocketException() | EOFError():
                 return TransportError(f"{where}: no WebSocket answers there")
             case _:
