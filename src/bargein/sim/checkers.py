@@ -18,7 +18,7 @@ from bargein.core import asks, commands, inputs, notices
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.blame import blame
-from bargein.sim.facts import NEVER, Facts, gather
+from bargein.sim.facts import NEVER, Facts
 from bargein.sim.history import Entry, History
 from bargein.units import US_PER_MS, AudioFormat, ms_floor
 
@@ -365,9 +365,8 @@ INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
-def check(history: History) -> tuple[Violation, ...]:
+def check(facts: Facts) -> tuple[Violation, ...]:
     """Everything that does not hold."""
-    facts = gather(history)
     return tuple(
         Violation(invariant.name, invariant.sentence, detail)
         for invariant in INVARIANTS
@@ -375,13 +374,12 @@ def check(history: History) -> tuple[Violation, ...]:
     )
 
 
-def counters(history: History) -> Mapping[str, int]:
+def counters(facts: Facts) -> Mapping[str, int]:
     """What the episode has met, so that an empty check is seen."""
-    facts = gather(history)
     met: Counter[str] = Counter()
     met["responses"] = len(facts.replies)
     met["parts"] = len(facts.parts)
-    for entry in history.entries:
+    for entry in facts.history.entries:
         what = entry.what
         if entry.kind == "command" and isinstance(what, commands.Notify):
             if isinstance(what.notice, notices.Interruption):

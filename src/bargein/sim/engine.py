@@ -67,7 +67,9 @@ class Engine:
         steps: list[Step] = []
         think_us = choices.draw(stream, 0, 600) * US_PER_MS
         kind = choices.pick(stream, ("whole",) * 8 + ("empty", "failed", "incomplete", "text"))
-        tool_at = choices.pick(stream, (None, "before", "after")) if self._tools else None
+        # A call out of band belongs to no conversation that its output could be added to.
+        calls = self._tools and params.conversation != "none"
+        tool_at = choices.pick(stream, (None, "before", "after")) if calls else None
         if tool_at == "before":
             steps += self._call()
         speaks = params.output_modalities == ("audio",) and kind != "text"

@@ -18,11 +18,13 @@ from bargein import events
 from bargein.audio.card_settings import margin_of
 from bargein.capabilities import Capabilities
 from bargein.core import inputs
+from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.sim.card import SimCard
 from bargein.sim.checkers import Violation, check, counters
 from bargein.sim.choices import Choices, SeedSource, Source, Tape, TapeSource
 from bargein.sim.client import MakeClient, SimClient
+from bargein.sim.facts import gather
 from bargein.sim.history import Final, History
 from bargein.sim.human import Human, turn_detection
 from bargein.sim.log import Log
@@ -47,6 +49,7 @@ class Result:
     violations: tuple[Violation, ...]
     counters: Mapping[str, int]
     virtual_us: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Episode:
 def run(
     source: int | str | Tape | Source,
     *,
-    make_client: MakeClient,
+    make_client: MakeClient = Machine,
     options: Options | None = None,
 ) -> Episode:
     """Run one episode: of a seed, a tape, or whatever else draws. Without `options` they are
@@ -91,12 +94,19 @@ def run(
         source = TapeSource(source)
     choices = Choices(source)
     drawn = draw_options(choices) if options is None else options
-    history, virtual_us = _Stage(drawn, choices, make_client).play()
+    stage = _Stage(drawn, choices, make_client)
+    history = stage.play()
+    facts = gather(history)
     return Episode(
         options=drawn,
         tape=choices.tape,
         history=history,
-        result=Result(violations=check(history), counters=counters(history), virtual_us=virtual_us),
+        result=Result(
+            violations=check(facts),
+            counters=counters(facts),
+            virtual_us=stage.world.now_us,
+            steps=stage.world.steps,
+        ),
     )
 
 
@@ -106,7 +116,7 @@ class _Stage:
     def __init__(self, options: Options, choices: Choices, make_client: MakeClient) -> None:
         self._options = options
         self._choices = choices
-        self._world = world = World()
+        self.world = world = World()
         self._log = log = Log(world)
         moments = Moments(world)
         self._up: Link[tuple[int, events.ClientEvent]] = Link(
@@ -139,14 +149,14 @@ class _Stage:
         self._lost = False
         self._blocked = False
 
-    def play(self) -> tuple[History, int]:
+    def play(self) -> History:
         """Run until all is quiet, or until it is clear that it never will be."""
         self._server.open()
         self._client.give(inputs.PipeOpened(capabilities(self._options)))
         self._human.begin()
         if self._options.dies:
             when_us = self._choices.draw("network.death", 1, 20_000_000)
-            self._world.at(when_us, self._die)
+            self.world.at(when_us, self._die)
         quiet = self._run_until_quiet()
         deadline_us = self._client.deadline_us
         final = Final(
@@ -158,10 +168,10 @@ class _Stage:
             lost=self._lost,
             deadline_us=deadline_us,
         )
-        return History(self._options, tuple(self._log.entries), final), self._world.now_us
+        return History(self._options, tuple(self._log.entries), final)
 
     def _run_until_quiet(self) -> bool:
-        world = self._world
+        world = self.world
         calm_since_us: int | None = None
         while world.now_us < _LONGEST_US and not self._client.broken:
             if not world.run(world.now_us + US_PER_S, at_most=_MOST_STEPS):
@@ -190,8 +200,8 @@ class _Stage:
         if self._options.blocks and self._up.stalls > stalls and not self._blocked:
             self._blocked = True
             # The socket takes no more until what it holds has gone.
-            self._world.after(0, lambda: self._client.give(inputs.Blocked()))
-            self._world.at(arrival_us, self._drain)
+            self.world.after(0, lambda: self._client.give(inputs.Blocked()))
+            self.world.at(arrival_us, self._drain)
         return arrival_us
 
     def _drain(self) -> None:
@@ -200,10 +210,10 @@ class _Stage:
 
     def _hang_up(self) -> None:
         """The client closes: what it sent before still arrives, and the answer is the close."""
-        arrival_us = self._world.now_us + self._options.up.base_us
-        self._world.at(max(arrival_us, self._up.last_us), self._server.close)
+        arrival_us = self.world.now_us + self._options.up.base_us
+        self.world.at(max(arrival_us, self._up.last_us), self._server.close)
         self._down.close()
-        self._world.at(
+        self.world.at(
             max(arrival_us, self._up.last_us) + self._options.down.base_us,
             lambda: self._client.give(inputs.PipeClosed(1000)),
         )

@@ -11,6 +11,7 @@ from bargein.core.inputs import Heard
 from bargein.sim.history import Entry, History
 from bargein.units import US_PER_MS, AudioFormat
 
+_WIDTH = 130
 _ACTORS = {
     "server_sent": "server sends",
     "client_got": "client gets",
@@ -149,4 +150,4 @@ class _Teller:
     def _short(self, text: str) -> str:
         for wire_id, name in self._names.items():
             text = text.replace(wire_id, name)
-        return text if len(text) <= 400 else f"{text[:400]}…"
+        return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
