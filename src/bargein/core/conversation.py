@@ -76,12 +76,14 @@ class _Entry:
 class Conversation:
     """Read `items`; everything else is the machine's."""
 
-    __slots__ = ("_coming", "_entries", "_order")
+    __slots__ = ("_coming", "_entries", "_order", "announced")
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         self._order: list[str] = []
         self._coming: dict[str, _Entry] = {}
+        self.announced = False
+        """The service says `added` for its items; one that never does holds what it speaks."""
 
     @property
     def items(self) -> tuple[ItemView, ...]:
@@ -104,6 +106,7 @@ class Conversation:
 
     def added(self, item_id: str, item: events.Item, previous_item_id: object) -> None:
         """The service holds it, behind that item; null is the start, absent the end."""
+        self.announced = True
         entry = self._coming.pop(item_id, None) or self._entries.get(item_id)
         if entry is None:
             entry = _Entry(item_id, "")

@@ -14,14 +14,14 @@ What is sent for a cut and how it is answered is in `settlement.py`.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from bargein.core.commands import StopPlayback
 from bargein.core.conversation import Conversation
+from bargein.core.cut import Cut
 from bargein.core.desk import Desk
 from bargein.core.faults import Sent
 from bargein.core.inputs import PlaybackStopped
-from bargein.core.notices import Asker, Exactness, Interruption, InterruptionSettled, Transcript
+from bargein.core.notices import Asker, Transcript
 from bargein.core.responses import Reply, Responses
 from bargein.core.settlement import Settlement
 from bargein.core.utterances import Ledger, SpokenItem, Utterance
@@ -29,36 +29,6 @@ from bargein.deadlines import Timer
 
 SETTLED_LIMIT = 8
 """Settled cuts that a late, better answer of the player can still correct."""
-
-
-@dataclass(slots=True, eq=False)
-class Cut:
-    """One interruption in progress."""
-
-    cut_id: str
-    asked_us: int
-    askers: list[Asker]
-    captured_us: int | None
-    ask_ids: list[int] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    items: list[SpokenItem] = field(default_factory=list)
-    sent: list[str] = field(default_factory=list)
-    stopping: bool = True
-    margin_samples: int | None = 0
-    impatient: bool = False
-    """Items were waited for long enough: they are settled as they are."""
-    record: Interruption | None = None
-    settled: bool = False
-
-    @property
-    def utterances(self) -> list[Utterance]:
-        """The spoken parts it concerns, in playing order, as far as they have come."""
-        return [part for item in self.items for part in item.parts.values()]
-
-    @property
-    def exact(self) -> bool:
-        """The player's counts may be acted upon."""
-        return self.margin_samples is not None
 
 
 class Cuts:
@@ -270,18 +240,10 @@ class Cuts:
             return
         for utterance in cut.utterances:
             utterance.final = True
-        parts = tuple(utterance.record() for utterance in cut.utterances)
+        # Tell the service first, then the application: the number is fresh.
+        self._settle(cut)
         now_us = self._desk.now_us
-        cut.record = Interruption(
-            cut.cut_id,
-            tuple(cut.askers),
-            tuple(reply.response_id for reply in cut.replies),
-            sum(part.heard_ms for part in parts),
-            parts,
-            now_us - cut.asked_us,
-            None if cut.captured_us is None else now_us - cut.captured_us,
-            cut.margin_samples,
-        )
+        cut.record = cut.interruption(now_us)
         self._desk.notify(cut.record)
         for utterance in cut.utterances:
             self._told(utterance)
@@ -337,11 +299,14 @@ class Cuts:
         for cut in list(self.open):
             if cut.stopping:
                 continue
-            for item in cut.items:
-                item.over = item.over or (cut.impatient and self._settlement.may_cancel)
-                self._settlement.settle(cut.sent, item, exact=cut.exact)
+            self._settle(cut)
             if self._complete(cut):
                 self._close(cut)
+
+    def _settle(self, cut: Cut) -> None:
+        for item in cut.items:
+            item.over = item.over or (cut.impatient and self._settlement.may_cancel)
+            self._settlement.settle(cut.sent, item, exact=cut.exact)
 
     def _complete(self, cut: Cut) -> bool:
         return (
@@ -357,26 +322,7 @@ class Cuts:
         self._desk.deadlines.stop(Timer.ITEM_OVER, cut.cut_id)
         for item in cut.items:
             self._ledger.forget(item)
-        parts = tuple(
-            utterance.record() for utterance in cut.utterances if utterance.in_conversation
-        )
-        kept = [part.kept_ms for part in parts if part.received_samples]
-        kept_ms = None if None in kept else sum(ms for ms in kept if ms is not None)
-        heard_ms = sum(part.heard_ms for part in parts)
-        self._desk.notify(
-            InterruptionSettled(
-                cut.cut_id,
-                tuple(cut.askers),
-                tuple(reply.response_id for reply in cut.replies),
-                heard_ms,
-                kept_ms,
-                None if kept_ms is None else kept_ms - heard_ms,
-                "lost" if lost else _exactness(cut, kept_ms),
-                parts,
-                tuple(cut.sent),
-                self._desk.now_us - cut.asked_us,
-            )
-        )
+        self._desk.notify(cut.settlement(self._desk.now_us, lost=lost))
 
     def lost(self) -> None:
         """The pipe has ended: what is unanswered stays so (rule 14)."""
@@ -394,11 +340,3 @@ class Cuts:
                 if item.item_id == sent.key:
                     return cut, item
         return None
-
-
-def _exactness(cut: Cut, kept_ms: int | None) -> Exactness:
-    if kept_ms is None:
-        return "unconfirmed"
-    if cut.margin_samples is None:
-        return "inexact"
-    return "within" if cut.margin_samples else "exact"

@@ -44,6 +44,7 @@ class Listening:
         "create_response",
         "interrupt_response",
         "manual",
+        "prefix_padding_ms",
         "pressed",
         "since_press_samples",
         "speaking_item",
@@ -57,6 +58,7 @@ class Listening:
         self.manual = False
         self.create_response = True
         self.interrupt_response = True
+        self.prefix_padding_ms = DEFAULT_PREFIX_PADDING_MS
         self.pressed = False
         self.waiting = False
         """Pressed, and the stop is not answered yet."""
@@ -96,6 +98,9 @@ class Listening:
             self.manual = False
             self.create_response = detection.create_response is not False
             self.interrupt_response = detection.interrupt_response is not False
+            padding_ms = getattr(detection, "prefix_padding_ms", None)
+            if isinstance(padding_ms, int):
+                self.prefix_padding_ms = padding_ms
 
     def captured(self, audio: bytes) -> list[bytes]:
         """Sound of the microphone: returns what goes out now."""
@@ -150,6 +155,7 @@ class Listening:
         rate = self.audio_format.rate
         return self.since_press_samples >= samples_floor(LEAST_COMMIT_MS, rate)
 
-    def speech_began_us(self, audio_start_ms: int, padding_ms: int) -> int | None:
+    def speech_began_us(self, audio_start_ms: int) -> int | None:
         """When the sound was captured by which the service knew that the user speaks."""
-        return self.clock.captured_us(audio_start_ms + padding_ms, self.audio_format.rate)
+        known_ms = audio_start_ms + self.prefix_padding_ms
+        return self.clock.captured_us(known_ms, self.audio_format.rate)

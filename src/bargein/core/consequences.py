@@ -1,0 +1,162 @@
+"""What follows from the records, recomputed after every input, in the order of the promises.
+
+1. What was cut is settled first: the service is told before anything new begins.
+2. Then what had to wait for a stop: typed messages, and the microphone after a press.
+3. Then sound, then the ends of replies, then the next response (rules 7 and 13), then the floor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bargein.core.notices import Dropped, Floor, FloorChanged, Transcript
+from bargein.core.responses import Create, Reply
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+ENDED_LIMIT = 256
+"""Ids of responses that are over; what still comes of them is ignored."""
+
+
+def recompute(machine: Machine) -> None:
+    if machine.cuts.open:
+        machine.cuts.advance()
+    if not machine.cuts.stopping:
+        _after_stop(machine)
+    machine.desk.commands.extend(machine.ledger.flow())
+    if machine.ledger.dropped_samples:
+        machine.desk.notify(Dropped("playback", machine.ledger.dropped_samples))
+        machine.ledger.dropped_samples = 0
+    if machine.responses.replies:
+        _end_replies(machine)
+    if machine.open:
+        _ask_for_responses(machine)
+    _tell_floor(machine)
+    if machine.leaving is not None and not machine.cuts.open:
+        machine.leave()
+
+
+def _after_stop(machine: Machine) -> None:
+    """What had to wait for the player's answer: typed messages, then the microphone."""
+    if machine.after_stop:
+        for event in machine.after_stop:
+            machine.desk.send(event)
+        machine.after_stop.clear()
+    if machine.listening.waiting:
+        machine.requests.listen()
+
+
+def _end_replies(machine: Machine) -> None:
+    for reply in list(machine.responses.replies.values()):
+        _tell_heard(machine, reply)
+        if not reply.done:
+            continue
+        cut = machine.cuts.of(reply.cut_id)
+        if cut is not None:
+            if not cut.stopping:
+                _end(machine, reply)
+            continue
+        if reply.cut_id is None and not _heard_out(machine, reply):
+            continue
+        _end(machine, reply)
+        if reply.cut_id is None and _cut_short(machine, reply):
+            machine.cuts.by_service(reply)
+            machine.cuts.advance()
+        else:
+            _forget(machine, reply)
+
+
+def _end(machine: Machine, reply: Reply) -> None:
+    if not reply.ended:
+        reply.ended = True
+        machine.end_turn(reply.status, reply.ask_ids, reply)
+
+
+def _heard_out(machine: Machine, reply: Reply) -> bool:
+    return all(
+        part.played_out
+        for item in machine.ledger.items.values()
+        if item.response_id == reply.response_id
+        for part in item.parts.values()
+    )
+
+
+def _cut_short(machine: Machine, reply: Reply) -> bool:
+    """Heard to the end of what came, and that is less than the service may remember."""
+    return reply.default and any(
+        part.clipped or (reply.status == "cancelled" and not item.completed)
+        for item in machine.ledger.items.values()
+        if item.response_id == reply.response_id
+        for part in item.parts.values()
+    )
+
+
+def _tell_heard(machine: Machine, reply: Reply) -> None:
+    """The words of a spoken part are final when it was heard to its end."""
+    if reply.cut_id is not None:
+        return
+    for item in machine.ledger.items.values():
+        if item.response_id != reply.response_id or not item.over:
+            continue
+        for index, part in item.parts.items():
+            if not part.told and part.played_out:
+                part.told = True
+                text = item.texts.get(index, "")
+                machine.desk.notify(Transcript("assistant", item.item_id, text, True, index))
+
+
+def _forget(machine: Machine, reply: Reply) -> None:
+    del machine.responses.replies[reply.response_id]
+    for item in [
+        item for item in machine.ledger.items.values() if item.response_id == reply.response_id
+    ]:
+        machine.ledger.forget(item)
+    while len(machine.ended) >= ENDED_LIMIT:
+        del machine.ended[next(iter(machine.ended))]
+    machine.ended[reply.response_id] = None
+
+
+def _ask_for_responses(machine: Machine) -> None:
+    responses = machine.responses
+    if not responses.held and not responses.turns:
+        return
+    user_speaks = machine.listening.user_speaks
+    refused = bool(responses.turns) and responses.turns[-1].refused
+    if refused and _floor_is_free(machine) and not responses.held:
+        turns, responses.turns = responses.turns, []
+        if turns[-1].cut_id is None:
+            responses.held.append(Create(machine.desk.new_id("create"), None, [], plain=True))
+    free = (
+        machine.connected
+        and not user_speaks
+        and not machine.cuts.undecided
+        and (not responses.turns or refused)
+    )
+    while (create := responses.next_to_send(free=free)) is not None:
+        responses.held.remove(create)
+        machine.requests.send_create(create)
+
+
+def _floor_is_free(machine: Machine) -> bool:
+    return (
+        not machine.listening.user_speaks
+        and not machine.cuts.undecided
+        and machine.responses.open_default is None
+        and not machine.responses.asking
+        and not machine.ledger.sounding
+    )
+
+
+def _tell_floor(machine: Machine) -> None:
+    floor: Floor = "nobody"
+    if machine.listening.user_speaks:
+        floor = "user"
+    elif any(
+        part.heard_samples and not part.cut and not part.played_out
+        for part in machine.ledger.utterances.values()
+    ):
+        floor = "assistant"
+    if floor != machine.floor:
+        machine.floor = floor
+        machine.desk.notify(FloorChanged(floor))

@@ -1,0 +1,68 @@
+"""What time brings: every wait that came to its end, and what is done about it (`deadlines.py`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from bargein.core.commands import Close
+from bargein.deadlines import Timer
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+
+def tick(machine: Machine) -> None:
+    for timer, key in machine.desk.deadlines.expired(machine.desk.now_us):
+        match timer:
+            case Timer.STOP_ANSWER:
+                machine.cuts.overdue(key)
+            case Timer.ITEM_OVER:
+                machine.cuts.item_overdue(key)
+            case Timer.SETTLEMENT:
+                _unsettled(machine, key)
+            case Timer.RESPONSE_OVER:
+                _response_overdue(machine, key)
+            case Timer.CREATED:
+                _never_created(machine, key)
+            case Timer.TURN_ANSWERED:
+                for turn in machine.responses.turns:
+                    turn.refused = True
+            case Timer.ACKNOWLEDGED:
+                _unacknowledged(machine, key)
+            case Timer.SESSION:
+                machine.fault("theirs", None, "the service did not begin the session in time")
+                machine.desk.do(Close(1000, "no session"))
+            case Timer.LEAVE:
+                machine.leave()
+            case _:
+                assert_never(timer)
+
+
+def _unsettled(machine: Machine, event_id: str) -> None:
+    memory = next((sent for sent in machine.faults.open if sent.event_id == event_id), None)
+    found = None if memory is None else machine.cuts.find(memory)
+    if memory is not None:
+        machine.faults.forget(memory)
+    if memory is not None and found is not None:
+        machine.settlement.unconfirmed(memory, found[1])
+
+
+def _response_overdue(machine: Machine, response_id: str) -> None:
+    reply = machine.responses.replies.get(response_id)
+    if reply is not None and not reply.done:
+        machine.finish(reply, "cancelled")
+
+
+def _never_created(machine: Machine, key: str) -> None:
+    for create in list(machine.responses.sent):
+        if create.key == key:
+            machine.responses.sent.remove(create)
+            machine.end_turn("lost", tuple(create.ask_ids))
+            machine.fault("theirs", None, "no response.created came", about="response.create")
+
+
+def _unacknowledged(machine: Machine, event_id: str) -> None:
+    memory = next((sent for sent in machine.faults.open if sent.event_id == event_id), None)
+    if memory is not None:
+        machine.faults.forget(memory)
+        machine.desk.fail(memory.ask_id, "the service did not answer in time", "lost")

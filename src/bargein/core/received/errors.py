@@ -1,0 +1,102 @@
+"""Refusals: what each means for the event it refuses, and whose doing it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bargein import events
+from bargein.core.commands import Close
+from bargein.core.faults import Sent
+from bargein.core.notices import Blame
+from bargein.core.responses import ATTEMPTS_LIMIT, Create, Turn
+from bargein.deadlines import Timer
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+
+def error(machine: Machine, event: events.Error) -> None:
+    """Something was refused, or broke."""
+    body = event.error
+    if _is_refused_turn(machine, body):
+        for turn in machine.responses.turns:
+            turn.refused = True
+        machine.fault("crossing", None, body.message)
+        return
+    memory = machine.faults.match(body)
+    code = body.code if isinstance(body.code, str) else None
+    param = body.param if isinstance(body.param, str) else None
+    if memory is None:
+        machine.fault("theirs", code, body.message, param=param)
+        return
+    about = events.type_of(memory.event)
+    machine.desk.deadlines.stop(Timer.SETTLEMENT, memory.event_id)
+    machine.desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
+    blame = _refused(machine, memory, body)
+    machine.desk.fail(memory.ask_id, body.message, "refused", code)
+    machine.fault(blame, code, body.message, param=param, about=about)
+    if memory.key == "connect":
+        machine.desk.do(Close(1000, "the session was refused"))
+
+
+def _is_refused_turn(machine: Machine, body: events.ErrorBody) -> bool:
+    """The service could not answer a turn by itself: a response was active (scenario 53)."""
+    about_active = (
+        body.code == "conversation_already_has_active_response"
+        or "already has an active response" in body.message
+    )
+    return (
+        about_active
+        and not isinstance(body.event_id, str)
+        and any(not turn.refused for turn in machine.responses.turns)
+    )
+
+
+def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
+    match memory.event:
+        case events.ConversationItemTruncate() | events.ConversationItemDelete():
+            found = machine.cuts.find(memory)
+            if found is not None and not memory.by_application:
+                cut, item = found
+                return machine.settlement.refused(cut.sent, memory, item, body)
+        case events.ResponseCancel():
+            reply = machine.responses.replies.get(memory.key)
+            return machine.settlement.cancel_refused(reply, body)
+        case events.ResponseCreate():
+            return _create_refused(machine, memory, body)
+        case events.ConversationItemCreate():
+            machine.conversation.not_coming(memory.key)
+        case events.InputAudioBufferCommit():
+            return "application" if memory.by_application else "ours"
+        case _:
+            pass
+    return "application" if memory.by_application or memory.ask_id is not None else "theirs"
+
+
+def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
+    """Already active: a response of the service's own crossed ours. It is asked for again."""
+    responses = machine.responses
+    create = next((sent for sent in responses.sent if sent.key == memory.key), None)
+    if create is None:
+        return "theirs"
+    responses.sent.remove(create)
+    machine.desk.deadlines.stop(Timer.CREATED, create.key)
+    crossed = (
+        body.code == "conversation_already_has_active_response"
+        or "already has an active response" in body.message
+    )
+    if create.cut_id is not None:
+        return "crossing" if crossed else "theirs"
+    if crossed and create.attempts < ATTEMPTS_LIMIT:
+        responses.held.insert(0, create)
+        if responses.open_default is None:
+            # We have not seen the response that is active; it is on its way, or it never comes.
+            _await_active(machine, create)
+        return "crossing"
+    machine.end_turn("refused", tuple(create.ask_ids))
+    return "application" if create.ask_ids else "theirs"
+
+
+def _await_active(machine: Machine, create: Create) -> None:
+    machine.responses.turns.append(Turn(create.key))
+    machine.desk.deadlines.arm(Timer.TURN_ANSWERED, "", machine.desk.now_us)

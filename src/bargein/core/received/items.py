@@ -1,0 +1,81 @@
+"""The conversation, item by item, and the answers to what we did to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bargein import events
+from bargein.core.received.responses import item_over
+from bargein.deadlines import Timer
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+
+def added(
+    machine: Machine, event: events.ConversationItemAdded | events.ConversationItemCreated
+) -> None:
+    """The service holds the item."""
+    item_id = event.item.id
+    if not isinstance(item_id, str):
+        return
+    machine.conversation.added(item_id, event.item, event.previous_item_id)
+    memory = machine.faults.oldest(events.ConversationItemCreate, item_id)
+    if memory is not None:
+        machine.faults.forget(memory)
+        machine.desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
+    spoken = machine.ledger.items.get(item_id)
+    if spoken is not None:
+        spoken.held = True
+
+
+def done(machine: Machine, event: events.ConversationItemDone) -> None:
+    """The item is whole."""
+    item_id = event.item.id
+    if isinstance(item_id, str):
+        machine.conversation.done(item_id, event.item)
+        item_over(machine, item_id, event.item)
+
+
+def retrieved(machine: Machine, event: events.ConversationItemRetrieved) -> None:
+    """The item, as the service has it."""
+    item_id = event.item.id
+    if isinstance(item_id, str):
+        machine.conversation.done(item_id, event.item)
+        memory = machine.faults.oldest(events.ConversationItemRetrieve, item_id)
+        if memory is not None:
+            machine.faults.forget(memory)
+
+
+def truncated(machine: Machine, event: events.ConversationItemTruncated) -> None:
+    """The service keeps so much of the part."""
+    machine.conversation.truncated(event.item_id, event.content_index, event.audio_end_ms)
+    for memory in machine.faults.open:
+        request = memory.event
+        if (
+            isinstance(request, events.ConversationItemTruncate)
+            and request.item_id == event.item_id
+            and request.content_index == event.content_index
+            and request.audio_end_ms == event.audio_end_ms
+        ):
+            machine.settlement.closed(memory)
+            found = machine.cuts.find(memory)
+            if found is not None and memory.part is not None:
+                utterance = found[1].parts[memory.part.content_index]
+                machine.settlement.truncated(utterance, event.audio_end_ms)
+            return
+
+
+def deleted(machine: Machine, event: events.ConversationItemDeleted) -> None:
+    """The service holds the item no more."""
+    machine.conversation.deleted(event.item_id)
+    memory = machine.faults.oldest(events.ConversationItemDelete, event.item_id)
+    if memory is not None:
+        machine.settlement.closed(memory)
+    for cut in (*machine.cuts.open, *machine.cuts.settled):
+        for item in cut.items:
+            if item.item_id == event.item_id:
+                machine.settlement.deleted(item)
+    spoken = machine.ledger.items.get(event.item_id)
+    if spoken is not None:
+        spoken.held = False

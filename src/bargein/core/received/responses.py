@@ -1,0 +1,227 @@
+"""A response, from `created` to `done`.
+
+1. What is about a response that is over is ignored; what is about one whose beginning we never saw
+   begins it: other vendors leave events out (protocol.md §8).
+2. Nothing of a cut response is shown or played.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bargein import events
+from bargein.core.listening import format_of
+from bargein.core.notices import Transcript, TurnStarted, UsageReported
+from bargein.core.responses import Reply
+from bargein.core.utterances import SpokenItem
+from bargein.deadlines import Timer
+from bargein.units import AudioFormat
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+
+def created(machine: Machine, event: events.ResponseCreated) -> None:
+    """A response began: what does it answer, and was that cut before?"""
+    response = event.response
+    if response.id in machine.ended or response.id in machine.responses.replies:
+        return
+    responses = machine.responses
+    create = responses.answered_by(response, default=response.conversation_id is not None)
+    if create is not None:
+        machine.desk.deadlines.stop(Timer.CREATED, create.key)
+        asked = machine.faults.oldest(events.ResponseCreate, create.key)
+        if asked is not None:
+            machine.faults.forget(asked)
+    reply = responses.begun(response, _format_of(machine, response))
+    if reply.default:
+        machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
+    machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
+    if reply.cut_id is not None:
+        machine.cuts.born(reply)
+    elif reply.given_up:
+        machine.settlement.cancel([], reply)
+
+
+def _format_of(machine: Machine, response: events.Response | None) -> AudioFormat:
+    session = machine.effective
+    default = format_of(_output_format(session.audio), AudioFormat.PCM)
+    return format_of(_output_format(response.audio), default) if response else default
+
+
+def _reply(machine: Machine, response_id: str) -> Reply | None:
+    reply = machine.responses.replies.get(response_id)
+    if reply is None and response_id not in machine.ended:
+        reply = machine.responses.unknown(response_id, _format_of(machine, None))
+        machine.desk.notify(TurnStarted("assistant", None, response_id))
+    return reply
+
+
+def output_item_added(machine: Machine, event: events.ResponseOutputItemAdded) -> None:
+    """An item of the response began."""
+    reply = _reply(machine, event.response_id)
+    item_id = event.item.id
+    message = isinstance(event.item, events.MessageItem)
+    if reply is not None and isinstance(item_id, str) and message:
+        _spoken(machine, reply, item_id)
+
+
+def _spoken(machine: Machine, reply: Reply, item_id: str) -> SpokenItem:
+    new = item_id not in machine.ledger.items
+    item = machine.ledger.item(reply.response_id, item_id, in_conversation=reply.default)
+    if new:
+        item.held = item_id in machine.conversation
+        machine.cuts.saw(item, reply)
+    return item
+
+
+def output_item_done(machine: Machine, event: events.ResponseOutputItemDone) -> None:
+    """An item of the response is whole."""
+    item_id = event.item.id
+    if isinstance(item_id, str):
+        machine.conversation.done(item_id, event.item)
+        item_over(machine, item_id, event.item)
+    call = machine.calls.seen(event.item, event.response_id)
+    if call is not None:
+        machine.desk.notify(call)
+
+
+def item_over(machine: Machine, item_id: str, item: events.Item) -> None:
+    """Nothing more of the item will come."""
+    spoken = machine.ledger.items.get(item_id)
+    if spoken is None:
+        return
+    spoken.over = True
+    spoken.completed = getattr(item, "status", None) == "completed"
+    for utterance in spoken.parts.values():
+        utterance.audio_over = True
+
+
+def content_part_added(machine: Machine, event: events.ResponseContentPartAdded) -> None:
+    """A part of the item began."""
+    reply = _reply(machine, event.response_id)
+    if reply is not None:
+        _spoken(machine, reply, event.item_id)
+
+
+def content_part_done(machine: Machine, event: events.ResponseContentPartDone) -> None:
+    """The part is whole."""
+    _audio_over(machine, event.item_id, event.content_index)
+
+
+def audio_delta(machine: Machine, event: events.ResponseOutputAudioDelta) -> None:
+    """Sound of a part."""
+    reply = _reply(machine, event.response_id)
+    if reply is None:
+        return
+    item = _spoken(machine, reply, event.item_id)
+    if not machine.conversation.announced and reply.default:
+        # A server that never says `added` holds what it speaks.
+        item.held = True
+    machine.ledger.arrived(
+        item,
+        event.content_index,
+        event.delta,
+        reply.audio_format,
+        cut=reply.cut_id is not None,
+    )
+
+
+def audio_done(machine: Machine, event: events.ResponseOutputAudioDone) -> None:
+    """No more sound of the part will come."""
+    _audio_over(machine, event.item_id, event.content_index)
+
+
+def _audio_over(machine: Machine, item_id: str, content_index: int) -> None:
+    item = machine.ledger.items.get(item_id)
+    utterance = item.parts.get(content_index) if item is not None else None
+    if utterance is not None:
+        utterance.audio_over = True
+
+
+def transcript_delta(machine: Machine, event: events.ResponseOutputAudioTranscriptDelta) -> None:
+    """Words of a spoken part."""
+    reply = _reply(machine, event.response_id)
+    if reply is None:
+        return
+    item = _spoken(machine, reply, event.item_id)
+    index = event.content_index
+    item.texts[index] = item.texts.get(index, "") + event.delta
+    _assistant_text(machine, reply, event.item_id, index, "output_audio", event.delta, final=False)
+
+
+def transcript_done(machine: Machine, event: events.ResponseOutputAudioTranscriptDone) -> None:
+    """All words of a spoken part."""
+    reply = _reply(machine, event.response_id)
+    if reply is None:
+        return
+    item = _spoken(machine, reply, event.item_id)
+    item.texts[event.content_index] = event.transcript
+    # Final for the application when it was heard, not when it was made.
+    machine.conversation.heard_text(
+        event.item_id, event.content_index, "output_audio", event.transcript, final=True
+    )
+
+
+def text_delta(machine: Machine, event: events.ResponseOutputTextDelta) -> None:
+    """Text of a written part."""
+    reply = _reply(machine, event.response_id)
+    if reply is None:
+        return
+    item = _spoken(machine, reply, event.item_id)
+    item.shown = item.shown or (bool(event.delta) and reply.cut_id is None)
+    _assistant_text(
+        machine, reply, event.item_id, event.content_index, "output_text", event.delta, final=False
+    )
+
+
+def text_done(machine: Machine, event: events.ResponseOutputTextDone) -> None:
+    """All text of a written part."""
+    reply = _reply(machine, event.response_id)
+    if reply is None:
+        return
+    item = _spoken(machine, reply, event.item_id)
+    item.shown = item.shown or (bool(event.text) and reply.cut_id is None)
+    _assistant_text(
+        machine, reply, event.item_id, event.content_index, "output_text", event.text, final=True
+    )
+
+
+def _assistant_text(
+    machine: Machine, reply: Reply, item_id: str, index: int, kind: str, text: str, *, final: bool
+) -> None:
+    if not final:
+        reply.texts.append(text)
+    machine.conversation.heard_text(item_id, index, kind, text, final=final)
+    if reply.cut_id is None:
+        machine.desk.notify(Transcript("assistant", item_id, text, final, index))
+
+
+def done(machine: Machine, event: events.ResponseDone) -> None:
+    """The response is over."""
+    response = event.response
+    reply = _reply(machine, response.id)
+    if reply is None or reply.done:
+        return
+    for output in response.output:
+        item_id = output.id
+        if isinstance(item_id, str):
+            machine.conversation.done(item_id, output)
+            item_over(machine, item_id, output)
+        call = machine.calls.seen(output, response.id)
+        if call is not None:
+            machine.desk.notify(call)
+    machine.finish(reply, response.status or "completed")
+    if isinstance(response.usage, events.Usage):
+        machine.usage.add(response.usage)
+        machine.desk.notify(UsageReported(response.id, response.usage))
+    details = response.status_details
+    error = details.error if isinstance(details, events.StatusDetails) else None
+    if isinstance(error, events.StatusError):
+        code = error.code if isinstance(error.code, str) else None
+        message = error.message if isinstance(error.message, str) else "the response failed"
+        machine.fault("theirs", code, message, about="response")
+
+
+def _output_format(audio: object) -> object:
+    return getattr(getattr(audio, "output", None), "format", None)
