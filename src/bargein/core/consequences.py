@@ -30,7 +30,7 @@ def recompute(machine: Machine) -> None:
         machine.ledger.dropped_samples = 0
     if machine.responses.replies:
         _end_replies(machine)
-    if machine.open:
+    if not machine.ending:
         _ask_for_responses(machine)
     _tell_floor(machine)
     if machine.leaving is not None and not machine.cuts.open:

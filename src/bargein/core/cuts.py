@@ -148,6 +148,8 @@ class Cuts:
         for reply in replies:
             self.adopt(cut, reply)
         for reply in cut.replies:
+            if service_cancels and reply.default and not reply.done:
+                self._settlement.over(cut.sent, reply)
             if reply.done or reply.cancel_sent:
                 continue
             if service_cancels and reply.default:
@@ -287,6 +289,12 @@ class Cuts:
         for ask_id in cut.ask_ids:
             self._desk.answer(ask_id, cut.record)
         cut.ask_ids.clear()
+
+    def over(self, reply: Reply) -> None:
+        """The response is over."""
+        cut = self.of(reply.cut_id)
+        if cut is not None:
+            self._settlement.over(cut.sent, reply)
 
     def item_overdue(self, cut_id: str) -> None:
         """The ends of its items were waited for long enough."""

@@ -65,6 +65,7 @@ class Machine:
         self.cuts = Cuts(self.desk, self.ledger, self.responses, self.conversation, self.settlement)
         self.player_margin_samples = settings.player_margin_samples
         self.open = False
+        self.closing = False
         self.connected = False
         self.ended: dict[str, None] = {}
         self.after_stop: list[events.ClientEvent] = []
@@ -75,6 +76,11 @@ class Machine:
         self.usage = UsageTotal()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
+
+    @property
+    def ending(self) -> bool:
+        """Nothing can be asked for: the pipe is not open, or is being closed."""
+        return self.closing or not self.open
 
     @property
     def deadline_us(self) -> int | None:
@@ -156,7 +162,7 @@ class Machine:
                 item.over = True
                 for utterance in item.parts.values():
                     utterance.audio_over = True
-        self.desk.outbox.forget()
+        self.desk.outbox.shut()
         self.after_stop.clear()
         self.desk.deadlines.clear()
         self._report_dropped()
@@ -244,6 +250,7 @@ class Machine:
 
     def finish(self, reply: Reply, status: str) -> None:
         """The response is over: no more of it will come."""
+        self.cuts.over(reply)
         reply.done = True
         reply.status = status
         self.desk.deadlines.stop(Timer.RESPONSE_OVER, reply.response_id)
@@ -253,9 +260,17 @@ class Machine:
                 for utterance in item.parts.values():
                     utterance.audio_over = True
 
+    def close(self, reason: str) -> None:
+        """Nothing leaves after this; what still arrives is recorded until the pipe has ended."""
+        self.connected = False
+        self.closing = True
+        self.desk.outbox.shut()
+        self.desk.deadlines.clear()
+        self.desk.do(Close(1000, reason))
+
     def leave(self) -> None:
         if self.leaving is not None:
             self.desk.do(Answer(self.leaving))
             self.leaving = None
             self.desk.deadlines.stop(Timer.LEAVE, "")
-            self.desk.do(Close(1000, ""))
+            self.close("")

@@ -29,12 +29,22 @@ OVERTAKING = (
 class Outbox:
     """Holds what cannot leave yet. `put` and `put_audio` return what leaves now."""
 
-    __slots__ = ("_audio_samples", "_blocked", "_first", "_format", "_limit_ms", "_rest", "dropped")
+    __slots__ = (
+        "_audio_samples",
+        "_blocked",
+        "_first",
+        "_format",
+        "_limit_ms",
+        "_rest",
+        "_shut",
+        "dropped",
+    )
 
     def __init__(self, microphone_limit_ms: int) -> None:
         self._limit_ms = microphone_limit_ms
         self._format = AudioFormat.PCM
         self._blocked = False
+        self._shut = False
         self._first: deque[Send] = deque()
         self._rest: deque[Send | SendAudio] = deque()
         self._audio_samples = 0
@@ -54,6 +64,8 @@ class Outbox:
 
     def put(self, event: events.ClientEvent) -> list[Command]:
         """The event's turn: now, or when the socket takes again."""
+        if self._shut:
+            return []
         if not self._blocked:
             return [Send(event)]
         if isinstance(event, OVERTAKING):
@@ -66,6 +78,8 @@ class Outbox:
 
     def put_audio(self, audio: bytes) -> list[Command]:
         """Microphone audio: now, or when the socket takes again, or never if it waits too long."""
+        if self._shut:
+            return []
         if not self._blocked:
             return [SendAudio(audio)]
         self._rest.append(SendAudio(audio))
@@ -88,9 +102,19 @@ class Outbox:
         self._audio_samples = 0
         return waiting
 
-    def forget(self) -> None:
-        """The pipe has ended: nothing waits any more."""
+    def withdraw_cancel(self, response_id: str) -> events.ResponseCancel | None:
+        """The response is over: a cancel of it that still waits would only be refused."""
+        for waiting in self._first:
+            event = waiting.event
+            if isinstance(event, events.ResponseCancel) and event.response_id == response_id:
+                self._first.remove(waiting)
+                return event
+        return None
+
+    def shut(self) -> None:
+        """The pipe has ended, or is about to: nothing waits, and nothing leaves any more."""
         self.drain()
+        self._shut = True
 
     def _drop_oldest(self) -> int:
         for index, waiting in enumerate(self._rest):

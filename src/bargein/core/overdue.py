@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bargein.core.commands import Close
 from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def tick(machine: Machine) -> None:
                 _unacknowledged(machine, key)
             case Timer.SESSION:
                 machine.fault("theirs", None, "the service did not begin the session in time")
-                machine.desk.do(Close(1000, "no session"))
+                machine.close("no session")
             case Timer.LEAVE:
                 machine.leave()
             case _:

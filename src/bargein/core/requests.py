@@ -37,7 +37,7 @@ class Requests:
 
     def handle(self, ask_id: int, ask: asks.Ask) -> None:
         """One ask."""
-        if not self._m.open and not isinstance(ask, asks.Leave):
+        if self._m.ending and not isinstance(ask, asks.Leave):
             self._desk.fail(ask_id, "the session has ended", "lost")
             return
         match ask:
@@ -263,7 +263,7 @@ class Requests:
 
     def _leave(self, ask_id: int) -> None:
         machine = self._m
-        if not machine.open or machine.leaving is not None:
+        if machine.ending or machine.leaving is not None:
             self._desk.answer(ask_id)
             return
         machine.leaving = ask_id

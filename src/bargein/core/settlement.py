@@ -73,6 +73,16 @@ class Settlement:
         self._send(sent, event, Sent(event, event.event_id or "", reply.response_id))
         self._desk.deadlines.arm(Timer.RESPONSE_OVER, reply.response_id, self._desk.now_us)
 
+    def over(self, sent: list[str], reply: Reply) -> None:
+        """The response is over, or the service is ending it: a cancel that waits is taken back."""
+        event = self._desk.outbox.withdraw_cancel(reply.response_id)
+        if event is not None:
+            reply.cancel_sent = False
+            sent.remove(events.type_of(event))
+            memory = self._faults.oldest(events.ResponseCancel, reply.response_id)
+            if memory is not None:
+                self._faults.forget(memory)
+
     def superseded(self, create: Create) -> None:
         """A request that was never sent is given up."""
         if create.ask_ids:
@@ -107,7 +117,8 @@ class Settlement:
         """The player knows better now. Less heard than was kept: truncated once more."""
         kept_ms = utterance.sent_ms if utterance.action == "truncate" else utterance.kept_ms
         if utterance.action in ("truncate", "none") and kept_ms is not None:
-            if utterance.heard_ms < kept_ms:
+            # On a coarser grid the server's length is shorter than the number it agreed to.
+            if utterance.heard_ms < kept_ms // self.grid_ms * self.grid_ms:
                 self._truncate(sent, utterance, utterance.heard_ms)
 
     def _truncate(self, sent: list[str], utterance: Utterance, audio_end_ms: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bargein import events
-from bargein.core.commands import Close
 from bargein.core.faults import Sent
 from bargein.core.notices import Blame
 from bargein.core.responses import ATTEMPTS_LIMIT, Create, Turn
@@ -36,7 +35,7 @@ def error(machine: Machine, event: events.Error) -> None:
     machine.desk.fail(memory.ask_id, body.message, "refused", code)
     machine.fault(blame, code, body.message, param=param, about=about)
     if memory.key == "connect":
-        machine.desk.do(Close(1000, "the session was refused"))
+        machine.close("the session was refused")
 
 
 def _is_refused_turn(machine: Machine, body: events.ErrorBody) -> bool:
