@@ -15,7 +15,7 @@ import logging
 import os
 import ssl as ssl_module
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import websockets
@@ -32,7 +32,8 @@ from bargein.errors import (
 from bargein.secret import Secret
 from bargein.transports.base import PipeEnd
 
-Auth = Literal["header", "subprotocol"]
+Auth = Literal["header", "subprotocol", "api-key"]
+"""Where the key goes: `Authorization: Bearer`, a subprotocol (browsers do), `api-key` (Azure)."""
 
 _REFUSALS = {401: "the key was not accepted", 403: "access was denied", 404: "nothing is there"}
 _SMALL_FRAME = 4_096
@@ -76,6 +77,8 @@ class WebSocketPipe:
         parts = urlsplit(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise LocalValueError(f"url: {place(url)} is no ws:// or wss:// address")
+        if auth not in get_args(Auth):
+            raise LocalValueError(f"auth: {auth!r}; give one of {', '.join(get_args(Auth))}")
         if auth == "subprotocol" and secret is not None and not secret.is_token:
             raise LocalValueError(
                 'api_key: holds a character that auth="subprotocol" cannot carry; use auth="header"'
@@ -106,6 +109,8 @@ class WebSocketPipe:
         subprotocols = [Subprotocol(name) for name in self._subprotocols]
         if self._secret is not None and self._auth == "header":
             headers["Authorization"] = f"Bearer {self._secret.reveal()}"
+        elif self._secret is not None and self._auth == "api-key":
+            headers["api-key"] = self._secret.reveal()
         elif self._secret is not None:
             key = Subprotocol(f"openai-insecure-api-key.{self._secret.reveal()}")
             subprotocols = [Subprotocol("realtime"), key, *subprotocols]
@@ -204,8 +209,9 @@ class WebSocketPipe:
                 return TransportError(f"{where}: TLS failed: {why}")
             case OSError():
                 # asyncio's own text names addresses; the system's says what happened.
-                why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
-                return TransportError(f"{where}: {why}")
+                number = error.errno or 0
+                why = os.strerror(number) if number > 0 else str(error)
+                return TransportError(f"{where}: {why or type(error).__name__}")
             case websockets.WebSocketException() | EOFError():
                 return TransportError(f"{where}: no WebSocket answers there")
             case _:
