@@ -28,6 +28,7 @@ from bargein.trace import record
 
 _WRITE_EVERY_S: Final = 0.05
 _WAITING_LIMIT_BYTES: Final = 8 * 1024 * 1024
+_write = os.write  # by a name of our own, so that tests can have a disk of their own
 
 
 class TraceWriter:
@@ -143,4 +144,4 @@ def _open(path: Path) -> int:
 def _write_all(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(file, rest) :]
+        rest = rest[_write(file, rest) :]

@@ -77,9 +77,9 @@ class Entry(msgspec.Struct, frozen=True):
         """The input, its sound as zeros of the same length. Raises TraceError."""
         try:
             return _input(_with_sound(self.line))
-        except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise TraceError(
-                f"line {self.number}: not an input of this version: {error}"
+                f"line {self.number} holds no input of this version: {error}"
             ) from error
 
 

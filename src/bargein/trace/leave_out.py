@@ -124,7 +124,8 @@ def plain(value: Any) -> Any:
         case msgspec.Struct():
             config = value.__struct_config__
             tag = {} if config.tag_field is None else {config.tag_field: config.tag}
-            return tag | {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+            return tag | {wire: plain(getattr(value, name)) for wire, name in names}
         case dict() | events.Fields():
             return {name: plain(each) for name, each in value.items() if each is not UNSET}
         case list() | tuple():
@@ -132,7 +133,7 @@ def plain(value: Any) -> Any:
         case enum.Enum():
             return value.value
         case bytes():
-            return f"[{len(value)} bytes]"
+            return f"[{len(value)} bytes]" if value else ""  # hollowed before, but in plain values
         case _:
             return value
 
@@ -160,6 +161,13 @@ def _hollow_value(value: Any, path: str, counts: dict[str, int]) -> Any:
             each = [_hollow_value(part, f"{path}.{i}", counts) for i, part in enumerate(value)]
             same = all(new is old for new, old in zip(each, value, strict=True))
             return value if same else tuple(each)
+        case dict():  # of the application's own: no wire object is one
+            return {
+                name: f"[{len(part)} bytes]"
+                if isinstance(part, bytes)
+                else _hollow_value(part, f"{path}.{name}", counts)
+                for name, part in value.items()
+            }
         case _:
             return value
 

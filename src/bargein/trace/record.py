@@ -24,10 +24,10 @@ def _refuse(value: Any) -> Any:
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_refuse)
-_SLOW: Final = (_NotPlain, UnicodeError, TypeError, ValueError, RecursionError, OverflowError)
+_NOT_JSON: Final = (_NotPlain, UnicodeError, TypeError, ValueError, RecursionError, OverflowError)
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in"}, gc=False):
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in"}):
     """`Line` before it is JSON."""
 
     at: int
@@ -51,28 +51,19 @@ def entry(
     Never raises: what cannot be written at all becomes a lost input.
     """
     counts: dict[str, int] = {}
-    quiet = hollow(input, "in", counts)
-    out = commands and [hollow(each, f"out.{i}", counts) for i, each in enumerate(commands)]
-    line = _Line(now_us, quiet, out, counts, raised)
     try:
-        text = _ENCODER.encode(line)
-        if may_hold_secrets(text):
-            text = _ENCODER.encode(without_secrets(msgspec.json.decode(text)))
-    except _SLOW:
-        text = _slow_entry(line)
+        quiet = hollow(input, "in", counts)
+        out = commands and [hollow(each, f"out.{i}", counts) for i, each in enumerate(commands)]
+        line = _Line(now_us, quiet, out, counts, raised)
+        try:
+            text = _ENCODER.encode(line)
+            if may_hold_secrets(text):
+                text = _ENCODER.encode(without_secrets(msgspec.json.decode(text)))
+        except _NOT_JSON:
+            text = _ENCODER.encode(without_secrets(plain(line)))
+    except _NOT_JSON:
+        return lost(1)
     return text + b"\n"
-
-
-def _slow_entry(line: _Line) -> bytes:
-    raw: dict[str, Any] = {"at": line.at, "in": plain(line.input), "out": plain(line.out)}
-    if line.audio:
-        raw["audio"] = line.audio
-    if line.raised is not None:
-        raw["raised"] = line.raised
-    try:
-        return _ENCODER.encode(without_secrets(raw))
-    except _SLOW:
-        return lost(1)[:-1]
 
 
 def lost(count: int) -> bytes:
