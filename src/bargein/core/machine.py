@@ -172,7 +172,7 @@ class Machine:
             self.leaving = None
 
     def _captured(self, audio: bytes) -> None:
-        if not self.connected:
+        if not self.connected or self.leaving is not None:
             return
         for sound in self.listening.captured(audio):
             self.send_audio(sound)

@@ -39,6 +39,9 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
     machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
     if reply.cut_id is not None:
         machine.cuts.born(reply)
+    elif machine.leaving is not None:
+        # Nobody will hear it: the service is not left with words that were never said.
+        machine.cut("leave")
     elif reply.given_up:
         machine.settlement.cancel([], reply)
 
