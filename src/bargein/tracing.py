@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bargein import __version__
 from bargein.core.commands import Command
 from bargein.core.inputs import Input
 from bargein.core.settings import Settings
@@ -63,7 +64,7 @@ class TraceWriter:
             raise LocalValueError(
                 f"trace: {self.path} cannot be written: {error.strerror}; name another file"
             ) from error
-        self._append(record.header(settings, time.strftime("%Y-%m-%dT%H:%M:%S%z")))
+        self._append(record.header(settings, time.strftime("%Y-%m-%dT%H:%M:%S%z"), __version__))
         self.flush()
         self._thread = threading.Thread(target=self._run, name="bargein-trace", daemon=True)
         self._thread.start()

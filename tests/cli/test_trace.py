@@ -23,7 +23,7 @@ def run(*arguments: object) -> Result:
 def lines() -> list[bytes]:
     machine = Machine(Settings())
     return [
-        record.header(Settings(), "2026-11-21T10:44:41+0000"),
+        record.header(Settings(), "2026-11-21T10:44:41+0000", "0.1.0"),
         *(record.entry(at, each, machine.handle(each, now_us=at)) for at, each in interrupted()),
         record.end(),
     ]

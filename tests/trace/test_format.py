@@ -17,7 +17,7 @@ from bargein.core.settings import Settings
 from bargein.trace import record
 from bargein.trace.format import Entry, Reader, TraceError
 
-HEAD = record.header(Settings(), "some day")
+HEAD = record.header(Settings(), "some day", "0.1.0")
 
 
 def silent(value: Any) -> Any:
@@ -72,7 +72,7 @@ def test_settings_are_read_as_they_were_written() -> None:
     assert isinstance(session, events.SessionUpdate)
     assert isinstance(session.session, events.Session)
     given_settings = Settings(session=session.session, pre_roll_ms=300, id_seed="abc")
-    assert Reader([record.header(given_settings, "x")]).settings() == given_settings
+    assert Reader([record.header(given_settings, "x", "0.1.0")]).settings() == given_settings
 
 
 def test_a_trace_cut_at_any_byte_gives_its_whole_lines_and_says_that_it_was_cut() -> None:

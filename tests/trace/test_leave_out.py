@@ -99,7 +99,7 @@ def test_the_reason_that_a_machine_broke_is_masked_too() -> None:
 
 
 def test_the_settings_in_the_header_are_masked() -> None:
-    head = record.header(Settings(session=MCP_SESSION), "now")
+    head = record.header(Settings(session=MCP_SESSION), "now", "0.1.0")
     assert b"Tr0ub4dor" not in head and b"hunter22" not in head
     assert Reader([head]).settings().session.instructions == "Mind the shop."
 
@@ -116,7 +116,9 @@ def test_the_settings_in_the_header_are_masked() -> None:
     ],
 )
 def test_words_that_only_look_like_secrets_are_kept(said: str) -> None:
-    (entry,) = Reader([record.header(Settings(), ""), lines_with(inputs.Asked(1, asks.Say(said)))])
+    (entry,) = Reader(
+        [record.header(Settings(), "", "0.1.0"), lines_with(inputs.Asked(1, asks.Say(said)))]
+    )
     assert entry.input() == inputs.Asked(1, asks.Say(said))
 
 

@@ -71,7 +71,7 @@ SCRIPT: Script = [
 
 def told(machine: Parrot | Machine, script: Iterable[tuple[int, inp.Input]]) -> list[bytes]:
     """The trace of a session of the machine, without its end."""
-    lines = [record.header(Settings(), "now")]
+    lines = [record.header(Settings(), "now", "0.1.0")]
     for now_us, each in script:
         try:
             done = machine.handle(each, now_us=now_us)
@@ -143,7 +143,7 @@ def test_a_trace_that_is_still_being_written_is_replayed_as_far_as_it_goes() -> 
 def test_an_input_that_cannot_be_read_is_an_error_of_the_trace() -> None:
     bad = b'{"at":1,"in":{"type":"Invented"},"out":[]}\n'
     with pytest.raises(TraceError, match="line 2"):
-        replay(Reader([record.header(Settings(), ""), bad]), Parrot)
+        replay(Reader([record.header(Settings(), "", "0.1.0"), bad]), Parrot)
 
 
 def test_a_session_of_the_clients_machine_with_an_interruption_replays() -> None:

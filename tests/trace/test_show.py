@@ -21,7 +21,7 @@ from bargein.units import AudioFormat
 
 
 def shown(*lines: bytes, unfolded: bool = False) -> list[Row]:
-    return list(rows(Reader([record.header(Settings(), ""), *lines]), unfolded=unfolded))
+    return list(rows(Reader([record.header(Settings(), "", "0.1.0"), *lines]), unfolded=unfolded))
 
 
 def session() -> list[bytes]:
@@ -124,7 +124,7 @@ def test_the_record_of_an_interruption_tells_heard_kept_and_what_was_sent() -> N
 
 def test_unfolded_every_input_and_every_command_has_its_row() -> None:
     lines = session()
-    entries = list(Reader([record.header(Settings(), ""), *lines]))
+    entries = list(Reader([record.header(Settings(), "", "0.1.0"), *lines]))
     expected = sum(1 + len(entry.line.out or ()) for entry in entries)
     assert len(shown(*lines, unfolded=True)) == expected
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from bargein import __version__
 from bargein.core.commands import Command
 from bargein.core.inputs import Input
 from bargein.core.settings import Settings
@@ -37,9 +36,9 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "i
     raised: str | None = None
 
 
-def header(settings: Settings, started: str) -> bytes:
-    """The first line. `started` is a label that says when, for people."""
-    line = Header(FORMAT, __version__, started, without_secrets(plain(settings)))
+def header(settings: Settings, started: str, version: str) -> bytes:
+    """The first line. `started` says when, for people; `version` is that of the machine."""
+    line = Header(FORMAT, version, started, without_secrets(plain(settings)))
     return _ENCODER.encode(line) + b"\n"
 
 
