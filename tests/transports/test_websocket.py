@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.driver_rig import others, settle
+from tests.driver_rig import others
 from tests.virtual_loop import run
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -63,6 +63,31 @@ async def server(
     ) as listening:
         port = next(iter(listening.sockets)).getsockname()[1]
         yield f"ws://127.0.0.1:{port}/v1/realtime?model=m"
+
+
+@asynccontextmanager
+async def tcp(
+    speak: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """A server that is no WebSocket server; gives its port, and leaves no connection behind."""
+    connections: list[asyncio.Task[None]] = []
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.ensure_future(speak_and_close(reader, writer)))
+
+    async def speak_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await speak(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    listening = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=context)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        await asyncio.sleep(1)
+    await asyncio.gather(*connections, return_exceptions=True)
+    await asyncio.sleep(1)
 
 
 async def echo(connection: ServerConnection) -> None:
@@ -185,11 +210,9 @@ def test_what_answers_something_else_is_no_websocket(answer: bytes) -> None:
         async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
-            writer.close()
+            await writer.drain()
 
-        listening = await asyncio.start_server(speak, "127.0.0.1", 0)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with tcp(speak) as port:
             with pytest.raises(TransportError):
                 await WebSocketPipe(f"ws://127.0.0.1:{port}/", Secret(KEY)).open()
 
@@ -200,11 +223,8 @@ def test_a_server_that_says_nothing_is_given_up_at_the_deadline() -> None:
     async def main() -> None:
         async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
-            writer.close()
 
-        listening = await asyncio.start_server(silent, "127.0.0.1", 0)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with tcp(silent) as port:
             with pytest.raises(DeadlineExceeded, match="10 s") as raised:
                 await WebSocketPipe(f"ws://127.0.0.1:{port}/", Secret(KEY)).open()
             assert raised.value.retryable
@@ -218,30 +238,25 @@ def test_a_certificate_that_cannot_be_verified_is_named(tmp_path: Path) -> None:
     context.load_cert_chain(tmp_path / "self-signed.pem")
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+        pass
 
     async def main() -> None:
-        listening = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=context)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with tcp(hang_up, context) as port:
             pipe = WebSocketPipe(
                 f"wss://127.0.0.1:{port}/", Secret(KEY), ssl=ssl.create_default_context()
             )
             with pytest.raises(TransportError, match=r"TLS failed: self.signed certificate"):
                 await pipe.open()
-            await settle(100)  # the server learns that its handshake failed
 
     run(main())
 
 
 def test_a_peer_that_hangs_up_at_the_tls_greeting_is_named() -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.abort()
+        pass
 
     async def main() -> None:
-        listening = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with tcp(hang_up) as port:
             with pytest.raises(TransportError, match=r"realtime: \w+"):
                 await WebSocketPipe(f"wss://127.0.0.1:{port}/realtime", Secret(KEY)).open()
 
@@ -361,12 +376,9 @@ def test_a_close_that_the_peer_does_not_answer_is_cut_at_its_deadline() -> None:
             writer.write(data)
         while await reader.read(4_096):
             pass
-        writer.close()
 
     async def main() -> None:
-        listening = await asyncio.start_server(deaf, "127.0.0.1", 0)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with tcp(deaf) as port:
             pipe = WebSocketPipe(f"ws://127.0.0.1:{port}/", None, close_timeout_s=2)
             await pipe.open()
             start = asyncio.get_running_loop().time()
