@@ -121,7 +121,6 @@ def _ask_for_responses(machine: Machine) -> None:
     responses = machine.responses
     if not responses.held and not responses.turns:
         return
-    user_speaks = machine.listening.user_speaks
     refused = bool(responses.turns) and responses.turns[-1].refused
     if refused and _floor_is_free(machine) and not responses.held:
         turns, responses.turns = responses.turns, []
@@ -129,7 +128,8 @@ def _ask_for_responses(machine: Machine) -> None:
             responses.held.append(Create(machine.desk.new_id("create"), None, [], plain=True))
     free = (
         machine.connected
-        and not user_speaks
+        and not machine.desk.outbox.blocked
+        and not machine.listening.turn_is_due
         and not machine.cuts.undecided
         and (not responses.turns or refused)
     )
@@ -140,7 +140,7 @@ def _ask_for_responses(machine: Machine) -> None:
 
 def _floor_is_free(machine: Machine) -> bool:
     return (
-        not machine.listening.user_speaks
+        not machine.listening.turn_is_due
         and not machine.cuts.undecided
         and machine.responses.open_default is None
         and not machine.responses.asking

@@ -79,6 +79,12 @@ class Listening:
         return self.pressed or self.speaking_item is not None
 
     @property
+    def turn_is_due(self) -> bool:
+        """The user speaks, or has spoken and the turn is about to be committed and answered."""
+        answered = self.create_response and not self.manual
+        return self.user_speaks or (answered and bool(self.speech_items))
+
+    @property
     def service_cancels(self) -> bool:
         """The service cancels the open response at `speech_started` (rule 9)."""
         return not self.manual and self.interrupt_response

@@ -24,6 +24,7 @@ def tick(machine: Machine) -> None:
             case Timer.CREATED:
                 _never_created(machine, key)
             case Timer.TURN_ANSWERED:
+                machine.listening.speech_items.clear()
                 for turn in machine.responses.turns:
                     turn.refused = True
             case Timer.ACKNOWLEDGED:

@@ -34,6 +34,7 @@ def stopped(machine: Machine, event: events.InputAudioBufferSpeechStopped) -> No
     """Turn detection heard the end of the turn."""
     listening = machine.listening
     listening.speech_items.append(event.item_id)
+    machine.desk.deadlines.arm(Timer.TURN_ANSWERED, "", machine.desk.now_us)
     _silent(machine, event.item_id)
 
 
@@ -72,6 +73,7 @@ def cleared(machine: Machine, event: events.InputAudioBufferCleared) -> None:
         machine.faults.forget(memory)
     if listening.speaking_item is not None:
         _silent(machine, listening.speaking_item)
+    listening.speech_items.clear()
 
 
 def transcription_delta(
