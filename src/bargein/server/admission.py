@@ -136,14 +136,17 @@ def _is_own(host: str, policy: Policy) -> bool:
     if host in policy.hosts:
         return True
     name, colon, port = host.rpartition(":")
-    if not colon or (host.endswith("]") and host.startswith("[")):
+    if not colon or host.endswith("]"):
         name, port = host, "80"
     if port != str(policy.port):
         return False
     if name.lower() == "localhost" or name in policy.hosts:
         return True
+    bracketed = name.startswith("[") and name.endswith("]")
+    if bracketed is not (":" in name):
+        return False
     try:
-        address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        address = ipaddress.ip_address(name[1:-1] if bracketed else name)
     except ValueError:
         return False
     return address.is_loopback or policy.any_address
@@ -154,7 +157,7 @@ def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
     given = _key(head)
     if given is None:
         return NotAdmitted(BAD_KEY, None, "Missing bearer or basic authentication in header")
-    if not hmac.compare_digest(given.encode(), policy.api_key.encode()):
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), policy.api_key.encode()):
         return NotAdmitted(
             BAD_KEY,
             "invalid_api_key",

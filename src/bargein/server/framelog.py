@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,8 @@ class FrameLog:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             self._fd = os.open(path, flags, 0o600)
-            os.chmod(path, 0o600)
+            if stat.S_ISREG(os.fstat(self._fd).st_mode):  # A pipe or a device is not ours.
+                os.chmod(path, 0o600)
         except OSError as error:
             raise LocalValueError(
                 f"{path}: {error.strerror or error}; give a file that can be written"

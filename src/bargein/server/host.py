@@ -160,15 +160,24 @@ class _Outgoing:
     def __init__(self) -> None:
         self.frames: deque[str] = deque()
         self.waiting_bytes = 0
+        self.lost = False
         self.closing: tuple[int, str] | None = None
         self.changed = asyncio.Event()
         self.roomy = asyncio.Event()
         self.roomy.set()
 
     def put(self, frame: str) -> None:
+        if self.lost:
+            return
         self.frames.append(frame)
         self.waiting_bytes += len(frame)
         self.changed.set()
+
+    def lose(self) -> None:
+        """There is nobody left to send to."""
+        self.lost = True
+        self.frames.clear()
+        self.waiting_bytes = 0
 
     def close(self, code: int, reason: str) -> None:
         """Close behind what waits now; the first code asked for counts."""
@@ -294,7 +303,7 @@ class Session:
     def _cut_off(self, why: str) -> None:
         log.info("%s: the client does not read (%s) and is cut off", self.key, why)
         self._host.cut_off += 1
-        self._outgoing.frames.clear()
+        self._outgoing.lose()
         self._connection.abort()
         self._stop.set()
 

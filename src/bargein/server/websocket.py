@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from bargein import events
 from bargein.server.admission import (
@@ -39,6 +40,7 @@ LINGER_S = 5.0
 """How long a connection may stay after its session to take the rest and to answer the close."""
 _ABORT = "bargein.abort"
 _NO_UTF8 = 1007
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _MAX_QUERY_FIELDS = 32
 
 
@@ -63,6 +65,15 @@ class Protocol(WebSocketsSansIOProtocol):
         if self._linger is not None:
             self._linger.cancel()
         super().connection_lost(exc)
+
+    def handle_connect(self, event: Request) -> None:
+        try:
+            super().handle_connect(event)
+        except UnicodeError:
+            # The library fails to tell what is wrong with a header that holds strange bytes.
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(_BAD_REQUEST)
+            self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text":
