@@ -107,9 +107,10 @@ class Machine:
             case inputs.Rendered():
                 self.ledger.heard(happened.heard)
             case inputs.PlaybackStopped():
-                self.cuts.stopped(happened)
+                self._stopped(happened)
             case inputs.PlaybackHeld():
-                self._held(happened)
+                self.ledger.heard(happened.heard)
+                self.held(happened.cut_id)
             case inputs.DeviceChanged():
                 self.player_margin_samples = happened.margin_samples
             case inputs.Starved():
@@ -164,6 +165,8 @@ class Machine:
                     utterance.audio_over = True
         self.desk.outbox.shut()
         self.after_stop.clear()
+        for hold_id in list(self.holding):
+            self.held(hold_id)
         self.desk.deadlines.clear()
         self._report_dropped()
         self.desk.notify(Lost(pipe.code, pipe.reason))
@@ -204,9 +207,16 @@ class Machine:
             self.desk.notify(Dropped("microphone", self.desk.outbox.dropped))
             self.desk.outbox.dropped = 0
 
-    def _held(self, held: inputs.PlaybackHeld) -> None:
-        self.ledger.heard(held.heard)
-        self.desk.answer(self.holding.pop(held.cut_id, None))
+    def held(self, hold_id: str) -> None:
+        """The hold was answered, or will not be: whoever asked for it waits no longer."""
+        self.desk.deadlines.stop(Timer.STOP_ANSWER, hold_id)
+        self.desk.answer(self.holding.pop(hold_id, None))
+
+    def _stopped(self, answer: inputs.PlaybackStopped) -> None:
+        self.cuts.stopped(answer)
+        for hold_id in list(self.holding):
+            # A stop is a better silence than the hold that was asked for before it.
+            self.held(hold_id)
 
     # What every part may ask of the machine.
 

@@ -14,6 +14,7 @@ def tick(machine: Machine) -> None:
     for timer, key in machine.desk.deadlines.expired(machine.desk.now_us):
         match timer:
             case Timer.STOP_ANSWER:
+                machine.held(key)
                 machine.cuts.overdue(key)
             case Timer.ITEM_OVER:
                 machine.cuts.item_overdue(key)

@@ -198,6 +198,7 @@ class Requests:
         cut_id = self._desk.new_id("hold")
         self._m.holding[cut_id] = ask_id
         self._desk.do(HoldPlayback(cut_id))
+        self._desk.deadlines.arm(Timer.STOP_ANSWER, cut_id, self._desk.now_us)
 
     def _update(self, session: events.AnySession) -> events.SessionUpdate:
         return events.SessionUpdate(event_id=self._desk.new_id("evt"), session=session)

@@ -214,6 +214,7 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
         call = machine.calls.seen(output, response.id)
         if call is not None:
             machine.desk.notify(call)
+    _cancel_answered(machine, response)
     machine.finish(reply, response.status or "completed")
     if isinstance(response.usage, events.Usage):
         machine.usage.add(response.usage)
@@ -224,6 +225,18 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
         code = error.code if isinstance(error.code, str) else None
         message = error.message if isinstance(error.message, str) else "the response failed"
         machine.fault("theirs", code, message, about="response")
+
+
+def _cancel_answered(machine: Machine, response: events.Response) -> None:
+    """`response.done` is a cancel's answer; where it is not of our making, a refusal comes too."""
+    cancel = machine.faults.oldest(events.ResponseCancel, response.id)
+    if cancel is None:
+        return
+    details = response.status_details
+    if isinstance(details, events.StatusDetails) and details.reason == "client_cancelled":
+        machine.faults.forget(cancel)
+    else:
+        machine.desk.deadlines.arm(Timer.SETTLEMENT, cancel.event_id, machine.desk.now_us)
 
 
 def _output_format(audio: object) -> object:
