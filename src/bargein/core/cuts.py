@@ -212,18 +212,21 @@ class Cuts:
             return
         if not changed:
             return
-        for utterance in changed:
-            self._conversation.cut(
-                utterance.part.item_id,
-                utterance.part.content_index,
-                utterance.heard_ms,
-                utterance.received_ms,
-            )
-            self._settlement.correct(cut.sent, utterance)
+        for item in cut.items:
+            for utterance in item.parts.values():
+                if utterance in changed:
+                    self._corrected(cut, item, utterance)
         if cut.settled:
             self.settled.remove(cut)
             cut.settled = False
             self.open.insert(0, cut)
+
+    def _corrected(self, cut: Cut, item: SpokenItem, utterance: Utterance) -> None:
+        part = utterance.part
+        self._conversation.cut(
+            part.item_id, part.content_index, utterance.heard_ms, utterance.received_ms
+        )
+        self._settlement.correct(cut.sent, item, utterance, exact=cut.exact)
 
     def overdue(self, cut_id: str) -> None:
         """The player broke its word: its last report stands in for the answer, marked inexact."""

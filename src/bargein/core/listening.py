@@ -34,8 +34,6 @@ class Listening:
 
     __slots__ = (
         "_early",
-        "_early_samples",
-        "_limit_ms",
         "_pre_roll",
         "_pre_roll_ms",
         "_pre_roll_samples",
@@ -52,7 +50,7 @@ class Listening:
         "waiting",
     )
 
-    def __init__(self, pre_roll_ms: int, limit_ms: int) -> None:
+    def __init__(self, pre_roll_ms: int) -> None:
         self.audio_format = AudioFormat.PCM
         self.clock = MicrophoneClock()
         self.manual = False
@@ -67,11 +65,9 @@ class Listening:
         self.speech_items: deque[str] = deque(maxlen=32)
         """Items of speech that turn detection ended: their commit is a turn."""
         self._pre_roll_ms = pre_roll_ms
-        self._limit_ms = limit_ms
         self._pre_roll: deque[bytes] = deque()
         self._pre_roll_samples = 0
         self._early: deque[bytes] = deque()
-        self._early_samples = 0
 
     @property
     def user_speaks(self) -> bool:
@@ -113,17 +109,14 @@ class Listening:
         if not self.manual:
             return [audio]
         samples = self.audio_format.samples(len(audio))
-        if not self.pressed and not self.waiting:
+        if not self.pressed:
             self._roll(audio, samples)
             return []
         self.since_press_samples += samples
         if not self.waiting:
             return [audio]
+        # The stop's deadline bounds it: 200 ms of sound, and the pre-roll.
         self._early.append(audio)
-        self._early_samples += samples
-        limit = samples_floor(self._limit_ms, self.audio_format.rate)
-        while self._early_samples > limit:
-            self._early_samples -= self.audio_format.samples(len(self._early.popleft()))
         return []
 
     def _roll(self, audio: bytes, samples: int) -> None:
@@ -146,15 +139,19 @@ class Listening:
         """The button went down; `listen` follows when the stop is answered."""
         self.pressed = self.waiting = True
         self.since_press_samples = 0
+        self._early = self._pre_roll
+        self._pre_roll = deque()
+        self._pre_roll_samples = 0
+
+    def release(self) -> None:
+        """The button is up: what is captured from here on is not said."""
+        self.pressed = False
 
     def listen(self) -> list[bytes]:
         """The buffer was cleared: returns the sound that waited for it."""
         self.waiting = False
-        waited = [*self._pre_roll, *self._early]
-        self._pre_roll.clear()
-        self._early.clear()
-        self._pre_roll_samples = self._early_samples = 0
-        return waited
+        waited, self._early = self._early, deque()
+        return list(waited)
 
     def enough(self) -> bool:
         """What was said since the press may be committed."""

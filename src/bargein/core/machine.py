@@ -60,7 +60,7 @@ class Machine:
         self.conversation = Conversation()
         self.faults = Faults()
         self.calls = Calls()
-        self.listening = Listening(settings.pre_roll_ms, settings.microphone_limit_ms)
+        self.listening = Listening(settings.pre_roll_ms)
         self.settlement = Settlement(self.desk, self.conversation, self.faults)
         self.cuts = Cuts(self.desk, self.ledger, self.responses, self.conversation, self.settlement)
         self.player_margin_samples = settings.player_margin_samples

@@ -147,7 +147,7 @@ class Requests:
                 "local",
             )
             return
-        if machine.listening.pressed:
+        if machine.listening.pressed or machine.listening.waiting:
             self._desk.fail(ask_id, "push-to-talk is pressed already; release it first", "local")
             return
         machine.cut("push_to_talk")
@@ -169,6 +169,7 @@ class Requests:
         if not machine.listening.pressed or machine.releasing is not None:
             self._desk.fail(ask_id, "push-to-talk is not pressed", "local")
             return
+        machine.listening.release()
         if machine.listening.waiting:
             machine.releasing = ask_id
             return
@@ -177,7 +178,6 @@ class Requests:
     def _released(self, ask_id: int) -> None:
         machine = self._m
         machine.releasing = None
-        machine.listening.pressed = False
         if machine.listening.enough():
             commit = events.InputAudioBufferCommit(event_id=self._desk.new_id("evt"))
             machine.faults.remember(Sent(commit, commit.event_id or "", "commit"))
@@ -234,12 +234,22 @@ class Requests:
                 | events.OutputAudioBufferClear()
             ):
                 event = _with_id(event, event.event_id or self._desk.new_id("evt"))
+                if isinstance(event, events.ConversationItemDelete):
+                    self._deleted_by_application(event)
                 key = getattr(event, "item_id", "")
                 self._m.faults.remember(Sent(event, event.event_id or "", key, by_application=True))
                 self._desk.send(event)
             case _:
                 assert_never(event)
         self._desk.answer(ask_id)
+
+    def _deleted_by_application(self, event: events.ConversationItemDelete) -> None:
+        """It is going already: a cut does not delete or truncate it once more (scenario 24)."""
+        self._m.conversation.going(event.item_id)
+        item = self._m.ledger.items.get(event.item_id)
+        if item is not None:
+            item.going = True
+            self._desk.deadlines.arm(Timer.SETTLEMENT, event.event_id or "", self._desk.now_us)
 
     def _send_item(self, event: events.ConversationItemCreate) -> None:
         item_id = getattr(event.item, "id", None)

@@ -113,8 +113,15 @@ class Settlement:
             else:
                 self._truncate(sent, deed.utterance, deed.audio_end_ms)
 
-    def correct(self, sent: list[str], utterance: Utterance) -> None:
-        """The player knows better now. Less heard than was kept: truncated once more."""
+    def correct(
+        self, sent: list[str], item: SpokenItem, utterance: Utterance, *, exact: bool
+    ) -> None:
+        """The player knows better now. Less heard than was kept: truncated once more.
+
+        An item of which nothing at all was heard is deleted by `settle`.
+        """
+        if item.untouched(exact=exact):
+            return
         kept_ms = utterance.sent_ms if utterance.action == "truncate" else utterance.kept_ms
         if utterance.action in ("truncate", "none") and kept_ms is not None:
             # On a coarser grid the server's length is shorter than the number it agreed to.
@@ -192,7 +199,13 @@ class Settlement:
         utterance.answer = utterance.answer or "unconfirmed"
 
     def refused(
-        self, sent: list[str], memory: Sent, item: SpokenItem, body: events.ErrorBody
+        self,
+        sent: list[str],
+        memory: Sent,
+        item: SpokenItem,
+        body: events.ErrorBody,
+        *,
+        exact: bool,
     ) -> Blame:
         """The service refused a truncate or delete. Returns whose doing it is."""
         code = body.code if isinstance(body.code, str) else "refused"
@@ -208,7 +221,7 @@ class Settlement:
             item.held = False
             return "crossing"
         if _is_not_audio(body):
-            if not any(part.heard_ms for part in item.parts.values()) and not item.going:
+            if item.untouched(exact=exact) and not item.going:
                 self._delete(sent, item)
             return self._faults.blame_theirs("truncate/not audio")
         self._learn_from(body, truncate=False)

@@ -128,6 +128,16 @@ class SpokenItem:
     texts: dict[int, str] = field(default_factory=dict)
     """Transcripts by content index, as made, heard or not."""
 
+    def untouched(self, *, exact: bool) -> bool:
+        """Rule 5: nothing of it was heard or shown.
+
+        With `exact` false the player's counts are estimates, and what was given to it may have
+        been heard: nothing is deleted on its word.
+        """
+        if self.shown or any(part.heard_ms > 0 for part in self.parts.values()):
+            return False
+        return exact or not any(part.given_samples for part in self.parts.values())
+
     def kept_whole(self, utterance: Utterance, grid_ms: int) -> bool:
         """Rule 4: the part may be left alone. Lengths are compared on the server's grid."""
         if not self.completed or utterance.clipped:
@@ -172,9 +182,7 @@ def deeds(item: SpokenItem, *, exact: bool, grid_ms: int, may_truncate: bool) ->
         if item.kept_whole(utterance, grid_ms):
             utterance.action = "none"
             utterance.kept_ms = utterance.heard_ms
-    touched = item.shown or any(part.heard_ms > 0 for part in item.parts.values())
-    estimated = not exact and any(part.given_samples for part in item.parts.values())
-    if not touched and not estimated:
+    if item.untouched(exact=exact):
         return [Delete(item)] if item.over else []
     if not (may_truncate or item.over):
         return []

@@ -55,9 +55,11 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
     match memory.event:
         case events.ConversationItemTruncate() | events.ConversationItemDelete():
             found = machine.cuts.find(memory)
-            if found is not None and not memory.by_application:
+            if memory.by_application:
+                _deletion_refused(machine, memory)
+            elif found is not None:
                 cut, item = found
-                return machine.settlement.refused(cut.sent, memory, item, body)
+                return machine.settlement.refused(cut.sent, memory, item, body, exact=cut.exact)
         case events.ResponseCancel():
             reply = machine.responses.replies.get(memory.key)
             return machine.settlement.cancel_refused(reply, body)
@@ -70,6 +72,14 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
         case _:
             pass
     return "application" if memory.by_application or memory.ask_id is not None else "theirs"
+
+
+def _deletion_refused(machine: Machine, memory: Sent) -> None:
+    """The application's own delete did not happen: the item is ours to settle again."""
+    item = machine.ledger.items.get(memory.key)
+    if item is not None and isinstance(memory.event, events.ConversationItemDelete):
+        item.going = False
+    machine.conversation.staying(memory.key)
 
 
 def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
