@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -300,9 +301,11 @@ def test_a_client_for_which_too_much_waits_is_cut_off() -> None:
         await peer.until("session.created")
         peer.say("response.create")
         peer.reads.clear()
+        began = asyncio.get_running_loop().time()
         await task
         assert peer.aborted
         assert server.cut_off == 1
+        assert asyncio.get_running_loop().time() - began < limits.write_deadline_s
 
     played(scenario)
 
@@ -344,8 +347,10 @@ def test_closing_the_host_ends_every_session_and_admits_no_more() -> None:
         for peer in peers:
             peer.say("response.create")
             await peer.until("response.output_text.delta")
+        machines = [session.machine for session in server.sessions.values()]
         await server.close()
         await asyncio.gather(*tasks)
+        assert all(machine.ended for machine in machines)
         assert [peer.closed for peer in peers] == [(1001, "The server is shutting down.")] * 3
         assert [engine.closed for engine in engines] == [1, 1, 1]
         assert not server.has_room
@@ -387,6 +392,31 @@ def test_a_long_frame_keeps_its_place_among_the_others() -> None:
         await task
 
     played(scenario)
+
+
+async def test_a_session_ends_only_when_its_thread_has() -> None:
+    """On real threads: the machine never has two users, and a thread cannot be cancelled."""
+    entered, release = threading.Event(), threading.Event()
+
+    class Slow(EnergyVad):
+        def probability(self, frame: Pcm) -> float:
+            entered.set()
+            release.wait(20)
+            return super().probability(frame)
+
+    server, _ = host(new_detector=Slow, limits=HostLimits(inline_frame_bytes=1_000))
+    peer = Peer()
+    task = begin(server, peer)
+    await peer.until("session.created")
+    (session,) = server.sessions.values()
+    peer.say("input_audio_buffer.append", audio=base64.b64encode(bytes(4_800)).decode())
+    assert await asyncio.to_thread(entered.wait, 20)
+    session.end(1001, "")
+    await asyncio.wait({task}, timeout=0.1)
+    ended = session.ended.is_set()
+    release.set()
+    await task
+    assert (ended, session.ended.is_set(), session.machine.ended) == (False, True, True)
 
 
 def test_a_fault_of_the_machine_ends_its_session_only(caplog: pytest.LogCaptureFixture) -> None:

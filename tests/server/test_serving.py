@@ -7,9 +7,12 @@ import json
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.serving_rig import KEY, a_client, a_server, says, scenario
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from bargein.errors import LocalValueError, TransportError
 from bargein.server.serving import is_loopback, serve_local
@@ -73,6 +76,26 @@ async def test_the_trace_has_the_frames_of_every_session_and_no_key(tmp_path: Pa
     assert first[1:3] == ["response.create", "response.created"]
     assert KEY not in text
     assert "characters of base64" in text
+
+
+async def test_any_model_and_further_names_are_admitted_where_it_was_told_so() -> None:
+    names = frozenset({"proxy.example:443"})
+    async with a_server(any_model=True, allowed_hosts=names) as server:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        address = "ws://proxy.example:443/v1/realtime?model=my-own"
+        to: Any = {"host": server.address, "port": server.port}
+        async with connect(address, additional_headers=headers, compression=None, **to) as socket:
+            created = json.loads(await socket.recv())
+    assert created["session"]["model"] == "my-own"
+
+
+async def test_on_loopback_no_other_address_is_its_own() -> None:
+    async with a_server() as server:
+        address = f"ws://192.168.1.5:{server.port}/v1/realtime"
+        with pytest.raises(InvalidStatus) as raised:
+            async with connect(address, host=server.address, port=server.port):
+                pass
+    assert raised.value.response.status_code == 403
 
 
 async def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import socket
 import struct
@@ -24,8 +25,10 @@ from tests.server.serving_rig import (
     settle,
     story_that_stalls,
 )
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import ConnectionClosed
 
+from bargein.server import serving, websocket
 from bargein.server.host import HostLimits
 from bargein.server.model.options import Limits, Options
 from bargein.server.serving import Server
@@ -157,6 +160,34 @@ async def test_a_peer_that_never_reads_is_cut_off_and_the_others_are_not() -> No
         assert server.host.cut_off == 1
 
 
+async def test_a_deaf_peer_that_says_goodbye_is_gone_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(websocket, "LINGER_S", 0.05)
+    gone = asyncio.Event()
+
+    class Watched(websocket.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            gone.set()
+            super().connection_lost(exc)
+
+    monkeypatch.setattr(serving, "Protocol", Watched)
+    async with a_server() as server, raw(server, receive_buffer=4_096) as (reader, writer):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # The peer is deaf.
+        sound = base64.b64encode(bytes(12_000_000)).decode()
+        item = {"id": "long", "type": "message", "role": "user"}
+        content = [{"type": "input_audio", "audio": sound}]
+        for event in (
+            {"type": "conversation.item.create", "item": {**item, "content": content}},
+            {"type": "conversation.item.retrieve", "item_id": "long"},
+        ):
+            writer.write(frame_of(json.dumps(event).encode()))
+        writer.write(frame_of(b"\x03\xe8", opcode=8))
+        async with asyncio.timeout(20):
+            await gone.wait()
+        await settle(server)
+
+
 async def test_a_socket_that_dies_at_any_byte_leaves_nothing_behind() -> None:
     async with a_server_and_a_bystander() as server:
         whole = upgrade(server) + frame_of(b'{"type":"response.create"}')
@@ -192,6 +223,28 @@ async def test_a_client_that_dies_in_a_response_takes_everything_with_it(at: str
         assert session.machine.ended
         names = [task.get_name() for task in asyncio.all_tasks()]
         assert not [name for name in names if name.startswith(session.key)]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v1/realtime HTTP/1.1\r\nHost: 127"])
+async def test_a_connection_that_asks_for_nothing_is_dropped(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "HEAD_DEADLINE_S", 0.05)
+    async with a_server() as server, a_client(server) as admitted, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(server.address, server.port)
+        writer.write(sent)
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+        await lives(admitted)
+
+
+async def test_a_session_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert serving.PING_EVERY_S == 20
+    monkeypatch.setattr(serving, "PING_EVERY_S", 0.05)
+    async with a_server() as server, raw(server) as (reader, _), asyncio.timeout(20):
+        ping = await reader.readexactly(6)
+        assert ping[:2] == b"\x89\x04"
 
 
 async def test_a_client_that_says_goodbye_is_answered_so() -> None:
@@ -239,6 +292,21 @@ async def test_a_stalled_response_is_quiet_until_it_is_cut() -> None:
         assert (await client.until("response.done"))["response"]["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("fault", [ClientDisconnected(), RuntimeError("after websocket.close")])
+async def test_what_is_sent_to_nobody_is_silent(fault: Exception) -> None:
+    async def send(message: Any) -> None:
+        raise fault
+
+    async def receive() -> Any:
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    scope = {"extensions": {"bargein.abort": {"abort": lambda: None}}}
+    connection = websocket.AsgiConnection(scope, receive, send)
+    await connection.send("{}")
+    await connection.close(1000, "")
+    assert await connection.receive() is None
+
+
 # A peer made of bytes.
 
 
@@ -263,7 +331,7 @@ def frame_of(payload: bytes, *, opcode: int = 1, final: bool = True) -> bytes:
     if len(payload) < 126:
         size = bytes([0x80 | len(payload)])
     else:
-        size = bytes([0x80 | 126]) + struct.pack("!H", len(payload))
+        size = bytes([0x80 | 127]) + struct.pack("!Q", len(payload))
     return head + size + bytes(4) + payload
 
 

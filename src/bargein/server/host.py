@@ -160,22 +160,18 @@ class _Outgoing:
     def __init__(self) -> None:
         self.frames: deque[str] = deque()
         self.waiting_bytes = 0
-        self.lost = False
         self.closing: tuple[int, str] | None = None
         self.changed = asyncio.Event()
         self.roomy = asyncio.Event()
         self.roomy.set()
 
     def put(self, frame: str) -> None:
-        if self.lost:
-            return
         self.frames.append(frame)
         self.waiting_bytes += len(frame)
         self.changed.set()
 
-    def lose(self) -> None:
+    def drop(self) -> None:
         """There is nobody left to send to."""
-        self.lost = True
         self.frames.clear()
         self.waiting_bytes = 0
 
@@ -214,7 +210,7 @@ class Session:
 
     async def run(self, model: str) -> None:
         """From the admission to the end of everything that belongs to the session."""
-        handler, _, writer, stop = tasks = [
+        _, reader, writer, _ = tasks = [
             asyncio.create_task(work, name=f"{self.key} {name}")
             for name, work in (
                 ("handler", self._handle(model)),
@@ -224,14 +220,17 @@ class Session:
             )
         ]
         try:
-            await asyncio.wait({handler, writer, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if handler.done() and handler.exception() is not None:
-                log.error("%s broke", self.key, exc_info=handler.exception())
-                self.end(INTERNAL_ERROR, "")
+            # Whichever ends first, the session is over: the machine has ended, the client is gone
+            # or cut off, or somebody asked for the end.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (fault := task.exception()) is not None:
+                    log.error("%s broke", self.key, exc_info=fault)
+                    self.end(INTERNAL_ERROR, "")
             if self._outgoing.closing is not None:
                 await asyncio.wait({writer}, timeout=self._limits.close_deadline_s)
         finally:
-            if not writer.done():
+            if not (reader.done() or writer.done()):
                 self._connection.abort()
             await _end(*tasks, *self._producing.values())
             await self._end_machine()
@@ -303,7 +302,7 @@ class Session:
     def _cut_off(self, why: str) -> None:
         log.info("%s: the client does not read (%s) and is cut off", self.key, why)
         self._host.cut_off += 1
-        self._outgoing.lose()
+        self._outgoing.drop()
         self._connection.abort()
         self._stop.set()
 
@@ -312,7 +311,6 @@ class Session:
             await self._outgoing.roomy.wait()
             frame = await self._connection.receive()
             if frame is None:
-                await self._inbox.put(PipeClosed())
                 return
             self._host.note(self.key, "client", frame)
             await self._inbox.put(FrameReceived(frame))

@@ -28,7 +28,7 @@ from bargein.server.framelog import FrameLog
 from bargein.server.host import Host, HostLimits, Session
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector
-from bargein.server.websocket import Protocol
+from bargein.server.websocket import HttpProtocol, Protocol
 
 PING_EVERY_S = 20.0
 """As the service pings (protocol.md §1.1.5)."""
@@ -122,6 +122,7 @@ async def serve_local(
         )
         config = uvicorn.Config(
             make_app(sessions, policy),
+            http=HttpProtocol,
             ws=Protocol,
             ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
             ws_ping_interval=PING_EVERY_S,

@@ -3,7 +3,7 @@
 1. Admission is `admission`'s; a refusal is one `error` event and a close in the same breath.
 2. uvicorn drops a connection only once all that was written to it is taken, which a peer that never
    reads prevents for ever. `Protocol` hands the application a way to drop it at once, and drops by
-   itself what has not gone after a while.
+   itself what has not gone after a while. `HttpProtocol` drops a connection that asks for nothing.
 3. Text that is no UTF-8 is the peer's fault: close 1007, and no traceback in the log. No header is
    ever logged: one of them holds the key.
 """
@@ -18,7 +18,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+import h11
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -36,6 +38,8 @@ from bargein.server.admission import (
 from bargein.server.host import Host
 from bargein.server.model.ids import Ids
 
+HEAD_DEADLINE_S = 10.0
+"""How long a connection may take to ask for something and, where that is no session, to have it."""
 LINGER_S = 5.0
 """How long a connection may stay after its session to take the rest and to answer the close."""
 _ABORT = "bargein.abort"
@@ -44,8 +48,28 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length
 _MAX_QUERY_FIELDS = 32
 
 
+class HttpProtocol(H11Protocol):
+    """uvicorn's HTTP, with a deadline for the first request's head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_due = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._head_due.cancel()
+        super().handle_websocket_upgrade(event)
+
+    def on_response_complete(self) -> None:
+        self._head_due.cancel()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_due.cancel()
+        super().connection_lost(exc)
+
+
 class Protocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with an end to every connection."""
+    """uvicorn's WebSocket, with an end to every connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -125,6 +125,12 @@ def test_g711_has_a_third_of_the_samples_and_the_words_in_the_same_places() -> N
     assert (words[1].start_sample, words[1].end_sample) == (2_400, 4_800)
 
 
+def test_a_words_end_is_rounded_up_since_it_was_heard_only_if_all_of_it_was() -> None:
+    said = Speech(np.zeros(3_000, np.int16), RATE, (Word("one", 500, 1_000),))
+    (word,) = sounding(said, AudioFormat.PCMU).words
+    assert (word.start_sample, word.end_sample) == (166, 334)
+
+
 def test_silence_behind_the_last_word_is_part_of_the_audio() -> None:
     plain = sounding(speech("one"), AudioFormat.PCM)
     longer = sounding(speech("one"), AudioFormat.PCM, trailing_silence_ms=100)
@@ -155,6 +161,14 @@ def test_a_gap_comes_before_the_delta_that_reaches_it() -> None:
     assert sum(waits) == 5_000 * MS
     stalled = next(i for i, wait in enumerate(waits) if wait)
     assert sum(len(audio) for audio in sounds(steps[:stalled])) // 2 < 500 * RATE // 1_000
+
+
+def test_a_gap_at_the_end_of_a_delta_comes_once() -> None:
+    even = {"first_delta_samples": 2_400}
+    gap = {"at_ms": 100, "for_ms": 5_000}
+    stalled, plain = scored(say(gaps=[gap]), **even), scored(say(), **even)
+    added_us = sum(step.after_us for step in stalled) - sum(step.after_us for step in plain)
+    assert added_us == 5_000 * MS
 
 
 def test_several_parts_and_messages_keep_their_order() -> None:
@@ -210,6 +224,12 @@ def test_an_ending_cuts_the_audio_to_the_sample(ending: dict[str, Any], action: 
     whole = scored({**say(), "ending": ending})
     assert whole[-1].action == action
     assert len(b"".join(sounds(whole))) == 2 * 8 * 7_200
+
+
+def test_an_ending_at_the_end_of_a_delta_comes_right_behind_it() -> None:
+    ending = {"status": "failed", "at_ms": 100}
+    steps = scored({**say(), "ending": ending}, first_delta_samples=2_400)
+    assert names(steps)[-2:] == ["Sound", "EndFailed"]
 
 
 def test_a_reply_that_fails_at_once_has_nothing_else() -> None:
