@@ -1,0 +1,103 @@
+"""Every example of a session runs against the local server, without a key of anybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bargein.audio.files import write_wav
+from bargein.audio.resample import resample
+from bargein.server.engines.espeak import speak
+from bargein.server.serving import serve_local
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RATE = 24_000
+
+
+def microphone(path: Path, *said_at: tuple[float, str]) -> Path:
+    """A file in which a user says each text at its second."""
+    sound = np.zeros(20 * RATE, dtype=np.int16)
+    for at_s, text in said_at:
+        speech = speak(text)
+        pcm = resample(speech.pcm, speech.rate, RATE)
+        begin = int(at_s * RATE)
+        sound[begin : begin + len(pcm)] = pcm[: len(sound) - begin]
+    write_wav(path, sound, RATE)
+    return path
+
+
+async def run_example(name: str, *arguments: object, speed: float | None = None) -> str:
+    """What the example printed; it must end by itself, well, and without a warning."""
+    async with serve_local(speed=speed) as server:
+        environment = {
+            **os.environ,
+            "OPENAI_BASE_URL": server.url,
+            "OPENAI_API_KEY": server.api_key,
+            "PYTHONWARNINGS": "error",
+            "PYTHONASYNCIODEBUG": "1",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(EXAMPLES / name),
+            *map(str, arguments),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), 50)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert process.returncode == 0, err.decode()
+    assert "Traceback" not in err.decode() and "Error" not in err.decode(), err.decode()
+    return out.decode()
+
+
+@pytest.mark.real_time
+async def test_story_tells_what_was_heard_and_kept_of_a_reply_that_was_talked_over(
+    tmp_path: Path,
+) -> None:
+    user = microphone(tmp_path / "in.wav", (3, "Stop, please. Tell me about the clockmaker."))
+    out = await run_example("story.py", user, tmp_path / "ear.wav")
+    last = out.splitlines()[-1]
+    assert last.startswith("heard ") and last.endswith(", exact"), out
+    heard, kept = (int(part.split()[1]) for part in last.split(", ")[:2])
+    assert heard == kept > 0
+    assert (tmp_path / "ear.wav").stat().st_size > 100_000
+
+
+@pytest.mark.real_time
+async def test_push_to_talk_answers_and_is_cut_by_the_next_press(tmp_path: Path) -> None:
+    user = microphone(tmp_path / "in.wav", (0.2, "Tell me a story."), (5.2, "And another one."))
+    out = await run_example("push_to_talk.py", user)
+    words = out.split()
+    assert words[0] == "heard" and words[-1] == "push_to_talk", out
+    assert int(words[1]) == int(words[4]) > 0
+
+
+@pytest.mark.real_time
+async def test_typed_gets_its_answers_and_a_summary_that_is_not_remembered() -> None:
+    out = await run_example("typed.py", speed=20)
+    assert out.startswith("> Tell me a story.\nOnce upon a time")
+    assert "In short: " in out
+    assert out.splitlines()[-1].startswith("4 items, ")
+
+
+@pytest.mark.real_time
+async def test_raw_events_shows_both_ways() -> None:
+    out = await run_example("raw_events.py", speed=20)
+    assert "-> ConversationItemCreate\n-> ResponseCreate\n" in out
+    assert "<- ResponseDone" in out
+
+
+@pytest.mark.real_time
+async def test_own_loop_holds_a_conversation_without_asyncio() -> None:
+    out = await run_example("own_loop.py", speed=20)
+    assert out.startswith("Once upon a time") and out.endswith("answered.")
