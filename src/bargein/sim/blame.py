@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from bargein import events
-from bargein.sim.facts import NEVER, Facts, Refused, Sent
+from bargein.sim.facts import NEVER, Facts, Refused, Sent, known_to_create
 from bargein.sim.server import REFUSED_CODE
 
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
@@ -55,7 +55,9 @@ def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
     """A crossing if the response in the way was unknown, not asked for and not to be expected."""
     for reply in facts.replies.values():
         if reply.in_band and reply.created < refused.number < reply.done:
-            expected = reply.committed is not None and reply.committed < sent.seen
+            # Under `create_response` the end of the user's turn says that a reply will come.
+            ended = reply.stopped is not None and reply.stopped < sent.seen
+            expected = ended and known_to_create(facts, sent.seen)
             avoidable = reply.created < sent.seen or reply.asked is not None or expected
             return "ours" if avoidable else "crossing"
     return "ours"

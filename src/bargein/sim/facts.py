@@ -29,9 +29,9 @@ class Sent:
 class Reply:
     """A response. Numbers are those of the server's messages about it.
 
-    `asked`: the number of the client's message that made it; None if a turn of the user did,
-    whose `committed` then has the number `committed`. `vad_closed`: the `speech_started` that ended
-    it, as the settings then in effect told everybody.
+    `asked`: the number of the client's message that made it; None if a turn of the user did, whose
+    `speech_stopped` and `committed` then have these numbers. `vad_closed`: the `speech_started`
+    that ended it, as the settings then in effect told everybody.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Reply:
     created_place: int = NEVER
     done: int = NEVER
     asked: int | None = None
+    stopped: int | None = None
     committed: int | None = None
     vad_closed: int = NEVER
 
@@ -88,6 +89,12 @@ class Facts:
     """The numbers of `committed` that no commit of the client caused."""
 
 
+def known_to_create(facts: Facts, seen: int) -> bool:
+    """Whether the server replies to turns by itself, by the settings that the client knew then."""
+    known = [creates for number, _, creates in facts.updates if number < seen]
+    return bool(known and known[-1])
+
+
 def gather(history: History) -> Facts:
     """Read the log once."""
     reader = _Reader(Facts(history))
@@ -111,12 +118,14 @@ class _Reader:
         self._sound_format = facts.history.options.format
         self._interrupts = self._creates = False
         self._committed: tuple[int, int] | None = None
+        self._stopped: int | None = None
         self._when_sent: dict[type, Callable[[Any, int, int], None]] = {
             events.ResponseOutputAudioDelta: self._made,
             events.ResponseCreated: self._created,
             events.ResponseDone: self._done,
             events.ResponseOutputItemDone: self._item_done,
             events.InputAudioBufferSpeechStarted: self._speech_started,
+            events.InputAudioBufferSpeechStopped: self._speech_stopped,
             events.InputAudioBufferCommitted: self._user_committed,
             events.SessionCreated: self._configured,
             events.SessionUpdated: self._configured,
@@ -157,6 +166,7 @@ class _Reader:
             reply.asked = cause
         elif self._committed is not None and self._committed[1] == cause:
             reply.committed = self._committed[0]
+            reply.stopped = self._stopped
         self.facts.replies[reply.id] = reply
 
     def _done(self, event: events.ResponseDone, number: int, cause: int) -> None:
@@ -173,6 +183,9 @@ class _Reader:
         for reply in self.facts.replies.values():
             if reply.in_band and reply.done == NEVER and reply.vad_closed == NEVER:
                 reply.vad_closed = number
+
+    def _speech_stopped(self, event: object, number: int, cause: int) -> None:
+        self._stopped = number
 
     def _user_committed(self, event: object, number: int, cause: int) -> None:
         asked = self.facts.sent[cause].event if cause >= 0 else None

@@ -13,18 +13,20 @@ from typing import Generic, TypeVar
 
 from bargein.sim.choices import Choices
 from bargein.sim.world import World
+from bargein.units import US_PER_S
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
-    """Base delay, jitter on top, and a stall once in so many messages (0: never)."""
+    """Base delay, jitter on top, and a stall of up to `stall_us` once in
+    so many messages (0: never)."""
 
     base_us: int = 1_000
     jitter_us: int = 0
     stall_one_in: int = 0
-    stall_us: int = 0
+    stall_us: int = 2 * US_PER_S
 
 
 class Link(Generic[T]):

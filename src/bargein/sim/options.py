@@ -47,7 +47,7 @@ class Options:
     up: LinkOptions = field(default_factory=LinkOptions)
     blocks: bool = False
     dies: bool = False
-    card: CardSettings = field(default_factory=CardSettings)
+    card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
     chunk_ms: int = 100
     tools: bool = False
     acts: int = 2
@@ -135,7 +135,6 @@ def _draw_link(draw: _Draw, name: str) -> LinkOptions:
         base_us=draw.number(f"{name}.base_ms", 1, most_ms) * US_PER_MS,
         jitter_us=draw.pick(f"{name}.jitter_ms", 0, 5, 50, 200) * US_PER_MS,
         stall_one_in=draw.pick(f"{name}.stall_one_in", 0, 0, 100, 30),
-        stall_us=2_000 * US_PER_MS,
     )
 
 

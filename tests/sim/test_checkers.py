@@ -1,0 +1,316 @@
+"""Each invariant on histories told by hand: where it holds and where it does not."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sim.tale import (
+    ITEM,
+    MS,
+    PART,
+    RESPONSE,
+    Tale,
+    committed,
+    created,
+    delta,
+    done,
+    item_done,
+    remembered,
+    session_updated,
+    speaking,
+    speech_started,
+    truncate,
+)  # fmt: skip
+
+from bargein import events
+from bargein.audio.base import Unknown, Within
+from bargein.audio.card_settings import CardSettings
+from bargein.core import asks, commands, inputs, notices
+from bargein.core.conversation import ContentView, ItemView
+from bargein.core.inputs import Part
+from bargein.sim.checkers import INVARIANTS, check, counters
+from bargein.sim.facts import Facts
+from bargein.sim.options import Options
+
+
+def _broken(facts: Facts) -> list[str]:
+    return [violation.invariant for violation in check(facts)]
+
+
+def _view(item_id: str = ITEM, *, kept_ms: int | None = None, state: str = "there") -> ItemView:
+    return ItemView(
+        id=item_id,
+        type="message",
+        role="assistant",
+        state=state,  # type: ignore[arg-type]
+        status="completed",
+        content=(ContentView(kind="output_audio", text="", kept_ms=kept_ms),),
+    )
+
+
+def _told(ms: int = 1_000, options: Options | None = None) -> Tale:
+    tale = Tale(options)
+    speaking(tale, ms)
+    return tale
+
+
+def test_every_invariant_has_a_name_of_its_own_and_a_sentence() -> None:
+    assert len({invariant.name for invariant in INVARIANTS}) == len(INVARIANTS)
+    assert all(invariant.sentence.endswith(".") for invariant in INVARIANTS)
+
+
+@pytest.mark.parametrize(("kept_ms", "broken"), [(700, []), (701, []), (702, ["I1"])])
+def test_memory_is_hearing_to_the_millisecond(kept_ms: int, broken: list[str]) -> None:
+    facts = _told().facts(
+        heard={PART: 700 * MS},
+        memory=(remembered(kept_ms * MS),),
+        mirror=(_view(kept_ms=kept_ms),),
+    )
+
+    assert _broken(facts) == broken
+
+
+def test_a_deleted_item_keeps_nothing_so_nothing_may_have_been_heard() -> None:
+    tale = _told()
+
+    assert _broken(tale.facts(heard={PART: 0})) == []
+    assert _broken(tale.facts(heard={PART: 25})) == ["I1"]
+
+
+def test_a_part_that_the_client_never_played_counts_as_unheard() -> None:
+    facts = _told().facts(memory=(remembered(1_000 * MS, truncated=False),), mirror=(_view(),))
+
+    assert _broken(facts) == ["I1"]
+
+
+def test_the_servers_grid_and_the_players_margin_widen_what_is_allowed() -> None:
+    within = CardSettings(accuracy=Within(100), error_samples=5)
+    for options, allowed in (
+        (Options(lengths_grid_ms=50), 51 * MS),
+        (Options(card=within), 1 * MS + 100),
+    ):
+        for off, broken in ((allowed, []), (allowed + 1, ["I1"])):
+            memory = (remembered(10_000 + off),)
+            mirror = (_view(kept_ms=(10_000 + off) // MS),)
+            facts = _told(1_000, options).facts(heard={PART: 10_000}, memory=memory, mirror=mirror)
+            assert _broken(facts) == broken
+
+
+def test_a_player_that_cannot_tell_is_excused() -> None:
+    options = Options(card=CardSettings(accuracy=Unknown()))
+
+    assert _broken(_told(1_000, options).facts(heard={PART: 24_000})) == []
+
+
+def test_what_was_said_out_of_band_is_remembered_by_nobody() -> None:
+    tale = Tale()
+    tale.told(created(conversation=None))
+    tale.told(delta(100))
+
+    assert _broken(tale.facts(heard={PART: 2_400})) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_whole_part_is_not_truncated_once_it_is_known_to_be_whole(known: bool) -> None:
+    tale = _told()
+    (tale.told if known else tale.server)(item_done())
+    tale.client(truncate(1_000))
+    facts = tale.facts(
+        heard={PART: 1_000 * MS}, memory=(remembered(1_000 * MS),), mirror=(_view(kept_ms=1_000),)
+    )
+
+    assert _broken(facts) == (["P4"] if known else [])
+
+
+def test_nothing_is_truncated_or_cancelled_twice_alike() -> None:
+    tale = _told()
+    for _ in range(2):
+        tale.client(truncate(500))
+        tale.client(events.ResponseCancel(response_id=RESPONSE))
+    facts = tale.facts(
+        heard={PART: 500 * MS}, memory=(remembered(500 * MS),), mirror=(_view(kept_ms=500),)
+    )
+
+    assert _broken(facts) == ["P4", "P4"]
+
+
+def test_a_refusal_of_ours_is_a_violation_that_names_what_was_refused() -> None:
+    tale = Tale()
+    tale.refused(tale.client(truncate(5, "item_x")), "item_truncate_invalid_item_id", "Not there.")
+
+    (violation,) = check(tale.facts())
+
+    assert (violation.invariant, violation.detail) == (
+        "I2",
+        "conversation.item.truncate: Not there.",
+    )
+
+
+def _stopped(tale: Tale) -> None:
+    tale.write("command", commands.StopPlayback("cut_1"))
+    tale.write("input", inputs.PlaybackStopped("cut_1", ()))
+
+
+def test_sound_after_the_stop_is_a_violation() -> None:
+    tale = _told()
+    _stopped(tale)
+    kept = {"memory": (remembered(600 * MS),), "mirror": (_view(kept_ms=600),)}
+
+    calm = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 600 * MS}}, **kept)  # type: ignore[arg-type]
+    loud = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 599 * MS}}, **kept)  # type: ignore[arg-type]
+
+    assert _broken(calm) == []
+    assert _broken(loud) == ["I3"]
+
+
+def test_a_part_that_begins_after_the_stop_is_a_violation_if_its_response_was_known() -> None:
+    second = Part(RESPONSE, "item_2", 0)
+    tale = _told()
+    _stopped(tale)
+    tale.told(delta(100, second))
+    facts = tale.facts(heard={second: 10}, committed={"cut_1": {}})
+
+    assert _broken(facts) == ["I3"]
+
+
+def test_a_newer_response_is_heard_after_the_stop() -> None:
+    tale = Tale()
+    _stopped(tale)
+    speaking(tale, 100)
+    facts = tale.facts(
+        heard={PART: 2_400},
+        committed={"cut_1": {}},
+        memory=(remembered(2_400, truncated=False),),
+        mirror=(_view(),),
+    )
+
+    assert _broken(facts) == []
+
+
+@pytest.mark.parametrize("ask", [asks.Interrupt(), asks.Say("Wait."), asks.Press()])
+def test_what_was_asked_for_and_cut_before_its_birth_is_never_heard(ask: asks.Ask) -> None:
+    tale = Tale()
+    number = tale.client(events.ResponseCreate())
+    tale.write("input", inputs.Asked(1, ask))
+    tale.write("command", commands.Answer(1))
+    speaking(tale, 100, cause=number)
+    facts = tale.facts(
+        heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
+    )
+
+    assert _broken(facts) == ["I4"]
+
+
+def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> None:
+    tale = Tale()
+    tale.told(session_updated(interrupts=False))
+    number = tale.client(events.InputAudioBufferAppend(audio=b"\0\0"))
+    tale.told(committed(), cause=number)
+    tale.told(speech_started())
+    speaking(tale, 100, cause=number)
+    kept = {"memory": (remembered(2_400, truncated=False),), "mirror": (_view(),)}
+
+    assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
+
+    tale.options = Options(barge_in="keep_talking", interrupt_response=False)
+    assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == []  # type: ignore[arg-type]
+
+
+def test_a_message_without_a_reply_cuts_nothing() -> None:
+    tale = Tale()
+    number = tale.client(events.ResponseCreate())
+    tale.write("input", inputs.Asked(1, asks.Say("By the way.", reply=False)))
+    tale.write("command", commands.Answer(1))
+    speaking(tale, 100, cause=number)
+    facts = tale.facts(
+        heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
+    )
+
+    assert _broken(facts) == []
+
+
+def test_parts_are_heard_in_the_order_of_their_arrival() -> None:
+    second = Part(RESPONSE, "item_2", 0)
+    tale = _told(0)
+    tale.told(delta(0, second))
+
+    assert _broken(tale.facts(order=(PART, second))) == []
+    assert _broken(tale.facts(order=(second, PART))) == ["I5"]
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        (),
+        (_view("item_2", kept_ms=100),),
+        (_view(kept_ms=99),),
+        (_view(),),
+        (_view(kept_ms=100, state="going"),),
+    ],
+)
+def test_a_mirror_that_differs_from_the_server_is_a_violation(mirror: tuple[ItemView, ...]) -> None:
+    facts = _told().facts(heard={PART: 100 * MS}, memory=(remembered(100 * MS),), mirror=mirror)
+
+    assert _broken(facts) == ["I6"]
+
+
+def test_what_broke_is_told_and_sound_of_the_dead_too() -> None:
+    tale = Tale()
+    tale.write("broken", "handle(Tick) raised KeyError: 3")
+
+    assert [violation.detail for violation in check(tale.facts(late_samples=24))] == [
+        "handle(Tick) raised KeyError: 3",
+        "1.00 ms of sound were given to stopped parts",
+    ]
+
+
+def test_in_the_end_nothing_may_be_armed_or_moving() -> None:
+    assert _broken(Tale().facts(deadline_us=5)) == ["liveness"]
+    assert _broken(Tale().facts(quiet=False)) == ["liveness"]
+
+
+@pytest.mark.parametrize("answers", [0, 2])
+def test_an_ask_has_one_answer(answers: int) -> None:
+    tale = Tale()
+    tale.write("input", inputs.Asked(7, asks.Mute(True)))
+    for _ in range(answers):
+        tale.write("command", commands.Answer(7))
+
+    assert [v.detail for v in check(tale.facts())] == [f"ask 7 (Mute) has {answers} answers"]
+
+
+def test_a_cut_that_is_told_is_settled() -> None:
+    tale = Tale()
+    told = notices.Interruption(
+        cut_id="cut_1",
+        askers=("interrupt",),
+        response_ids=(),
+        heard_ms=0,
+        parts=(),
+        stop_latency_us=0,
+        speech_to_silence_us=None,
+    )
+    tale.write("command", commands.Notify(told))
+
+    assert _broken(tale.facts()) == ["liveness"]
+
+
+def test_a_turn_of_the_user_is_owed_a_reply() -> None:
+    tale = Tale()
+    tale.told(session_updated(interrupts=True))
+    number = tale.client(events.InputAudioBufferAppend(audio=b"\0\0"))
+    tale.told(committed(), cause=number)
+    assert _broken(tale.facts()) == ["liveness"]
+
+    tale.told(created(), cause=number)
+    tale.told(done(), cause=number)
+    assert _broken(tale.facts()) == []
+
+
+def test_what_was_met_is_counted() -> None:
+    tale = _told()
+    tale.refused(tale.client(truncate(5, "item_x")), "item_truncate_invalid_item_id")
+
+    met = counters(tale.facts())
+
+    assert met["responses"] == met["parts"] == met["conversation.item.truncate"] == 1
+    assert met["refusals: ours"] == 1

@@ -1,0 +1,62 @@
+"""Links: late, jittery, stalled, and always in order."""
+
+from __future__ import annotations
+
+from bargein.sim.choices import Choices, SeedSource, TapeSource
+from bargein.sim.network import Link, LinkOptions
+from bargein.sim.world import World
+
+
+class _Far:
+    def __init__(self, options: LinkOptions, choices: Choices) -> None:
+        self.world = World()
+        self.got: list[tuple[int, int]] = []
+        self.link: Link[int] = Link(
+            "up",
+            options,
+            world=self.world,
+            choices=choices,
+            deliver=lambda message: self.got.append((self.world.now_us, message)),
+        )
+
+
+def test_messages_keep_their_order_whatever_is_drawn() -> None:
+    options = LinkOptions(base_us=10_000, jitter_us=50_000, stall_one_in=10, stall_us=2_000_000)
+    far = _Far(options, Choices(SeedSource(1)))
+    promised = []
+    for number in range(300):
+        far.world.at(number * 1_000, lambda n=number: promised.append(far.link.send(n)))  # type: ignore[misc]
+
+    far.world.run(10_000_000, at_most=10_000)
+
+    assert [number for _, number in far.got] == list(range(300))
+    assert [time_us for time_us, _ in far.got] == promised
+    assert far.link.stalls > 10
+
+
+def test_the_plain_link_delays_by_its_base_and_nothing_else() -> None:
+    options = LinkOptions(base_us=10_000, jitter_us=50_000, stall_one_in=2, stall_us=2_000_000)
+    far = _Far(options, Choices(TapeSource({})))
+
+    assert far.link.send(1) == 10_000
+
+
+def test_a_calm_link_has_no_faults_any_more() -> None:
+    options = LinkOptions(base_us=10_000, jitter_us=50_000, stall_one_in=1, stall_us=2_000_000)
+    far = _Far(options, Choices(SeedSource(3)))
+    far.link.calm()
+
+    assert far.link.send(1) == 10_000
+    assert far.link.stalls == 0
+
+
+def test_a_closed_link_loses_what_is_under_way() -> None:
+    far = _Far(LinkOptions(base_us=10), Choices(TapeSource({})))
+    far.link.send(1)
+    far.link.close()
+    far.link.send(2)
+
+    far.world.run(100, at_most=10)
+
+    assert far.got == []
+    assert far.link.under_way == 0
