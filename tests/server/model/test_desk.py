@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_rig import RATE, Rig, error, silence, sound, speech, types
+from tests.server.model.model_rig import RATE, Rig, error, silence, sound, speech, types
 
 from bargein import events
 from bargein.server.model import score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from model_rig import Rig, sound, types
+from tests.server.model.model_rig import Rig, sound, types
 
 from bargein.server.model import score
 

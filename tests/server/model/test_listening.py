@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from model_rig import RATE, silence, speech
+from tests.server.model.model_rig import RATE, silence, speech
 
 from bargein.server.model.ids import Ids
 from bargein.server.model.listening import Listening, TurnStarted, TurnStopped

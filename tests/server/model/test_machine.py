@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_rig import MS, Rig, error, silence, sound, speech, steps, types
-from test_schema import client_events
+from tests.server.model.model_rig import MS, Rig, error, silence, sound, speech, steps, types
+from tests.server.model.test_schema import client_events
 
 from bargein import events
 from bargein.server.model import score

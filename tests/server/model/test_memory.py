@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from model_rig import RATE, Rig, error, silence, sound, types
+from tests.server.model.model_rig import RATE, Rig, error, silence, sound, types
 
 from bargein.server.model import score
 from bargein.server.model.options import Limits, Options

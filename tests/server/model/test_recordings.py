@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from model_rig import Rig
+from tests.server.model.model_rig import Rig
 
 from bargein.server.model import score
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from model_rig import Rig, error, silence
+from tests.server.model.model_rig import Rig, error, silence
 
 from bargein import events
 from bargein.server.model.inputs import FrameReceived

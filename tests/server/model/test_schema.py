@@ -10,7 +10,7 @@ import pybase64
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_rig import Rig, error
+from tests.server.model.model_rig import Rig, error
 
 from bargein import events
 from bargein.server.model import schema as shapes

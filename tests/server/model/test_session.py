@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_rig import Rig, error, types
+from tests.server.model.model_rig import Rig, error, types
 
 from bargein.server.model.session import INSTRUCTIONS, SessionState, has_reasoning
 
@@ -118,7 +118,7 @@ def test_the_voice_is_locked_by_audio_and_may_be_sent_again() -> None:
 
 
 def test_text_and_out_of_band_audio_do_not_lock_the_voice() -> None:
-    from model_rig import sound
+    from tests.server.model.model_rig import sound
 
     from bargein.server.model import score
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from model_rig import MS, Rig, error, sound, steps, types
+from tests.server.model.model_rig import MS, Rig, error, sound, steps, types
 
 from bargein import events
 from bargein.server.model import score
