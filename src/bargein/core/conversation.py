@@ -94,6 +94,11 @@ class Conversation:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._entries
 
+    @property
+    def coming_ids(self) -> tuple[str, ...]:
+        """What we asked for and the service has not added yet."""
+        return tuple(self._coming)
+
     def coming(self, item_id: str, item: events.Item) -> None:
         """We asked the service for it."""
         entry = _Entry(item_id, "", state="coming")

@@ -80,15 +80,17 @@ class Cuts:
         service_cancels: bool = False,
         captured_us: int | None = None,
         ask_id: int | None = None,
+        of_ask_id: int | None = None,
         player_knows: bool = True,
     ) -> Cut | None:
         """Cut what is heard, queued, being made and asked for. None if there is nothing of it.
 
-        `service_cancels` says that the service's turn detection cancels the open response by
-        itself. The ask with `ask_id` is answered after the stop.
+        With `of_ask_id`, what was asked for beside that reply is still wanted. `service_cancels`
+        says that the service's turn detection cancels the open response by itself. The ask with
+        `ask_id` is answered after the stop.
         """
         replies = [reply for reply in self._responses.replies.values() if self._concerned(reply)]
-        fresh = bool(replies) or self._responses.uncut_requests
+        fresh = bool(replies) or self._responses.uncut_requests(of_ask_id)
         last = self.open[-1] if self.open else None
         if last is not None and (last.stopping or not fresh):
             cut = last
@@ -102,8 +104,11 @@ class Cuts:
         else:
             return None
         self._take(cut, replies, service_cancels=service_cancels)
-        for create in self._responses.give_up_held(cut.cut_id):
-            self._settlement.superseded(create)
+        if of_ask_id is not None:
+            self._responses.give_up(of_ask_id, cut.cut_id)
+        else:
+            for create in self._responses.give_up_all(cut.cut_id):
+                self._settlement.superseded(create)
         if ask_id is not None:
             cut.ask_ids.append(ask_id)
         if cut.stopping and not self._ledger.held_back:

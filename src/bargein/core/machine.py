@@ -63,7 +63,7 @@ class Machine:
         self.listening = Listening(settings.pre_roll_ms)
         self.settlement = Settlement(self.desk, self.conversation, self.faults)
         self.cuts = Cuts(self.desk, self.ledger, self.responses, self.conversation, self.settlement)
-        self.player_margin_samples = settings.player_margin_samples
+        self.ledger.player_is_worth(settings.player_margin_samples)
         self.open = False
         self.closing = False
         self.connected = False
@@ -112,7 +112,7 @@ class Machine:
                 self.ledger.heard(happened.heard)
                 self.held(happened.cut_id)
             case inputs.DeviceChanged():
-                self.player_margin_samples = happened.margin_samples
+                self.ledger.player_is_worth(happened.margin_samples)
             case inputs.Starved():
                 return desk.commands
             case inputs.Asked():
@@ -241,6 +241,7 @@ class Machine:
         service_cancels: bool = False,
         captured_us: int | None = None,
         ask_id: int | None = None,
+        of_ask_id: int | None = None,
     ) -> Cut | None:
         """The one procedure of an interruption, whoever asks for it."""
         return self.cuts.begin(
@@ -248,7 +249,8 @@ class Machine:
             service_cancels=service_cancels,
             captured_us=captured_us,
             ask_id=ask_id,
-            player_knows=self.player_margin_samples is not None,
+            of_ask_id=of_ask_id,
+            player_knows=self.ledger.margin_samples is not None,
         )
 
     def end_turn(self, status: str, ask_ids: tuple[int, ...], reply: Reply | None = None) -> None:

@@ -82,7 +82,9 @@ class Requests:
         self._create_item(events.ConversationItemCreate(item=item), item_id, by_application=False)
         if say.reply:
             key = self._desk.new_id("create")
-            self._m.responses.held.append(Create(key, None, [ask_id], plain=True))
+            awaited = frozenset({item_id})
+            create = Create(key, None, [ask_id], plain=True, items=awaited)
+            self._m.responses.held.append(create)
         self._desk.answer(ask_id, item_id)
 
     def _create_item(
@@ -100,7 +102,9 @@ class Requests:
     def _respond(self, ask_id: int, params: events.ResponseParams | None) -> None:
         plain = params is None or params == events.ResponseParams()
         key = self._desk.new_id("create")
-        self._m.responses.held.append(Create(key, params, [ask_id], plain=plain))
+        awaited = frozenset(self._m.conversation.coming_ids)
+        create = Create(key, params, [ask_id], plain=plain, items=awaited)
+        self._m.responses.held.append(create)
         self._desk.answer(ask_id, key)
 
     def send_create(self, create: Create) -> None:
@@ -133,7 +137,7 @@ class Requests:
         if reply is not None and not reply.default:
             machine.settlement.cancel([], reply)
         elif asked or (reply is not None and not reply.ended):
-            if machine.cut("cancel", ask_id=ask_id) is not None:
+            if machine.cut("cancel", ask_id=ask_id, of_ask_id=reply_ask_id) is not None:
                 return
         self._desk.answer(ask_id)
 

@@ -18,6 +18,7 @@ Out-of-band responses (`conversation: "none"`) wait for nobody and nobody waits 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from bargein import events
@@ -37,7 +38,8 @@ class Create:
     ask_ids: list[int]
     plain: bool
     """It asks for nothing in particular, so any response of the default conversation answers it."""
-    sent: bool = False
+    items: frozenset[str] = frozenset()
+    """Items of ours that it is to answer: a response begun before they were added does not."""
     attempts: int = 0
     cut_id: str | None = None
     given_up: bool = False
@@ -115,8 +117,12 @@ class Responses:
         """A create of the default conversation is under way and unanswered."""
         return any(not create.out_of_band for create in self.sent)
 
-    def begun(self, response: events.Response, audio_format: AudioFormat) -> Reply:
+    def begun(
+        self, response: events.Response, audio_format: AudioFormat, coming: Container[str]
+    ) -> Reply:
         """`response.created`: recognise what it answers, and begin its record.
+
+        `coming` are the items of ours that the service has not added yet.
 
         Its `cut_id` is that of the request it answers: then it was cut before it was born.
         """
@@ -134,8 +140,13 @@ class Responses:
             self.turns.clear()
             if reply.cut_id is None:
                 # What waits and asks for nothing in particular is answered by this one too.
-                answered += [held for held in self.held if held.plain]
-                self.held = [held for held in self.held if not held.plain]
+                paid = [
+                    held
+                    for held in self.held
+                    if held.plain and not any(item in coming for item in held.items)
+                ]
+                answered += paid
+                self.held = [held for held in self.held if held not in paid]
         reply.ask_ids = tuple(ask_id for one in answered for ask_id in one.ask_ids)
         return reply
 
@@ -155,7 +166,13 @@ class Responses:
         self.replies[response_id] = reply
         return reply
 
-    def give_up_held(self, cut_id: str) -> list[Create]:
+    def give_up(self, ask_id: int, cut_id: str) -> None:
+        """One reply is not wanted; everything else that was asked for is."""
+        for create in self.sent:
+            if ask_id in create.ask_ids and create.cut_id is None:
+                create.cut_id = cut_id
+
+    def give_up_all(self, cut_id: str) -> list[Create]:
         """A cut: what was not asked for yet never is. Returns it; debts go without a word."""
         given_up, self.held = self.held, []
         for create in self.sent:
@@ -165,9 +182,10 @@ class Responses:
             turn.cut_id = turn.cut_id or cut_id
         return given_up
 
-    @property
-    def uncut_requests(self) -> bool:
-        """Something was asked for that a cut would concern."""
+    def uncut_requests(self, ask_id: int | None) -> bool:
+        """Something was asked for that a cut would concern; with an ask, by that one."""
+        if ask_id is not None:
+            return any(ask_id in one.ask_ids and one.cut_id is None for one in self.sent)
         return (
             bool(self.held)
             or any(create.cut_id is None and not create.out_of_band for create in self.sent)

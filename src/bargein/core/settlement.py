@@ -22,8 +22,12 @@ from bargein.core.responses import Create, Reply
 from bargein.core.utterances import Delete, SpokenItem, Utterance, deeds
 from bargein.deadlines import Timer
 
-GRIDS_MS = (1, 2, 5, 10, 20, 25, 30, 32, 40, 50, 60, 64, 80, 100, 120, 125, 200, 250, 500, 1_000)
-"""Steps in which a server may count lengths; the finest that explains a refusal is believed."""
+GRIDS_MS = (50, 2, 5, 10, 20, 25, 30, 32, 40, 60, 64, 80, 100, 120, 125, 200, 250, 500, 1_000)
+"""Steps in which a server may count lengths; the first that explains a refusal is believed.
+
+One output audio token is 50 ms (protocol.md §5), and the lengths that the service has named in
+public refusals are multiples of it; so that is believed first, and otherwise the finest.
+"""
 
 GONE = "item_truncate_invalid_item_id", "item_delete_invalid_item_id"
 

@@ -42,7 +42,10 @@ from typing import Literal
 from bargein.core.commands import Command, FinishPlay, Play
 from bargein.core.inputs import Heard, Part
 from bargein.core.notices import PartRecord
-from bargein.units import AudioFormat, ms_floor
+from bargein.units import AudioFormat, ms_floor, samples_floor
+
+ESTIMATE_SLACK_MS = 500
+"""How near to its end a part is taken for heard out, by a player that cannot tell."""
 
 WAITING_LIMIT_BYTES = 64 * 1024 * 1024
 """Sound that waits in the machine for its turn; beyond it, new sound is dropped and counted."""
@@ -55,6 +58,8 @@ class Utterance:
     part: Part
     format: AudioFormat
     in_conversation: bool
+    margin_samples: int | None = 0
+    """How far the player's counts may be off, either way; None where it cannot tell."""
     received_samples: int = 0
     given_samples: int = 0
     heard_samples: int = 0
@@ -87,8 +92,16 @@ class Utterance:
 
     @property
     def played_out(self) -> bool:
-        """Nothing of it is left to be heard, and nothing more is coming."""
-        return self.audio_over and not self.waiting and self.heard_samples >= self.given_samples
+        """Nothing of it is left to be heard, and nothing more is coming.
+
+        A player that is off may never count to the end; one that cannot tell is believed when its
+        estimate is near it.
+        """
+        slack = self.margin_samples
+        if slack is None:
+            slack = samples_floor(ESTIMATE_SLACK_MS, self.format.rate)
+        heard_samples = self.heard_samples + slack
+        return self.audio_over and not self.waiting and heard_samples >= self.given_samples
 
     def record(self) -> PartRecord:
         """As it stands now."""
@@ -142,7 +155,7 @@ class SpokenItem:
         """Rule 4: the part may be left alone. Lengths are compared on the server's grid."""
         if not self.completed or utterance.clipped:
             return False
-        if utterance.heard_samples >= utterance.received_samples:
+        if utterance.heard_samples + (utterance.margin_samples or 0) >= utterance.received_samples:
             return True
         length_ms = utterance.received_ms // grid_ms * grid_ms
         return grid_ms > 1 and utterance.heard_ms >= length_ms
@@ -205,7 +218,15 @@ class Ledger:
     until all sound of the parts before them was given.
     """
 
-    __slots__ = ("_queue", "_waiting_bytes", "dropped_samples", "held_back", "items", "utterances")
+    __slots__ = (
+        "_queue",
+        "_waiting_bytes",
+        "dropped_samples",
+        "held_back",
+        "items",
+        "margin_samples",
+        "utterances",
+    )
 
     def __init__(self) -> None:
         self.items: dict[str, SpokenItem] = {}
@@ -215,6 +236,13 @@ class Ledger:
         self.held_back = False
         """A stop is not answered yet: nothing new is given to the player."""
         self.dropped_samples = 0
+        self.margin_samples: int | None = 0
+
+    def player_is_worth(self, margin_samples: int | None) -> None:
+        """How good the player's counts are, from now on."""
+        self.margin_samples = margin_samples
+        for utterance in self.utterances.values():
+            utterance.margin_samples = margin_samples
 
     def item(self, response_id: str, item_id: str, *, in_conversation: bool) -> SpokenItem:
         """The item, made at first sight."""
@@ -237,7 +265,9 @@ class Ledger:
         utterance = item.parts.get(content_index)
         if utterance is None:
             part = Part(item.response_id, item.item_id, content_index)
-            utterance = Utterance(part, audio_format, item.in_conversation, cut=cut)
+            utterance = Utterance(
+                part, audio_format, item.in_conversation, self.margin_samples, cut=cut
+            )
             item.parts[content_index] = utterance
             self.utterances[part] = utterance
             if not cut:

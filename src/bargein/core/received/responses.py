@@ -33,7 +33,9 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         asked = machine.faults.oldest(events.ResponseCreate, create.key)
         if asked is not None:
             machine.faults.forget(asked)
-    reply = responses.begun(response, _format_of(machine, response))
+    reply = responses.begun(
+        response, _format_of(machine, response), machine.conversation.coming_ids
+    )
     if reply.default:
         machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
     machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
