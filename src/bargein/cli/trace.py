@@ -1,7 +1,7 @@
 """Read the trace of a session: show it as a log, or replay it through the client's machine.
 
-A trace is written by `connect(trace=…)` and `bargein serve --trace`. It holds what was said as
-text, and neither sound nor keys.
+A trace is written by `connect(trace=…)`. It holds what was said as text, and neither sound nor
+keys.
 """
 
 from __future__ import annotations
