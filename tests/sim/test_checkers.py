@@ -95,6 +95,17 @@ def test_the_servers_grid_and_the_players_margin_widen_what_is_allowed() -> None
             assert _broken(facts) == broken
 
 
+def test_a_correction_may_leave_too_little_but_not_too_much() -> None:
+    options = Options(card=CardSettings(first_error_samples=480, correction_delay_us=1_000))
+    for kept, broken in ((10_000 - 480, []), (10_000 - 505, ["I1"]), (10_000 + 25, ["I1"])):
+        facts = _told(1_000, options).facts(
+            heard={PART: 10_000},
+            memory=(remembered(kept),),
+            mirror=(_view(kept_ms=kept // MS),),
+        )
+        assert _broken(facts) == broken
+
+
 def test_a_player_that_cannot_tell_is_excused() -> None:
     options = Options(card=CardSettings(accuracy=Unknown()))
 
@@ -193,6 +204,7 @@ def test_what_was_asked_for_and_cut_before_its_birth_is_never_heard(ask: asks.As
     tale.write("input", inputs.Asked(1, ask))
     tale.write("command", commands.Answer(1))
     speaking(tale, 100, cause=number)
+    tale.client(events.ResponseCancel(response_id=RESPONSE))
     facts = tale.facts(
         heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
     )
@@ -207,6 +219,7 @@ def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> N
     tale.told(committed(), cause=number)
     tale.told(speech_started())
     speaking(tale, 100, cause=number)
+    tale.client(events.ResponseCancel(response_id=RESPONSE))
     kept = {"memory": (remembered(2_400, truncated=False),), "mirror": (_view(),)}
 
     assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
@@ -226,6 +239,50 @@ def test_a_message_without_a_reply_cuts_nothing() -> None:
     )
 
     assert _broken(facts) == []
+
+
+@pytest.mark.parametrize(
+    ("interrupts", "cancels", "broken"),
+    [(False, False, ["rule 9"]), (False, True, []), (True, False, [])],
+)
+def test_a_cut_response_ends(interrupts: bool, cancels: bool, broken: list[str]) -> None:
+    tale = Tale(Options(interrupt_response=interrupts))
+    tale.told(session_updated(interrupts=interrupts))
+    tale.told(created())
+    tale.told(speech_started())
+    if cancels:
+        tale.client(events.ResponseCancel(response_id=RESPONSE))
+    tale.told(done(status="cancelled"))
+
+    assert _broken(tale.facts()) == broken
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_was_not_heard_is_deleted_before_the_next_reply_is_asked_for(late: bool) -> None:
+    tale = _told()
+    tale.write("input", inputs.Asked(1, asks.Interrupt()))
+    tale.write("command", commands.Answer(1))
+    tale.client(events.ResponseCancel(response_id=RESPONSE))
+    tale.told(done(status="cancelled"))
+    said: list[events.ClientEvent] = [
+        events.ConversationItemDelete(item_id=ITEM),
+        events.ResponseCreate(),
+    ]
+    for event in reversed(said) if late else said:
+        tale.client(event)
+
+    assert _broken(tale.facts()) == (["rule 5"] if late else [])
+
+
+def test_an_item_that_still_plays_may_be_deleted_behind_the_next_create() -> None:
+    tale = _told()
+    tale.told(done())
+    tale.client(events.ResponseCreate())
+    tale.write("input", inputs.Asked(1, asks.Interrupt()))
+    tale.write("command", commands.Answer(1))
+    tale.client(events.ConversationItemDelete(item_id=ITEM))
+
+    assert _broken(tale.facts()) == []
 
 
 def test_parts_are_heard_in_the_order_of_their_arrival() -> None:

@@ -27,7 +27,8 @@ class Sent:
 
 @dataclass(slots=True)
 class Reply:
-    """A response. Numbers are those of the server's messages about it.
+    """A response. Numbers are those of the server's messages about it, places are where in the log
+    the client got them.
 
     `asked`: the number of the client's message that made it; None if a turn of the user did, whose
     `speech_stopped` and `committed` then have these numbers. `vad_closed`: the `speech_started`
@@ -39,6 +40,7 @@ class Reply:
     created: int
     created_place: int = NEVER
     done: int = NEVER
+    done_place: int = NEVER
     asked: int | None = None
     stopped: int | None = None
     committed: int | None = None
@@ -146,6 +148,8 @@ class _Reader:
             self.facts.first_deltas.setdefault(part, place)
         elif isinstance(event, events.ResponseCreated):
             self.facts.replies[event.response.id].created_place = place
+        elif isinstance(event, events.ResponseDone):
+            self.facts.replies[event.response.id].done_place = place
 
     def client_sent(self, place: int, entry: Entry) -> None:
         event: Any = entry.what

@@ -131,7 +131,7 @@ class Human:
             self._soon(self._act, choices.draw(stream, 0, 9_000) * US_PER_MS)
             return
         anchor = choices.pick(stream, ANCHORS)
-        offset_us = choices.pick(stream, (0, *_SAMPLE_US, 80_000, 500_000))
+        offset_us = choices.pick(stream, (0, *_SAMPLE_US, -30_000, 80_000, 500_000))
         self._pending += 1
 
         def run() -> None:

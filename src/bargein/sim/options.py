@@ -66,15 +66,16 @@ class Options:
 
     @property
     def margin_samples(self) -> int | None:
-        """How far the player may be off, at the sound's rate; None where it cannot be told."""
+        """How far the player's last word may be off, at the sound's rate; None where it cannot be
+        told."""
         card = self.card
         if card.answer_delay_us is None or card.answer_delay_us >= WORD_US:
             return None
         match card.accuracy:
             case Exact():
-                return abs(card.first_error_samples)
+                return 0
             case Within(samples=samples):
-                return samples + abs(card.first_error_samples)
+                return samples
             case Unknown():
                 return None
 
