@@ -15,6 +15,7 @@ from tests.server.serving_rig import KEY, MODEL, a_client, a_server, settle
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from bargein.server.admission import Policy
 from bargein.server.host import HostLimits
 from bargein.server.serving import Server
 
@@ -170,8 +171,11 @@ async def test_a_key_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
             server, additional_headers={"Authorization": f"Bearer {wrong}"}
         ) as connection:
             await connection.recv()
+        async with socket(server, f"?model={MODEL}&api_key={wrong}") as connection:
+            await connection.recv()
         await settle(server)
         assert KEY not in repr(server)
+        assert KEY not in repr(Policy(api_key=KEY, port=server.port))
     assert caplog.records
     assert KEY not in caplog.text
     assert wrong not in caplog.text

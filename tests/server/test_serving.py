@@ -114,6 +114,7 @@ async def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
         ({"port": -1}, "port is -1: give 0 to 65535"),
         ({"speed": 0}, "speed is 0: give"),
         ({"scenario": "nowhere.toml"}, "nowhere.toml: "),
+        ({"scenario": scenario({"voice": "xx+yy"})}, "voice is 'xx+yy', which espeak-ng does not"),
         ({"trace": "/nowhere/frames.jsonl"}, "give a file that can be written"),
     ],
 )

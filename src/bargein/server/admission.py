@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
 INVALID_REQUEST = "invalid_request_error"
@@ -74,7 +74,7 @@ class Policy:
     name can be made to point here by somebody else.
     """
 
-    api_key: str
+    api_key: str = field(repr=False)
     port: int
     any_address: bool = False
     any_model: bool = False

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from bargein.errors import LocalValueError, TransportError
 from bargein.server.admission import Policy
 from bargein.server.app import make_app
 from bargein.server.engines.base import EngineFactory
+from bargein.server.engines.espeak import speak
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from bargein.server.engines.script import ScriptEngine
 from bargein.server.framelog import FrameLog
@@ -120,23 +122,7 @@ async def serve_local(
             hosts=allowed_hosts,
             origins=allowed_origins,
         )
-        config = uvicorn.Config(
-            make_app(sessions, policy),
-            http=HttpProtocol,
-            ws=Protocol,
-            ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
-            ws_ping_interval=PING_EVERY_S,
-            ws_ping_timeout=PING_EVERY_S,
-            ws_per_message_deflate=compression,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_SHUTDOWN_S,
-        )
+        config = _configuration(make_app(sessions, policy), options, compression)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
@@ -146,6 +132,26 @@ async def serve_local(
         finally:
             await sessions.close()
             await server.shutdown(sockets=[listener])
+
+
+def _configuration(app: ASGIApp, options: Options, compression: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        ws=Protocol,
+        ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=PING_EVERY_S,
+        ws_per_message_deflate=compression,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
 
 
 def is_loopback(address: str) -> bool:
@@ -158,7 +164,14 @@ def is_loopback(address: str) -> bool:
 
 def _script_factory(scenario: Scenario | str | Path, speed: float | None) -> EngineFactory:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    ScriptEngine(loaded, speed=speed)  # A speed out of range is told now, not by the first session.
+    # A speed out of range or a voice that is not there is told now, not by the first session.
+    ScriptEngine(loaded, speed=speed)
+    for voice in sorted({each.voice for each in (loaded, *loaded.replies) if each.voice}):
+        try:
+            speak("a", voice=voice)
+        except LocalValueError as error:
+            name = loaded.name if isinstance(scenario, Scenario) else scenario
+            raise LocalValueError(f"{name}: {error}") from None
     return lambda: ScriptEngine(loaded, speed=speed)
 
 

@@ -4,14 +4,15 @@
 2. uvicorn drops a connection only once all that was written to it is taken, which a peer that never
    reads prevents for ever. `Protocol` hands the application a way to drop it at once, and drops by
    itself what has not gone after a while. `HttpProtocol` drops a connection that asks for nothing.
-3. Text that is no UTF-8 is the peer's fault: close 1007, and no traceback in the log. No header is
-   ever logged: one of them holds the key.
+3. Text that is no UTF-8 is the peer's fault: close 1007, and no traceback in the log. No header or
+   query is ever logged: a key may be in them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ HEAD_DEADLINE_S = 10.0
 """How long a connection may take to ask for something and, where that is no session, to have it."""
 LINGER_S = 5.0
 """How long a connection may stay after its session to take the rest and to answer the close."""
+_log = logging.getLogger(__name__)
+_log.setLevel(logging.WARNING)
 _ABORT = "bargein.abort"
 _NO_UTF8 = 1007
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -74,8 +77,10 @@ class Protocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._linger: asyncio.TimerHandle | None = None
-        # At the level DEBUG the library logs every header, and one of them holds the key.
+        # At the level DEBUG the library logs every header, and one of them holds the key; at INFO
+        # uvicorn logs the query, and some clients put a key there.
         self.conn.debug = False
+        self.logger = _log
 
     async def run_asgi(self) -> None:
         self.scope.setdefault("extensions", {})[_ABORT] = {"abort": self.transport.abort}

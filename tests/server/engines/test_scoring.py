@@ -164,7 +164,7 @@ def test_a_gap_comes_before_the_delta_that_reaches_it() -> None:
 
 
 def test_a_gap_at_the_end_of_a_delta_comes_once() -> None:
-    even = {"first_delta_samples": 2_400}
+    even: dict[str, Any] = {"first_delta_samples": 2_400}
     gap = {"at_ms": 100, "for_ms": 5_000}
     stalled, plain = scored(say(gaps=[gap]), **even), scored(say(), **even)
     added_us = sum(step.after_us for step in stalled) - sum(step.after_us for step in plain)

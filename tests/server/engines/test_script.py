@@ -110,6 +110,12 @@ def test_the_output_of_a_function_has_its_own_answer() -> None:
     assert chosen(turns, *call_and_output("weather"), user("x")) == "story"
 
 
+def test_a_pattern_that_matches_anything_is_for_words_only() -> None:
+    turns = script(writes("story"), writes("any", when=".*"))
+    assert chosen(turns, user("x")) == "any"
+    assert chosen(turns, user("x"), *call_and_output("weather")) == "story"
+
+
 def test_the_storyteller_asks_for_the_weather_each_time_it_may() -> None:
     teller = Script(load_scenario("storyteller"))
     for _ in range(3):
