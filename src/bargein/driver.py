@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from typing import assert_never
 
 from bargein import events
-from bargein.audio import base, formats
+from bargein.audio import base
 from bargein.capabilities import Capabilities
 from bargein.core import commands as cmd
 from bargein.core import inputs as inp
 from bargein.core.notices import Dropped
 from bargein.events import codec
-from bargein.intake import Intake, WireSound, as_input
+from bargein.intake import Intake, WireSound, as_input, sound_of
 from bargein.limits import Limits
 from bargein.outgoing import Outgoing
 from bargein.ports import Core, Outlet, Record
@@ -146,8 +146,7 @@ class Driver:
             case cmd.SendAudio(audio=audio):
                 self._send(events.InputAudioBufferAppend(audio=audio))
             case cmd.Play(part=part, audio=audio, format=audio_format):
-                pcm = formats.decode(audio, audio_format)
-                self._player.play(part, pcm, audio_format.rate)
+                self._player.play(part, sound_of(audio, audio_format), audio_format.rate)
             case cmd.FinishPlay(part=part):
                 self._player.finish(part)
             case cmd.HoldPlayback(cut_id=cut_id):

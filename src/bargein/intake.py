@@ -17,7 +17,7 @@ from typing import assert_never
 
 from bargein.audio.base import Changed, Held, Mark, Rendered, Report, Starved, Stopped
 from bargein.audio.card_settings import margin_of
-from bargein.audio.formats import bytes_of, encode
+from bargein.audio.formats import bytes_of, decode, encode
 from bargein.audio.resample import Resampler
 from bargein.core import inputs as inp
 from bargein.errors import DeviceError
@@ -135,6 +135,15 @@ class Intake:
         # A loop that is closed has nobody left who could hear of it.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake)
+
+
+def sound_of(wire: bytes, audio_format: AudioFormat) -> bytes:
+    """Wire bytes of the service as 16-bit little-endian sound at the format's rate.
+
+    The machine counts whole samples; one that a service cut in half is none here either.
+    """
+    half = len(wire) % audio_format.bytes_per_sample
+    return decode(wire[:-half] if half else wire, audio_format)
 
 
 class WireSound:
