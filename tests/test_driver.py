@@ -396,7 +396,8 @@ def test_what_a_device_or_a_hook_raises_ends_the_run_and_nothing_is_left(where: 
             rig.recorder.sink(b"odd", 24_000)
         with pytest.raises(ValueError if where == "sound" else Broken):
             await rig.run
-        assert rig.driver.over
+        rig.driver.feed(inp.Drained())
+        assert "Drained" not in rig.machine.kinds(), "nothing is handled after the end"
         assert not others()
 
     run(main())

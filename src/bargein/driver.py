@@ -75,11 +75,6 @@ class Driver:
         self._pipe_over = False
         self._end: asyncio.Future[None] = self._loop.create_future()
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing that is fed will be handled any more."""
-        return self._end.done()
-
     async def run(self) -> None:
         """From the open pipe to its end and to what the machine still waits for after it.
 
