@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from bargein.cli import main
 from bargein.cli.serve import KEY_VARIABLE
+from bargein.server.engines.scenario import builtin_scenarios
 
 RUN = "from bargein.cli import main; main()"
 SECRET = "sk-given-0123456789abcdef"
@@ -151,6 +152,11 @@ def test_the_help_teaches_and_needs_no_server() -> None:
     assert result.exit_code == 0
     for word in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "[[replies]]", KEY_VARIABLE):
         assert word in result.output
+
+
+def test_the_help_names_every_built_in_scenario() -> None:
+    text = CliRunner().invoke(main, ["serve", "--help"]).output
+    assert all(f"'{name}'" in text for name in builtin_scenarios())
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:

@@ -50,7 +50,8 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     "--scenario",
     default="storyteller",
     show_default=True,
-    help="A built-in scenario or a TOML file of your own.",
+    help="A TOML file, or a built-in scenario: 'storyteller', 'demo', or 'trouble', which does "
+    "what clients trip over and shows every key that a file may have.",
 )
 @click.option("--speed", type=float, help="How many seconds of audio are made in one second.")
 @click.option(

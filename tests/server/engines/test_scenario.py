@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,11 @@ import pytest
 from bargein.errors import LocalValueError
 from bargein.server.engines.scenario import (
     USUAL,
+    Ending,
+    Gap,
     Manner,
+    Output,
+    Reply,
     Scenario,
     builtin_scenarios,
     load_scenario,
@@ -120,3 +126,12 @@ def test_the_builtin_scenarios_can_be_read() -> None:
     assert "storyteller" in builtin_scenarios()
     for name in builtin_scenarios():
         assert load_scenario(name).name == name
+
+
+def test_the_troubles_show_every_key() -> None:
+    """The file says that it does, and stands in for a reference."""
+    file = resources.files("bargein.server.engines") / "scenarios" / "trouble.toml"
+    text = file.read_text(encoding="utf-8")
+    for table in (Scenario, Reply, Output, Gap, Ending):
+        for name in table.__struct_fields__:
+            assert re.search(rf"\b{name}\b", text), f"{table.__name__}.{name}"
