@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -368,6 +369,71 @@ def test_leaving_in_mid_sentence_settles_what_was_heard_first() -> None:
         assert (cut.askers, cut.exactness) == (("leave",), "exact")
 
     hosted(body)
+
+
+@pytest.mark.parametrize("turns", [*range(0, 12), 20, 50, 120, 400])
+def test_a_session_may_be_left_at_any_moment(turns: int) -> None:
+    async def body(server: Hosted) -> None:
+        audio = bargein.Audio(VirtualPlayer(), VirtualRecorder())
+        async with server.connect(audio=audio) as session:
+            reply = await session.say("Tell me a story.")
+            await settle(turns)
+        with contextlib.suppress(bargein.TransportError):
+            assert (await reply.done()).status != "completed"
+        assert reply.over
+        assert not [n async for n in session if isinstance(n, bargein.Fault)]
+
+    hosted(body)
+
+
+def test_an_interrupt_from_the_keyboard_settles_and_leaves_nothing_behind() -> None:
+    left: list[object] = []
+
+    async def body(server: Hosted) -> None:
+        audio = bargein.Audio(VirtualPlayer(), VirtualRecorder())
+        connecting = server.connect(audio=audio)
+        try:
+            async with connecting as session:
+                settled = session.notices(bargein.InterruptionSettled)
+                await session.say("Tell me a story.")
+                await asyncio.sleep(3)
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(1_000)
+        finally:
+            left.extend([each async for each in settled])
+            await asyncio.gather(*server.tasks)
+            left.extend(others())
+
+    with pytest.raises(KeyboardInterrupt):
+        hosted(body)
+    (cut,) = left
+    assert isinstance(cut, bargein.InterruptionSettled)
+    assert cut.exactness == "exact"
+
+
+def test_a_service_that_stops_reading_costs_ten_seconds_of_sound_and_then_the_session() -> None:
+    async def main() -> None:
+        near, far = pair()
+        vad = {"type": "server_vad", "interrupt_response": True, "create_response": True}
+        effective = {"type": "realtime", "audio": {"input": {"turn_detection": vad}}}
+        for kind in ("session.created", "session.updated"):
+            await far.send(json.dumps({"type": kind, "event_id": "e", "session": effective}))
+        audio = bargein.Audio(VirtualPlayer(), VirtualRecorder())
+        async with bargein.connect(transport=near, audio=audio, voice="marin") as session:
+            told = session.notices(bargein.Dropped, bargein.Lost)
+            start = asyncio.get_running_loop().time()
+            notices = [notice async for notice in told]
+            assert notices[-1] == bargein.Lost(None, "the socket took nothing for 20 s")
+            assert all(isinstance(notice, bargein.Dropped) for notice in notices[:-1])
+            dropped = sum(n.count for n in notices[:-1] if isinstance(n, bargein.Dropped))
+            # 20 s came, 10 s may wait in the machine, and 2 s went into the pipe and its queue.
+            assert 7 * 24_000 < dropped < 10 * 24_000
+            assert 20 <= asyncio.get_running_loop().time() - start < 23
+            with pytest.raises(bargein.TransportError, match="took nothing"):
+                await session.interrupt()
+        assert not others()
+
+    run(main())
 
 
 @asynccontextmanager

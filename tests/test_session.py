@@ -238,7 +238,6 @@ def test_any_wait_may_be_cancelled_and_the_answer_then_harms_nobody() -> None:
             reply.cancel,
             reply.done,
             lambda: anext(aiter(session)),
-            session.close,
         ]
         for wait in waits:
             for turns in range(4):
@@ -246,8 +245,15 @@ def test_any_wait_may_be_cancelled_and_the_answer_then_harms_nobody() -> None:
                 await settle(turns)
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
-        for ask_id in range(1, 40):
-            stage.board.answer(cmd.Answer(ask_id, None, "late", "local"))
+        assert len(stage.asked()) > 10
+        for ask_id in range(1, len(stage.asked()) + 1):
+            error = ("late", "local") if ask_id % 2 else (None, None)
+            stage.board.answer(cmd.Answer(ask_id, None, *error))
+        for turns in range(4):
+            leaving = asyncio.ensure_future(session.close())
+            await settle(turns)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
         assert isinstance(reply, Reply)
 
     staged(body, answers=never)
@@ -419,6 +425,25 @@ def test_a_crash_is_raised_to_those_who_listen_and_is_the_cause_for_those_who_as
         assert stage.board.untold_failure() is None
 
     staged(body)
+
+
+def test_an_answer_that_nobody_waits_for_is_not_reported_as_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def body(stage: Stage) -> None:
+        for answers in (refusing("local"), never):
+            stage.answers = answers
+            for wait in (stage.session.mute, stage.session.interrupt):
+                waiting = asyncio.ensure_future(wait())
+                await settle(1)
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+            stage.session._begin(asks.Mute(True))
+        await stage.peer.close()
+
+    staged(body)
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_crash_that_nobody_was_told_of_is_kept_for_the_end() -> None:
