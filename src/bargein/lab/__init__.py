@@ -1,0 +1,1 @@
+"""What measures the client on real time, and shows what it measured."""

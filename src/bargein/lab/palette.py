@@ -1,0 +1,13 @@
+"""Colours of the picture: told apart by those who see few colours, and by shape as well."""
+
+USER = "#0072b2"
+ASSISTANT = "#00795c"
+KEPT = "#7a3e9d"
+CUT = "#c8500a"
+INK = "#1f2328"
+QUIET = "#59636e"
+FAINT = "#8c959f"
+GRID = "#e4e8ec"
+GHOST = "#e9edf1"
+GHOST_EDGE = "#aab4be"
+PANEL = "#f6f8fa"
