@@ -14,6 +14,7 @@ import os
 import secrets
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
@@ -48,6 +49,8 @@ from bargein.transports.base import Pipe
 from bargein.transports.websocket import Auth, WebSocketPipe
 
 ApiKey: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+MakePipe: TypeAlias = Callable[[], Awaitable[Pipe]]
 
 _ADMISSION_CODES = (1008, 3000, 4000)
 
@@ -118,29 +121,18 @@ def connect(
     `RemoteProtocolError` where it refuses the settings, `DeadlineExceeded` after `open_timeout`,
     and `TransportError` where it is not reached.
     """
+    limits = limits or Limits()
     whole = dict(session or {})
     if audio is None:
         whole.setdefault("output_modalities", ["text"])
     wanted = config.merged_session(
         whole, instructions=instructions, voice=voice, turns=turns, tools=tools
     )
-    config.check_barge_in(barge_in, wanted)
-    if not open_timeout > 0:
-        raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
-    limits = limits or Limits()
-    settings = Settings(
-        session=wanted,
-        barge_in=barge_in,
-        push_to_talk=config.turn_detection_of(wanted) is None,
-        pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
-        microphone_limit_ms=limits.microphone_ms,
-        id_seed=secrets.token_hex(4),
-    )
-
-    async def websocket() -> Pipe:
-        return WebSocketPipe(
-            address,
-            await _secret(api_key),
+    if isinstance(transport, str):
+        if transport != "websocket":
+            raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
+        new_pipe = partial(
+            WebSocketPipe,
             auth=auth,
             headers=headers,
             subprotocols=tuple(subprotocols),
@@ -151,29 +143,59 @@ def connect(
             proxy=proxy,
             ssl=ssl,
         )
-
-    async def own() -> Pipe:
-        assert not isinstance(transport, str)
-        return transport
-
-    if isinstance(transport, str):
-        if transport != "websocket":
-            raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
-        base = url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
-        address = config.socket_url(base, model)
-        if api_key is None and not os.environ.get("OPENAI_API_KEY"):
-            raise LocalValueError(
-                "api_key: none was given and OPENAI_API_KEY is not set; set it, or give api_key"
-            )
+        make_pipe = _dialling(url, model, api_key, new_pipe)
+    else:
+        make_pipe = _given(transport)
     return Connecting(
-        websocket if isinstance(transport, str) else own,
-        settings,
+        make_pipe,
+        _settings(wanted, turns, barge_in, limits),
         audio or _Silence(),
         capabilities or Capabilities(),
         trace,
         limits,
         open_timeout,
     )
+
+
+def _settings(
+    wanted: events.Session, turns: Turns | None, barge_in: BargeIn, limits: Limits
+) -> Settings:
+    config.check_barge_in(barge_in, wanted)
+    return Settings(
+        session=wanted,
+        barge_in=barge_in,
+        push_to_talk=config.turn_detection_of(wanted) is None,
+        pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
+        microphone_limit_ms=limits.microphone_ms,
+        id_seed=secrets.token_hex(4),
+    )
+
+
+def _dialling(
+    url: str | None,
+    model: str,
+    api_key: ApiKey | None,
+    new_pipe: Callable[[str, Secret], Pipe],
+) -> MakePipe:
+    """A WebSocket to make when the session begins: a key from a callable must not be old then."""
+    base = url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
+    address = config.socket_url(base, model)
+    if api_key is None and not os.environ.get("OPENAI_API_KEY"):
+        raise LocalValueError(
+            "api_key: none was given and OPENAI_API_KEY is not set; set it, or give api_key"
+        )
+
+    async def dial() -> Pipe:
+        return new_pipe(address, await _secret(api_key))
+
+    return dial
+
+
+def _given(pipe: Pipe) -> MakePipe:
+    async def take() -> Pipe:
+        return pipe
+
+    return take
 
 
 async def _secret(api_key: ApiKey | None) -> Secret:
@@ -202,7 +224,7 @@ class Connecting:
 
     def __init__(
         self,
-        make_pipe: Callable[[], Awaitable[Pipe]],
+        make_pipe: MakePipe,
         settings: Settings,
         audio: Devices,
         capabilities: Capabilities,
@@ -210,6 +232,8 @@ class Connecting:
         limits: Limits,
         open_timeout: float,
     ) -> None:
+        if not open_timeout > 0:
+            raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
         self._make_pipe, self._settings, self._audio = make_pipe, settings, audio
         self._capabilities, self._limits, self._open_timeout = capabilities, limits, open_timeout
         self._trace_path = trace
@@ -288,8 +312,6 @@ class Connecting:
             if self._pipe is not None:
                 await _over(asyncio.create_task(self._pipe.close()))
         finally:
-            # A task that is cancelled before its first step never does its last one.
-            self._board.finish(None)
             try:
                 self._audio.close()
             finally:
