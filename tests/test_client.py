@@ -522,6 +522,19 @@ def test_a_trace_replays_and_holds_no_key(tmp_path: Path) -> None:
     assert not outcome.cut
 
 
+def test_a_trace_that_cannot_be_written_leaves_no_open_pipe(tmp_path: Path) -> None:
+    async def main() -> None:
+        near, far = pair()
+        with pytest.raises(bargein.DeviceError, match="nowhere"):
+            async with bargein.connect(transport=near, trace=tmp_path / "nowhere" / "x"):
+                pytest.fail("it connected")
+        with pytest.raises(bargein.TransportError):
+            await far.send("x")
+        assert not others()
+
+    run(main())
+
+
 def test_sound_that_is_asked_for_without_a_card_is_heard_in_real_time() -> None:
     async def body(server: Hosted) -> None:
         async with server.connect(session={"output_modalities": ["audio"]}) as session:

@@ -23,7 +23,7 @@ class Limits:
     """Sound of the microphone that may wait; the oldest beyond it is dropped and counted."""
     notices: int = 1_024
     """Waiting notices, for each subscriber; the oldest beyond it are dropped and counted."""
-    events: int = 4_096
+    events: int = 1_024
     """Waiting raw events, for each subscriber of `Session.events`; as with notices."""
 
     def __post_init__(self) -> None:
