@@ -75,6 +75,24 @@ def test_a_cancelled_response_is_told_to_the_engine() -> None:
     played(scenario)
 
 
+def test_responses_that_are_cancelled_at_once_leave_nothing_behind() -> None:
+    async def scenario() -> None:
+        server, _ = host(without_end)
+        peer = Peer()
+        task = begin(server, peer)
+        for _ in range(20):
+            peer.say("response.create")
+            peer.say("response.cancel")
+        await asyncio.sleep(1)
+        assert peer.types.count("response.done") == 20
+        (session,) = server.sessions.values()
+        assert session.producing == 0
+        peer.leave()
+        await task
+
+    played(scenario)
+
+
 def test_an_engine_ends_with_its_client() -> None:
     async def scenario() -> None:
         server, engines = host(without_end)

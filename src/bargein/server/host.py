@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, assert_never
 
 from bargein import events
@@ -203,6 +204,11 @@ class Session:
         self._in_thread: asyncio.Future[list[Command]] | None = None
         self._stop = asyncio.Event()
 
+    @property
+    def producing(self) -> int:
+        """How many responses the engine is at work on."""
+        return len(self._producing)
+
     def end(self, code: int, reason: str) -> None:
         """Ask the session to end with this close code; the first one asked for counts."""
         self._outgoing.close(code, reason)
@@ -288,6 +294,8 @@ class Session:
                         self._produce(command), name=f"{self.key} {response_id}"
                     )
                     self._producing[response_id] = task
+                    # Not in the task itself: one that is cancelled at once never runs.
+                    task.add_done_callback(partial(self._produced, response_id))
                 case StopEngine(response_id=response_id):
                     if response_id in self._producing:
                         self._producing[response_id].cancel()
@@ -348,9 +356,10 @@ class Session:
         except Exception:
             log.exception("%s: the engine broke in %s", self.key, response_id)
             end = EngineFailed(response_id, "server_error", None, ENGINE_BROKE)
-        finally:
-            del self._producing[response_id]
         await self._inbox.put(end)
+
+    def _produced(self, response_id: str, task: asyncio.Task[None]) -> None:
+        del self._producing[response_id]
 
 
 def _now_us() -> int:
