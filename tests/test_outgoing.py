@@ -92,6 +92,38 @@ def test_a_pipe_that_takes_nothing_in_its_time_is_closed_as_lost() -> None:
     run(main())
 
 
+def test_a_pipe_that_is_slow_is_not_lost_as_long_as_each_frame_goes_in_its_time() -> None:
+    async def main() -> None:
+        bench = Bench(send_s=5)
+        for n in range(20):
+            bench.outgoing.put(f"{n}")
+        for n in range(20):
+            await asyncio.sleep(4.9)
+            assert await bench.far.receive() == f"{n}"
+        await asyncio.sleep(60)
+        assert bench.outgoing.why_lost == ""
+        bench.outgoing.put("fills the pipe")
+        bench.outgoing.put("hangs")
+        start = asyncio.get_running_loop().time()
+        await bench.task
+        assert asyncio.get_running_loop().time() - start == pytest.approx(5)
+        assert bench.outgoing.why_lost
+
+    run(main())
+
+
+def test_a_writer_that_is_cancelled_at_its_deadline_is_cancelled() -> None:
+    async def main() -> None:
+        bench = Bench(send_s=5)
+        bench.outgoing.put("taken")
+        bench.outgoing.put("waits")
+        asyncio.get_running_loop().call_later(5, bench.task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await bench.task
+
+    run(main())
+
+
 def test_a_pipe_that_ended_ends_the_writing_without_a_word() -> None:
     async def main() -> None:
         bench = Bench()

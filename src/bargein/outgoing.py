@@ -38,6 +38,11 @@ class Outgoing:
         self._something = asyncio.Event()
         self._blocked = False
         self._open = True
+        self._loop = asyncio.get_running_loop()
+        self._writer: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._since_s: float | None = None
+        self._hangs = False
 
     @property
     def characters(self) -> int:
@@ -65,31 +70,54 @@ class Outgoing:
 
     async def run(self) -> None:
         """Write until the close or the end of the pipe; which of them, the reader learns."""
-        while True:
-            while not self._waiting:
-                self._something.clear()
-                await self._something.wait()
-            match self._waiting.popleft():
-                case Close(code=code, reason=reason):
-                    await self._pipe.close(code, reason)
-                    return
-                case str() as frame:
-                    if not await self._sent(frame):
-                        self._open = False
+        self._writer = asyncio.current_task()
+        try:
+            while True:
+                while not self._waiting:
+                    self._something.clear()
+                    await self._something.wait()
+                match self._waiting.popleft():
+                    case Close(code=code, reason=reason):
+                        await self._pipe.close(code, reason)
                         return
-            self._characters -= len(frame)
-            if self._blocked and not self._waiting:
-                self._blocked = False
-                self._tell_drained()
+                    case str() as frame:
+                        if not await self._sent(frame):
+                            self._open = False
+                            return
+                self._characters -= len(frame)
+                if self._blocked and not self._waiting:
+                    self._blocked = False
+                    self._tell_drained()
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
 
     async def _sent(self, frame: str) -> bool:
+        # One timer watches over all frames: a timer for each would cost a tenth of the sending.
+        self._since_s = self._loop.time()
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._send_s, self._look)
         try:
-            async with asyncio.timeout(self._send_s):
-                await self._pipe.send(frame)
+            await self._pipe.send(frame)
         except TransportError:
             return False
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if not self._hangs or (self._writer is not None and self._writer.uncancel()):
+                raise
             self.why_lost = f"the socket took nothing for {self._send_s:g} s"
             await self._pipe.close(1001, self.why_lost)
             return False
+        finally:
+            self._since_s = None
         return True
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._since_s is None or self._writer is None:
+            return
+        left_s = self._since_s + self._send_s - self._loop.time()
+        if left_s > 0:
+            self._watch = self._loop.call_later(left_s, self._look)
+        else:
+            self._hangs = True
+            self._writer.cancel()
