@@ -1,0 +1,105 @@
+"""What no machine may ever send, whatever happened; and what it sent, as short lines."""
+
+from __future__ import annotations
+
+from bargein import events
+from bargein.core import asks, commands, inputs
+
+
+class Watch:
+    """What holds for every command of every machine (rules 7, 9, 12 and 14 of the ledger)."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.done: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.truncated: set[tuple[str, int, int]] = set()
+        self.deleted: set[str] = set()
+        self.answered: set[int] = set()
+        self.asked: set[int] = set()
+        self.application: set[str] = set()
+        self.stopped: set[str] = set()
+
+    def input(self, happened: inputs.Input) -> None:
+        """Before the machine has it."""
+        match happened:
+            case inputs.PipeOpened():
+                self.open = True
+                self.truncated.clear()
+                self.deleted.clear()
+                self.cancelled.clear()
+            case inputs.PipeClosed():
+                self.open = False
+            case inputs.Asked(ask_id=ask_id, ask=ask):
+                self.asked.add(ask_id)
+                if isinstance(ask, asks.SendEvent) and ask.event.event_id is not None:
+                    self.application.add(ask.event.event_id)
+            case inputs.Received(event=events.ResponseDone(response=response)):
+                self.done.add(response.id)
+            case inputs.Received(event=events.Error()):
+                # A refusal may ask for the same number again, or name what must go.
+                self.truncated.clear()
+            case _:
+                pass
+
+    def command(self, command: commands.Command) -> None:
+        """One command, in order."""
+        match command:
+            case commands.Send(event=event):
+                assert self.open, f"{events.type_of(event)} is sent on a closed pipe"
+                if event.event_id not in self.application:
+                    self._sent(event)
+            case commands.SendAudio():
+                assert self.open, "sound is sent on a closed pipe"
+            case commands.StopPlayback(cut_id=cut_id):
+                assert cut_id not in self.stopped, "one stop for each cut"
+                self.stopped.add(cut_id)
+            case commands.Close():
+                self.open = False
+            case commands.Answer(ask_id=ask_id):
+                assert ask_id in self.asked, "an answer to what nobody asked"
+                assert ask_id not in self.answered, "an ask is answered once"
+                self.answered.add(ask_id)
+            case _:
+                pass
+
+    def _sent(self, event: events.ClientEvent) -> None:
+        match event:
+            case events.ConversationItemTruncate():
+                key = event.item_id, event.content_index, event.audio_end_ms
+                assert key not in self.truncated, f"truncated twice alike: {key}"
+                self.truncated.add(key)
+            case events.ConversationItemDelete():
+                assert event.item_id not in self.deleted, f"deleted twice: {event.item_id}"
+                self.deleted.add(event.item_id)
+            case events.ResponseCancel():
+                assert isinstance(event.response_id, str), "a cancel without an id"
+                assert event.response_id not in self.done, "a cancel after response.done"
+                assert event.response_id not in self.cancelled, "cancelled twice"
+                self.cancelled.add(event.response_id)
+            case _:
+                pass
+
+
+def line(event: events.ClientEvent) -> str:
+    """An event of ours in a few words."""
+    match event:
+        case events.ConversationItemTruncate():
+            return f"truncate {event.item_id}/{event.content_index} {event.audio_end_ms}"
+        case events.ConversationItemDelete():
+            return f"delete {event.item_id}"
+        case events.ResponseCancel():
+            return f"cancel {event.response_id}"
+        case events.ResponseCreate():
+            return "create"
+        case events.InputAudioBufferCommit():
+            return "commit"
+        case events.InputAudioBufferClear():
+            return "clear"
+        case events.ConversationItemCreate(item=events.MessageItem(content=content)):
+            texts = [part.text for part in content if isinstance(part, events.InputText)]
+            return f"say {''.join(texts)}"
+        case events.ConversationItemCreate(item=events.FunctionCallOutputItem(output=output)):
+            return f"output {output}"
+        case _:
+            return events.type_of(event)
