@@ -267,6 +267,22 @@ def test_keep_talking_is_refused_before_anything_is_sent() -> None:
         bargein.connect(api_key=KEY, barge_in="keep_talking")
 
 
+def test_a_service_that_cuts_although_it_was_told_not_to_is_no_place_to_keep_talking() -> None:
+    async def main() -> None:
+        near, far = pair()
+        vad = {"type": "server_vad", "interrupt_response": True, "create_response": True}
+        effective = {"type": "realtime", "audio": {"input": {"turn_detection": vad}}}
+        for kind in ("session.created", "session.updated"):
+            await far.send(json.dumps({"type": kind, "event_id": "e", "session": effective}))
+        turns = bargein.ServerVad(interrupt_response=False)
+        with pytest.raises(bargein.LocalProtocolError, match="keep_talking"):
+            async with bargein.connect(transport=near, turns=turns, barge_in="keep_talking"):
+                pytest.fail("it connected")
+        assert not others()
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     "options",
     [{"transport": "carrier pigeon"}, {"auth": "password"}, {"open_timeout": 0}, {"model": ""}],

@@ -16,6 +16,8 @@ from tests.driver_rig import others
 from tests.virtual_loop import run
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from bargein.errors import AdmissionError, DeadlineExceeded, LocalValueError, TransportError
 from bargein.secret import Secret
@@ -361,22 +363,21 @@ def test_a_pipe_shows_where_it_goes_and_nothing_else() -> None:
     assert place("ws://h/p?x") == "ws://h/p"
 
 
+async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A handshake by hand, then silence: no close frame ever comes back."""
+    protocol = ServerProtocol()
+    while not (events := protocol.events_received()):
+        protocol.receive_data(await reader.read(4_096))
+    request = events[0]
+    assert isinstance(request, Request)
+    protocol.send_response(protocol.accept(request))
+    for data in protocol.data_to_send():
+        writer.write(data)
+    while await reader.read(4_096):
+        pass
+
+
 def test_a_close_that_the_peer_does_not_answer_is_cut_at_its_deadline() -> None:
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A handshake by hand, then silence: no close frame ever comes back.
-        from websockets.server import ServerProtocol
-
-        protocol = ServerProtocol()
-        while not (events := protocol.events_received()):
-            protocol.receive_data(await reader.read(4_096))
-        request = events[0]
-        assert isinstance(request, Request)
-        protocol.send_response(protocol.accept(request))
-        for data in protocol.data_to_send():
-            writer.write(data)
-        while await reader.read(4_096):
-            pass
-
     async def main() -> None:
         async with tcp(deaf) as port:
             pipe = WebSocketPipe(f"ws://127.0.0.1:{port}/", None, close_timeout_s=2)
@@ -385,5 +386,49 @@ def test_a_close_that_the_peer_does_not_answer_is_cut_at_its_deadline() -> None:
             await pipe.close(1000, "é" * 200)
             assert asyncio.get_running_loop().time() - start <= 2.5
             assert await pipe.receive() == PipeEnd(None, "é" * 61)
+
+    run(main())
+
+
+def test_a_close_that_is_cancelled_cuts_the_socket_at_once() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ended: list[float] = []
+
+        async def deaf_until_the_end(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            await deaf(reader, writer)
+            ended.append(loop.time())
+
+        async with tcp(deaf_until_the_end) as port:
+            pipe = WebSocketPipe(f"ws://127.0.0.1:{port}/", None, close_timeout_s=1_000)
+            await pipe.open()
+            closing = asyncio.create_task(pipe.close())
+            await asyncio.sleep(1)
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            cut = loop.time()
+        assert ended == [pytest.approx(cut, abs=2)]
+
+    run(main())
+
+
+def test_an_exception_that_quotes_the_key_is_not_even_the_cause() -> None:
+    async def main() -> None:
+        async with serve(
+            echo,
+            "127.0.0.1",
+            0,
+            select_subprotocol=lambda connection, offered: Subprotocol(f"x.{KEY}"),
+        ) as listening:
+            port = next(iter(listening.sockets)).getsockname()[1]
+            pipe = WebSocketPipe(f"ws://127.0.0.1:{port}/", Secret(KEY), auth="subprotocol")
+            with pytest.raises(TransportError) as raised:
+                await pipe.open()
+            assert raised.value.__cause__ is None
+            assert raised.value.__context__ is None
+            assert KEY[:8] not in shown(raised.value)
 
     run(main())
