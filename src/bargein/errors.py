@@ -1,7 +1,7 @@
 """What can go wrong, by whose doing.
 
     BargeinError
-    ├── LocalProtocolError      the application asked for what the protocol forbids; nothing was sent
+    ├── LocalProtocolError      asked for what the protocol forbids; nothing was sent
     │   └── LocalValueError     … because of a value; also a ValueError
     ├── RemoteProtocolError     the service broke the protocol, or refused what was asked for
     ├── TransportError          the connection could not be made, or ended
@@ -9,8 +9,8 @@
     │   └── DeadlineExceeded    … because a wait reached its deadline
     └── DeviceError             a sound device or a file of sound failed
 
-1. Whose fault it is, is in the type. A fault of the service during a session is a notice, not an exception:
-   these are raised only where a caller waits for something that now cannot be.
+1. Whose fault it is, is in the type. A fault of the service during a session is a notice, not an
+   exception: these are raised only where a caller waits for something that now cannot be.
 2. Exceptions of other libraries stop at the border and become `__cause__`.
 3. `retryable` says whether the same call can succeed later without a change.
 4. No text here ever holds a key.

@@ -1,9 +1,11 @@
 """Samples and milliseconds: the only place where one becomes the other.
 
-1. A position is a count of samples in the audio format of its own content part. It is never derived from a clock.
-2. Milliseconds exist at the wire only (`audio_end_ms`, `audio_start_ms`), and the rounding is in the
-   function's name: down where the service refuses too much, up where it refuses too little.
-3. Time (`now_us`, deadlines, latencies) is integer microseconds of a monotonic clock that the caller owns.
+1. A position is a count of samples in the audio format of its own content part. It is never
+   derived from a clock.
+2. Milliseconds exist at the wire only (`audio_end_ms`, `audio_start_ms`), and the rounding is in
+   the function's name: down where the service refuses too much, up where it refuses too little.
+3. Time (`now_us`, deadlines, latencies) is integer microseconds of a monotonic clock that the
+   caller owns.
 """
 
 from __future__ import annotations

@@ -115,13 +115,14 @@ class Conversation:
         entry = self._coming.pop(item_id, None) or self._entries.get(item_id)
         if entry is None:
             entry = _Entry(item_id, "")
-        if item_id in self._entries:
+        if self._entries.pop(item_id, None) is not None:
+            # Said twice: it moves. It cannot be behind itself.
             self._order.remove(item_id)
         elif len(self._order) >= ITEMS_LIMIT:
             del self._entries[self._order.pop(0)]
         entry.state = "there" if entry.state == "coming" else entry.state
-        self._entries[item_id] = entry
         self._order.insert(self._place(previous_item_id), item_id)
+        self._entries[item_id] = entry
         _fill(entry, item)
 
     def _place(self, previous_item_id: object) -> int:

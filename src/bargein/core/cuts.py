@@ -212,11 +212,17 @@ class Cuts:
             return
         changed = self._ledger.stopped(cut.utterances, answer.heard)
         cut.margin_samples = answer.margin_samples
+        for utterance in cut.utterances:
+            utterance.margin_samples = answer.margin_samples
         if cut.stopping:
             self._stopped(cut)
             return
         if not changed:
             return
+        if cut.record is None:
+            # It had seemed that everything was heard, so nothing was told.
+            cut.record = cut.interruption(self._desk.now_us)
+            self._desk.notify(cut.record)
         for item in cut.items:
             for utterance in item.parts.values():
                 if utterance in changed:
@@ -285,12 +291,16 @@ class Cuts:
         )
 
     def _undo(self, cut: Cut) -> None:
+        """Nothing is told of it; a correction can still show that something was cut."""
         self.open.remove(cut)
+        self.settled.append(cut)
+        cut.settled = True
         for reply in cut.replies:
             reply.cut_id = None
         for utterance in cut.utterances:
             utterance.cut = utterance.final = False
             utterance.finished = True
+            utterance.action, utterance.kept_ms = "none", utterance.heard_ms
         self._answer_asks(cut)
 
     def _answer_asks(self, cut: Cut) -> None:
@@ -301,8 +311,7 @@ class Cuts:
     def over(self, reply: Reply) -> None:
         """The response is over."""
         cut = self.of(reply.cut_id)
-        if cut is not None:
-            self._settlement.over(cut.sent, reply)
+        self._settlement.over(cut.sent if cut is not None else [], reply)
 
     def item_overdue(self, cut_id: str) -> None:
         """The ends of its items were waited for long enough."""

@@ -82,7 +82,8 @@ class Settlement:
         event = self._desk.outbox.withdraw_cancel(reply.response_id)
         if event is not None:
             reply.cancel_sent = False
-            sent.remove(events.type_of(event))
+            if events.type_of(event) in sent:
+                sent.remove(events.type_of(event))
             memory = self._faults.oldest(events.ResponseCancel, reply.response_id)
             if memory is not None:
                 self._faults.forget(memory)
@@ -250,7 +251,7 @@ class Settlement:
         self._learn_grid(has_ms, utterance.received_ms)
         if item.completed and utterance.heard_ms >= has_ms:
             utterance.answer, utterance.kept_ms = "shorter", has_ms
-        elif not utterance.retried:
+        elif not utterance.retried and min(has_ms, utterance.heard_ms) < (utterance.sent_ms or 0):
             utterance.retried = True
             self._truncate(sent, utterance, min(has_ms, utterance.heard_ms))
         else:

@@ -13,17 +13,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PipeEnd:
-    """How the pipe ended. `code` and `reason` are the close frame's; None where there was none (1006)."""
+    """How the pipe ended: the close frame's `code` and `reason`; None without one (1006)."""
 
     code: int | None
     reason: str
 
 
 class Pipe(Protocol):
-    """One connection. One reader, one writer; `close` may come from anywhere, any number of times."""
+    """One connection: one reader, one writer; `close` may come from anywhere, at any time."""
 
     async def open(self) -> None:
-        """Connect. Raises `TransportError`; a refusal after the upgrade is a frame and a `PipeEnd`."""
+        """Connect, or raise `TransportError`; a refusal after the upgrade is a frame and an end."""
 
     async def send(self, frame: str) -> None:
         """Write one text frame; returns when the pipe takes more (back-pressure).
@@ -35,4 +35,4 @@ class Pipe(Protocol):
         """The next frame, or the end; after the end, the end again."""
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close and wait for the peer, at most as long as the pipe's close deadline. Never raises."""
+        """Close and wait for the peer, at most until the close deadline. Never raises."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def created(machine: Machine, event: events.SessionCreated) -> None:
     """The session stands; ours is asked for."""
     _configure(machine, event.session)
-    if machine.connected:
+    if machine.connected or not machine.open:
         return
     if machine.settings.session == events.Session():
         _connected(machine)
