@@ -106,6 +106,22 @@ def test_a_correction_may_leave_too_little_but_not_too_much() -> None:
         assert _broken(facts) == broken
 
 
+def test_a_part_that_was_left_whole_may_be_off_by_the_margin_twice() -> None:
+    options = Options(card=CardSettings(accuracy=Within(100)))
+    for heard, truncated, broken in (
+        (24_000 - 224, False, []),
+        (24_000 - 225, False, ["I1"]),
+        (24_000 - 225, True, ["I1"]),
+        (24_000 - 124, True, []),
+    ):
+        facts = _told(1_000, options).facts(
+            heard={PART: heard},
+            memory=(remembered(24_000, truncated=truncated),),
+            mirror=(_view(kept_ms=1_000),),
+        )
+        assert _broken(facts) == broken
+
+
 def test_a_player_that_cannot_tell_is_excused() -> None:
     options = Options(card=CardSettings(accuracy=Unknown()))
 

@@ -28,15 +28,20 @@ class MemoryIsHearing:
         kept = {item.id: item for item in final.memory}
         rate = options.format.rate
         grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
-        allowed = (1 + grid_ms) * rate // 1_000 + margin
-        # What was deleted or cut too short on the first word of a player cannot be put back.
+        unit = (1 + grid_ms) * rate // 1_000
+        # What was deleted or cut too short on the first word of a player cannot be put back, and
+        # after the close nobody is there to hear its better word.
         lost = abs(options.card.first_error_samples)
+        unheard = lost if final.left else 0
         for part, spoken in facts.parts.items():
             if not spoken.in_band or (final.left and not spoken.received):
                 continue
             heard = final.truth.heard.get(part, 0)
-            remembered = _kept_samples(kept.get(part.item_id), part)
-            if not -allowed - lost <= remembered - heard <= allowed:
+            remembered, whole = _kept(kept.get(part.item_id), part)
+            # A part is left whole where the player's count, itself off by its margin, comes within
+            # the margin of its end.
+            most = unit + (2 if whole else 1) * (margin + unheard)
+            if not -(unit + margin + lost) <= remembered - heard <= most:
                 yield (
                     f"{part_name(part)}: heard {in_ms(heard, options.format)}, "
                     f"kept {in_ms(remembered, options.format)}, "
@@ -130,10 +135,12 @@ class Bounds:
             yield f"{sound} of sound were given to stopped parts"
 
 
-def _kept_samples(item: RememberedItem | None, part: Part) -> int:
+def _kept(item: RememberedItem | None, part: Part) -> tuple[int, bool]:
+    """The samples that the service remembers, and whether nobody truncated them."""
     if item is None or part.content_index >= len(item.parts):
-        return 0
-    return item.parts[part.content_index].kept_samples
+        return 0, False
+    remembered = item.parts[part.content_index]
+    return remembered.kept_samples, not remembered.truncated
 
 
 def part_name(part: Part) -> str:
