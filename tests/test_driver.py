@@ -449,6 +449,8 @@ def test_sound_and_reports_from_another_thread_arrive_and_late_ones_harm_nobody(
                 assert len(b"".join(captured)) == 96_000
                 await rig.end()
         assert rig.machine.kinds()[-1] == "PipeClosed"
+        rig.player.report(base.Rendered({PART: 1}))
+        rig.recorder.sink(bytes(960), 24_000)
         assert rig.driver._intake.take_reports() == []
         assert rig.driver._intake.take_sound() == ([], {})
 

@@ -112,12 +112,13 @@ def test_a_pipe_that_is_slow_is_not_lost_as_long_as_each_frame_goes_in_its_time(
     run(main())
 
 
-def test_a_writer_that_is_cancelled_at_its_deadline_is_cancelled() -> None:
+@pytest.mark.parametrize("at_s", [1, 5])
+def test_a_writer_that_is_cancelled_is_cancelled_even_at_its_deadline(at_s: float) -> None:
     async def main() -> None:
         bench = Bench(send_s=5)
         bench.outgoing.put("taken")
         bench.outgoing.put("waits")
-        asyncio.get_running_loop().call_later(5, bench.task.cancel)
+        asyncio.get_running_loop().call_later(at_s, bench.task.cancel)
         with pytest.raises(asyncio.CancelledError):
             await bench.task
 
