@@ -170,6 +170,14 @@ async def test_the_scenarios_voice_stands_above_the_sessions() -> None:
     assert voice.asked[0][1] == "de"
 
 
+@pytest.mark.parametrize(("speed", "words_per_minute"), [(1.5, 248), (0.5, 82), (0.25, 80)])
+async def test_the_sessions_speed_is_heard_in_the_pace(speed: float, words_per_minute: int) -> None:
+    voice = Voice()
+    audio = events.AudioConfig(output=events.AudioOutputConfig(speed=speed))
+    await response(engine(HELLO, voice=voice), audio=audio)
+    assert voice.asked[0][2] == words_per_minute
+
+
 async def test_a_response_that_may_only_write_speaks_nothing() -> None:
     voice = Voice()
     steps = await response(engine(HELLO, voice=voice), output_modalities=("text",))

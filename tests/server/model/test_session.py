@@ -142,6 +142,15 @@ def test_a_response_has_the_sessions_parameters_under_its_own() -> None:
     assert values["conversation"] == "auto" and values["metadata"] is None
 
 
+def test_the_engine_is_told_the_speed_that_the_response_does_not_show() -> None:
+    state = session()
+    state.update({"type": "realtime", "audio": {"output": {"speed": 1.25}}})
+    values = state.response_values({})
+    params = state.engine_params(values)
+    assert params.audio and params.audio.output and params.audio.output.speed == 1.25
+    assert "speed" not in values["audio"]["output"]
+
+
 def test_reasoning_is_for_the_models_that_have_it() -> None:
     assert update(Rig("gpt-realtime-2.1"), reasoning={"effort": "low"})["reasoning"] == {
         "effort": "low"

@@ -21,7 +21,7 @@ from functools import lru_cache
 from bargein import events
 from bargein.errors import BargeinError, LocalValueError
 from bargein.server.engines.base import Batch, EngineError
-from bargein.server.engines.espeak import speak
+from bargein.server.engines.espeak import WORDS_PER_MINUTE, speak
 from bargein.server.engines.scenario import Manner, Reply, Scenario
 from bargein.server.engines.scoring import Sounding, build, sounding, spoken_texts
 from bargein.server.model.commands import StartEngine
@@ -199,13 +199,24 @@ class ScriptEngine:
             voice = manner.voice or VOICES.get(voice, VOICES["alloy"])
             assert manner.words_per_minute is not None, "the manner is whole"
             assert manner.trailing_silence_ms is not None, "the manner is whole"
+            words_per_minute = _spoken_at(manner.words_per_minute, params)
             for text in spoken_texts(reply):
                 soundings[text] = self._say(
-                    text, voice, manner.words_per_minute, format, manner.trailing_silence_ms
+                    text, voice, words_per_minute, format, manner.trailing_silence_ms
                 )
         limit = params.max_output_tokens
         max_tokens = limit if isinstance(limit, int) else None
         return build(reply, manner, soundings, max_tokens=max_tokens)
+
+
+def _spoken_at(words_per_minute: int, params: events.ResponseParams) -> int:
+    """The scenario's pace times the session's `audio.output.speed`, as far as the voice goes."""
+    output = params.audio.output if params.audio else None
+    speed = output.speed if output else None
+    if not isinstance(speed, int | float):
+        return words_per_minute
+    least, most = WORDS_PER_MINUTE
+    return min(most, max(least, round(words_per_minute * speed)))
 
 
 def _checked_speed(speed: float | None) -> Manner:

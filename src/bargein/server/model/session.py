@@ -163,6 +163,12 @@ class SessionState:
             "audio": {"output": shown},
         }
 
+    def engine_params(self, values: Plain) -> events.ResponseParams:
+        """What the engine is to go by: the response's values, and the session's `speed`, which
+        the response does not show."""
+        output = {**values["audio"]["output"], "speed": self._values["audio"]["output"]["speed"]}
+        return msgspec.convert({**values, "audio": {"output": output}}, events.ResponseParams)
+
     def _read(self) -> None:
         """Keep at hand what is asked for with every event."""
         self.input_format = AudioFormat(self._values["audio"]["input"]["format"]["type"])

@@ -138,7 +138,7 @@ class Speaking:
         )
         context = tuple(entry.known() for entry in entries)
         self._outbox.command(
-            StartEngine(response_id, context, msgspec.convert(values, events.ResponseParams))
+            StartEngine(response_id, context, self._session.engine_params(values))
         )
 
     def _given_entries(self, items: tuple[events.Item, ...]) -> tuple[Entry, ...]:
