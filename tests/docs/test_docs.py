@@ -215,7 +215,10 @@ def test_every_input_and_command_stands_in_the_drawing_of_the_machine() -> None:
 
 def test_every_word_and_field_of_the_records_is_explained() -> None:
     text = text_of("interruption.md")
-    for word in (*get_args(notices.Exactness), *get_args(notices.Asker), *get_args(notices.Blame)):
+    first = {row[0] for row in rows(text)}
+    for word in (*get_args(notices.Exactness), *get_args(notices.Blame)):
+        assert f"`{word}`" in first, word
+    for word in get_args(notices.Asker):
         assert f"`{word}`" in text, word
     known = {"response_id", "item_id", "content_index", "rate"}
     for record in (notices.PartRecord, notices.Interruption, notices.InterruptionSettled):
