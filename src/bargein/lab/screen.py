@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.text import Text
 
 from bargein.core.inputs import Part
@@ -27,7 +25,6 @@ from bargein.core.notices import (
 )
 from bargein.units import US_PER_S
 
-_LINES_SHOWN = 12
 _STYLES = {"user": "blue", "assistant": "green", "cut": "bold dark_orange", "fault": "bold red"}
 _FLOORS: dict[Floor, tuple[str, str]] = {
     "user": ("● the user has the floor", "bold blue"),
@@ -146,23 +143,25 @@ class PlainScreen(NoScreen):
         self._scene.told(at_us, notice)
         self._show()
         if isinstance(notice, FloorChanged):
-            self._print((at_us, "floor", notice.floor))
+            self._floor(at_us, notice.floor)
 
     def _show(self) -> None:
         for line in self._scene.lines[self._shown :]:
-            self._print(line)
+            self._console.print(_text_of(line), soft_wrap=True)
         self._shown = len(self._scene.lines)
 
-    def _print(self, line: Line) -> None:
-        self._console.print(_text_of(line), soft_wrap=True)
+    def _floor(self, at_us: int, floor: Floor) -> None:
+        self._console.print(_text_of((at_us, "floor", floor)), soft_wrap=True)
 
 
-class LiveScreen(NoScreen):
-    """A few lines that stand still while they change. Leaves the whole talk behind."""
+class LiveScreen(PlainScreen):
+    """What is over stands above; below it the words being heard, and who holds the floor."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._scene = console, Scene()
-        self._live = Live(console=console, get_renderable=self._drawn, refresh_per_second=8)
+        super().__init__(console)
+        self._live = Live(
+            console=console, get_renderable=self._drawn, refresh_per_second=8, transient=True
+        )
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -176,25 +175,17 @@ class LiveScreen(NoScreen):
     ) -> None:
         self._live.__exit__(exc_type, exc, traceback)
 
-    def said(self, at_us: int, text: str) -> None:
-        """See `Screen`."""
-        self._scene.said(at_us, text)
-
-    def heard(self, at_us: int, part: Part, text: str) -> None:
-        """See `Screen`."""
-        self._scene.heard(at_us, part, text)
-
-    def told(self, at_us: int, notice: Notice) -> None:
-        """See `Screen`."""
-        self._scene.told(at_us, notice)
+    def _floor(self, at_us: int, floor: Floor) -> None:
+        """It has a place of its own, below."""
 
     def _drawn(self) -> RenderableType:
-        scene = self._scene
-        shown = [_text_of(line) for line in deque(scene.lines, maxlen=_LINES_SHOWN)]
-        if scene.speaking:
-            shown.append(_text_of((scene.since_us, "assistant", scene.speaking)))
-        floor, style = _FLOORS[scene.floor]
-        return Padding(Group(*shown, Text(floor, style=style)), (1, 0))
+        floor, style = _FLOORS[self._scene.floor]
+        shown = [Text(floor, style=style)]
+        if self._scene.speaking:
+            shown.insert(
+                0, _text_of((self._scene.since_us, "assistant", self._scene.speaking + " …"))
+            )
+        return Group(*shown)
 
 
 def _text_of(line: Line) -> Text:

@@ -150,8 +150,9 @@ def _voices(observed: Observed, axis: Axis, y: float) -> str:
         waveform(observed.microphone, axis, middle, 18, palette.USER),
         waveform(observed.ear, axis, ear, 24, palette.ASSISTANT),
     ]
-    ends = [line.start_us for line in observed.spoken[1:]] + [axis.end_us]
-    for spoken, until_us in zip(observed.spoken, ends, strict=True):
+    for index, spoken in enumerate(observed.spoken):
+        after = observed.spoken[index + 1 :]
+        until_us = after[0].start_us if after else axis.end_us
         x = axis.x(spoken.start_us)
         text = fitted(f"“{spoken.text}”", axis.x(until_us) - x - 8, 11.5)
         tip = f"the user, {spoken.start_us / 1e6:.2f} to {spoken.end_us / 1e6:.2f} s: {spoken.text}"

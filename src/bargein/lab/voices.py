@@ -48,28 +48,24 @@ def lines_of(plan: Plan, recording: Path | None) -> tuple[Line, ...]:
 def replies_of(scenario: Scenario) -> tuple[Speech, ...]:
     """The speech of all that a scenario says, as its engine makes it: the places of its words.
 
-    The scenario must name its voice, so that it does not depend on the session's.
+    Replies whose voice the scenario leaves to the session are left out.
     """
-    spoken = [
-        (part.say, scenario.manner_of(reply))
-        for reply in scenario.replies
-        for output in reply.outputs
-        for part in output.message_parts
-        if part.say is not None
-    ]
     speeches = []
-    for text, manner in spoken:
-        assert manner.voice is not None and manner.words_per_minute is not None
-        words_per_minute = manner.words_per_minute
-        speeches.append(speak(text, voice=manner.voice, words_per_minute=words_per_minute))
+    for reply in scenario.replies:
+        manner = scenario.manner_of(reply)
+        if manner.voice is None or manner.words_per_minute is None:
+            continue
+        for part in (part for output in reply.outputs for part in output.message_parts):
+            if part.say is not None:
+                rate = manner.words_per_minute
+                speeches.append(speak(part.say, voice=manner.voice, words_per_minute=rate))
     return tuple(speeches)
 
 
 def trimmed(pcm: Samples) -> Samples:
     """The sound from its first loud sample to its last; silence stays as it is."""
-    loud = np.flatnonzero(
-        np.abs(pcm.astype(np.int32)) > np.abs(pcm.astype(np.int32)).max() * _QUIET
-    )
+    level = np.abs(pcm.astype(np.int32))
+    loud = np.flatnonzero(level > level.max(initial=0) * _QUIET)
     return pcm[loud[0] : loud[-1] + 1] if len(loud) else pcm
 
 
