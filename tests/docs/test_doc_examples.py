@@ -135,6 +135,7 @@ def test_the_line_player_refuses_other_rates_and_halves_of_samples() -> None:
     run(call())
 
 
+@pytest.mark.real_time
 async def test_a_session_over_the_line_player_keeps_what_left_within_a_frame() -> None:
     story = says("Once upon a time there was a fox who lived by the sea, and counted the boats.")
     line = Line()
