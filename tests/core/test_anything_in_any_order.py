@@ -17,6 +17,7 @@ from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
 from bargein import events
 from bargein.core import commands, inputs
 from bargein.core.machine import Machine
+from bargein.core.notices import Interruption, InterruptionSettled
 from bargein.core.settings import Settings
 
 TURNS = st.sampled_from([SERVER_VAD, FALSE_VAD, None])
@@ -61,8 +62,6 @@ def test_a_session_that_never_began_takes_anything_too(
     chosen: dict[str, Any], moves: list[Any]
 ) -> None:
     talk = Talk(connected=False, **chosen)
-    for move in moves:
-        make(talk, move)
     talk.give(inputs.PipeOpened())
     for move in moves:
         make(talk, move)
@@ -143,8 +142,6 @@ def test_what_was_cut_is_never_played_and_counts_never_exceed_what_was_given(
     turns: Any, chosen: dict[str, Any], moves: list[Any]
 ) -> None:
     """Rule 6 and rule 10, for every record that is told."""
-    from bargein.core.notices import Interruption, InterruptionSettled
-
     talk = played(turns, chosen, moves)
     cut: set[str] = set()
     played_samples: dict[tuple[str, str, int], int] = {}

@@ -166,6 +166,11 @@ class Talk(Wire):
         )
 
     @property
+    def floor(self) -> str:
+        """Who is being heard."""
+        return self.machine.floor
+
+    @property
     def mirror(self) -> list[str]:
         """The ids of the conversation, in order."""
         return [item.id for item in self.machine.conversation.items]

@@ -28,7 +28,7 @@ def test_a_press_stops_settles_clears_and_then_listens(audio: AudioFormat) -> No
     assert talk.sent() == ["truncate A/0 700", "clear", "sound 20"]
     talk.capture(20)
     assert talk.sent() == ["sound 20"]
-    assert talk.machine.floor == "user"
+    assert talk.floor == "user"
 
 
 def test_a_release_with_enough_commits_behind_its_sound_and_then_asks() -> None:
@@ -237,9 +237,10 @@ def test_a_message_typed_while_the_user_speaks_waits_for_the_floor() -> None:
     """Rules 7 and 13: the create waits while the user speaks, and the turn's own answer pays."""
     talk = Talk()
     talk.speech_started()
-    talk.ask(asks.Say("And quickly."))
+    answer = talk.answer(talk.ask(asks.Say("And quickly.")))
+    assert answer is not None
     assert talk.sent() == ["say And quickly."]
-    talk.user_item("item_x", None, "And quickly.")
+    talk.user_item(answer.value, None, "And quickly.")
     talk.speech_ended()
     talk.pass_ms(300)
     talk.response("r1")

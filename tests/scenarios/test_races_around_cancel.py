@@ -215,7 +215,7 @@ def test_a_policy_that_keeps_talking_holds_where_the_service_does_not_cancel(
     talk.speech_started()
     assert len(talk.stops) == interrupts
     assert talk.sent() == []
-    assert talk.machine.floor == "user"
+    assert talk.floor == "user"
 
 
 def test_no_cancel_follows_a_response_over_late() -> None:

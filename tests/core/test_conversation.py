@@ -1,0 +1,190 @@
+"""The mirror: the conversation as the service has it, as far as we were told."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import UNSET
+
+from bargein import events
+from bargein.core.conversation import ITEMS_LIMIT, Conversation, ItemView
+
+
+def message(
+    text: str | None = None, *, role: str = "assistant", status: str = "completed"
+) -> events.MessageItem:
+    content = () if text is None else (events.OutputAudio(transcript=text),)
+    return events.MessageItem(id="ignored", role=role, status=status, content=content)
+
+
+def holding(*item_ids: str) -> Conversation:
+    """Items, each behind the one before it."""
+    conversation = Conversation()
+    previous: str | None = None
+    for item_id in item_ids:
+        conversation.added(item_id, message(), previous)
+        previous = item_id
+    return conversation
+
+
+def ids(conversation: Conversation) -> list[str]:
+    return [item.id for item in conversation.items]
+
+
+def view(conversation: Conversation, item_id: str) -> ItemView:
+    return next(item for item in conversation.items if item.id == item_id)
+
+
+@pytest.mark.parametrize(
+    ("previous", "order"),
+    [
+        ("A", ["A", "X", "B"]),
+        ("B", ["A", "B", "X"]),
+        (None, ["X", "A", "B"]),
+        (UNSET, ["A", "B", "X"]),
+        ("unknown", ["A", "B", "X"]),
+        ("X", ["A", "B", "X"]),
+    ],
+)
+def test_an_item_is_placed_behind_the_one_it_names(previous: object, order: list[str]) -> None:
+    """Null is the start, absent the end, and so is what we do not know or what names itself."""
+    conversation = holding("A", "B")
+    conversation.added("X", message(), previous)
+    assert ids(conversation) == order
+
+
+def test_an_item_that_is_added_again_moves() -> None:
+    conversation = holding("A", "B", "C")
+    conversation.added("A", message(), "C")
+    assert ids(conversation) == ["B", "C", "A"]
+    conversation.added("A", message(), "A")
+    assert ids(conversation) == ["B", "C", "A"]
+
+
+def test_what_we_asked_for_is_coming_then_there() -> None:
+    conversation = holding("A")
+    conversation.coming("X", message("Hello", role="user"))
+    assert [(item.id, item.state) for item in conversation.items] == [
+        ("A", "there"),
+        ("X", "coming"),
+    ]
+    assert "X" not in conversation
+    conversation.added("X", message(role="user"), None)
+    assert [(item.id, item.state) for item in conversation.items] == [
+        ("X", "there"),
+        ("A", "there"),
+    ]
+    assert view(conversation, "X").text == "Hello", "the service does not say it again"
+
+
+def test_what_the_service_refused_is_not_coming() -> None:
+    conversation = Conversation()
+    conversation.coming("X", message("Hello"))
+    conversation.not_coming("X")
+    assert ids(conversation) == []
+
+
+def test_an_item_is_going_until_the_service_says_that_it_is_gone() -> None:
+    conversation = holding("A", "B")
+    conversation.going("A")
+    assert view(conversation, "A").state == "going"
+    conversation.deleted("A")
+    assert ids(conversation) == ["B"]
+    conversation.deleted("A")
+    assert ids(conversation) == ["B"]
+
+
+def test_an_item_whose_deletion_is_refused_stays() -> None:
+    conversation = holding("A")
+    conversation.going("A")
+    conversation.staying("A")
+    assert view(conversation, "A").state == "there"
+
+
+def test_text_grows_by_deltas_and_is_replaced_by_the_whole() -> None:
+    conversation = holding("A")
+    for word in ("Once", " upon"):
+        conversation.heard_text("A", 0, "output_audio", word, final=False)
+    assert view(conversation, "A").text == "Once upon"
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time", final=True)
+    assert view(conversation, "A").text == "Once upon a time"
+
+
+def test_parts_are_in_the_order_of_their_index_whatever_came_first() -> None:
+    conversation = holding("A")
+    conversation.heard_text("A", 1, "output_audio", "two", final=True)
+    conversation.heard_text("A", 0, "output_text", "one ", final=True)
+    assert view(conversation, "A").text == "one two"
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "received_ms", "left"),
+    [
+        (0, 2_000, ""),
+        (900, 2_000, "Once upon a"),
+        (2_000, 2_000, "Once upon a time in a land"),
+        (2_500, 2_000, "Once upon a time in a land"),
+        (0, 0, "Once upon a time in a land"),
+    ],
+)
+def test_a_cut_leaves_the_words_that_the_share_of_the_sound_allows(
+    heard_ms: int, received_ms: int, left: str
+) -> None:
+    conversation = holding("A")
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time in a land", final=True)
+    assert conversation.cut("A", 0, heard_ms, received_ms) == left
+    assert (view(conversation, "A").state, view(conversation, "A").text) == ("cut", left)
+
+
+def test_nothing_that_comes_later_lengthens_the_text_of_a_cut_part() -> None:
+    """Rule 11."""
+    conversation = holding("A")
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time", final=False)
+    conversation.cut("A", 0, 1_000, 2_000)
+    conversation.heard_text("A", 0, "output_audio", " there was", final=False)
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time there was", final=True)
+    conversation.done("A", message("Once upon a time there was", status="incomplete"))
+    assert view(conversation, "A").text == "Once"
+    assert view(conversation, "A").status == "incomplete"
+
+
+def test_what_the_service_keeps_is_shown_beside_what_was_heard() -> None:
+    conversation = holding("A")
+    conversation.cut("A", 0, 700, 2_000)
+    part = view(conversation, "A").content[0]
+    assert (part.heard_ms, part.kept_ms) == (700, None)
+    conversation.truncated("A", 0, 700)
+    part = view(conversation, "A").content[0]
+    assert (part.heard_ms, part.kept_ms) == (700, 700)
+
+
+def test_a_call_and_its_output_are_shown_with_what_they_carry() -> None:
+    conversation = Conversation()
+    call = events.FunctionCallItem(name="weather", call_id="call_1", arguments="", status="x")
+    conversation.added("F", call, None)
+    whole = events.FunctionCallItem(
+        name="weather", call_id="call_1", arguments='{"city":"Rome"}', status="completed"
+    )
+    conversation.done("F", whole)
+    conversation.added("O", events.FunctionCallOutputItem(call_id="call_1", output="Rain"), "F")
+    first, second = conversation.items
+    assert (first.type, first.name, first.payload) == ("function_call", "weather", whole.arguments)
+    assert (second.call_id, second.payload) == ("call_1", "Rain")
+
+
+def test_what_is_about_an_item_that_was_never_added_changes_nothing() -> None:
+    conversation = holding("A")
+    conversation.done("Z", message("?"))
+    conversation.heard_text("Z", 0, "output_audio", "?", final=True)
+    conversation.truncated("Z", 0, 5)
+    conversation.going("Z")
+    conversation.staying("Z")
+    assert conversation.cut("Z", 0, 1, 2) == ""
+    assert ids(conversation) == ["A"]
+
+
+def test_the_mirror_is_bounded_and_the_oldest_go_first() -> None:
+    conversation = Conversation()
+    for number in range(ITEMS_LIMIT + 2):
+        conversation.added(str(number), message(), UNSET)
+    found = ids(conversation)
+    assert (len(found), found[0], found[-1]) == (ITEMS_LIMIT, "2", str(ITEMS_LIMIT + 1))
