@@ -18,7 +18,7 @@ from bargein.sim.episode import run
 from bargein.sim.options import Options
 
 EPISODES = 1_000
-PARTS = 4
+PARTS = 10
 
 
 @pytest.mark.parametrize("part", range(PARTS))
