@@ -5,7 +5,7 @@ BIN := .venv/bin
 CHECKED := $(wildcard src tests examples scripts)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format clean
+.PHONY: help setup demo test lint types format clean bench soak
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,3 +35,9 @@ clean:  ## remove what was built and what was installed
 	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage bargein-demo
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+bench: setup  ## speed and memory against their targets, with evidence; options in ARGS="--quick"
+	@$(BIN)/bargein bench --out docs/evidence $(ARGS)
+
+soak: setup  ## very many simulated conversations, with evidence; ARGS="--episodes 1000000"
+	@$(BIN)/bargein soak --out docs/evidence $(ARGS)

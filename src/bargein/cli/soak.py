@@ -5,9 +5,12 @@ What `bargein sim` does for a few, with evidence: how many, how long, what was m
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import click
@@ -16,11 +19,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bargein.lab.bench import evidence
-from bargein.lab.bench.soak import soak
-from bargein.sim.campaign import TWICE_ONE_IN, Tally
+from bargein.sim.campaign import TWICE_ONE_IN, Tally, run_seeds
 from bargein.units import US_PER_S
 
 _SECONDS_PER_HOUR = 3_600
+_CHUNK = 50
+"""Seeds that a process takes at a time."""
 
 
 @click.command("soak")
@@ -54,6 +58,28 @@ def command(episodes: int, first_seed: int, jobs: int, out: Path | None, as_json
         click.echo(f"written: {evidence.write(out, 'soak', told)}", err=True)
     if tally.failures:
         sys.exit(1)
+
+
+def soak(seeds: range, jobs: int, told: Callable[[Tally], None]) -> Tally:
+    """Run the seeds in `jobs` processes; `told` gets the sum so far, each time it grows."""
+    tally = Tally()
+    for part in _tallies(seeds, jobs):
+        tally.add(part)
+        told(tally)
+    return tally
+
+
+def _tallies(seeds: range, jobs: int) -> Iterator[Tally]:
+    context = multiprocessing.get_context("spawn")
+    running: set[Future[Tally]] = set()
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        for start in range(0, len(seeds), _CHUNK):
+            running.add(pool.submit(run_seeds, seeds[start : start + _CHUNK]))
+            # Only so many are handed out at a time, so that Ctrl-C does not wait for all.
+            if len(running) > 2 * jobs:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in wait(running).done)
 
 
 def summary(tally: Tally, seeds: range, jobs: int, took_s: float) -> dict[str, object]:

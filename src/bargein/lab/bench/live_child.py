@@ -99,15 +99,9 @@ def main() -> None:
 
 async def _run(todo: Round, track: Samples, api_key: str) -> Cost:
     devices = [Devices(track) for _ in range(todo.sessions)]
-    clients: list[_Client] = []
-    for each in devices:
-        client: _Client
-        if todo.who == "bargein":
-            client = _OurClient(todo.base_url, api_key, each)
-        else:
-            client = BareClient(f"{todo.ws_url}?model={MODEL}", api_key, each)
-        await client.begin()
-        clients.append(client)
+    clients = [_client(todo, api_key, each) for each in devices]
+    # All at once, so that their conversations begin together and are in the time alike.
+    await asyncio.gather(*(client.begin() for client in clients))
     gc.collect()
     lags_ms: list[float] = []
     watching = asyncio.create_task(_watch(lags_ms)) if todo.lag else None
@@ -127,6 +121,12 @@ async def _run(todo: Round, track: Samples, api_key: str) -> Cost:
         played_samples=played,
         lags_ms=lags_ms,
     )
+
+
+def _client(todo: Round, api_key: str, devices: Devices) -> _Client:
+    if todo.who == "bargein":
+        return _OurClient(todo.base_url, api_key, devices)
+    return BareClient(f"{todo.ws_url}?model={MODEL}", api_key, devices)
 
 
 async def _watch(lags_ms: list[float]) -> None:

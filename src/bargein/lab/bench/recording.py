@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bargein.audio.card_settings import margin_of
-from bargein.board import Board
-from bargein.config import merged_session
+from bargein.client.board import Board
+from bargein.client.config import merged_session
 from bargein.core.commands import Command
 from bargein.core.inputs import Input
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
-from bargein.driver import Driver
+from bargein.driver.loop import Driver
 from bargein.events import ServerVad
 from bargein.lab.bench import virtual_time
 from bargein.lab.bench.stage import Devices, Tap, server
