@@ -10,9 +10,9 @@ from bargein.audio.base import Accuracy, Exact, Mark, Report, ReportSink, SoundS
 from bargein.core.commands import Answer, Command
 from bargein.core.inputs import Input
 from bargein.core.notices import Notice
-from bargein.driver import Driver
-from bargein.limits import Limits
-from bargein.ports import Record, WireEvent
+from bargein.driver.limits import Limits
+from bargein.driver.loop import Driver
+from bargein.driver.ports import Record, WireEvent
 from bargein.transports.base import Pipe
 from bargein.transports.memory import MemoryPipe, pair
 

@@ -13,7 +13,7 @@ from tests.driver_rig import others
 from tests.virtual_loop import run
 
 import bargein
-from bargein.client import Connecting
+from bargein.client.connecting import Connecting
 from bargein.errors import TransportError
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, load_scenario
 from bargein.server.engines.script import ScriptEngine

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from bargein import errors
     from bargein.audio.files import Audio, Wav
     from bargein.capabilities import Capabilities
-    from bargein.client import connect
-    from bargein.config import PushToTalk
+    from bargein.client.config import PushToTalk
+    from bargein.client.connecting import connect
+    from bargein.client.reply import Reply
+    from bargein.client.session import Session
+    from bargein.client.subscription import Subscription
     from bargein.core import notices
     from bargein.core.notices import (
         Connected,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
         TurnStarted,
         UsageReported,
     )
+    from bargein.driver.limits import Limits
+    from bargein.driver.ports import Passed
     from bargein.errors import (
         AdmissionError,
         BargeinError,
@@ -41,19 +46,14 @@ if TYPE_CHECKING:
         TransportError,
     )
     from bargein.events import SemanticVad, ServerVad
-    from bargein.limits import Limits
-    from bargein.ports import Passed
-    from bargein.reply import Reply
-    from bargein.session import Session
-    from bargein.subscription import Subscription
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "audio.files": ("Audio", "Wav"),
     "capabilities": ("Capabilities",),
-    "client": ("connect",),
-    "config": ("PushToTalk",),
+    "client.connecting": ("connect",),
+    "client.config": ("PushToTalk",),
     "core.notices": (
         "Connected",
         "Dropped",
@@ -80,11 +80,11 @@ _PLACES = {
         "TransportError",
     ),
     "events": ("SemanticVad", "ServerVad"),
-    "limits": ("Limits",),
-    "ports": ("Passed",),
-    "reply": ("Reply",),
-    "session": ("Session",),
-    "subscription": ("Subscription",),
+    "driver.limits": ("Limits",),
+    "driver.ports": ("Passed",),
+    "client.reply": ("Reply",),
+    "client.session": ("Session",),
+    "client.subscription": ("Subscription",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _MODULES = {"errors": "errors", "notices": "core.notices"}

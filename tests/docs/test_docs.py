@@ -22,7 +22,7 @@ from bargein.cli import main
 from bargein.cli.serve import command as serve_command
 from bargein.core import commands, inputs, notices
 from bargein.deadlines import Timer
-from bargein.limits import Limits
+from bargein.driver.limits import Limits
 from bargein.server import admission, websocket
 from bargein.server.engines import scenario
 from bargein.server.host import HostLimits

@@ -18,6 +18,7 @@ import bargein
 from bargein.audio.files import Audio
 from bargein.audio.formats import Samples
 from bargein.audio.virtual import VirtualRecorder
+from bargein.client.session import Session
 from bargein.core.inputs import Part
 from bargein.core.machine import Machine
 from bargein.core.notices import Interruption, InterruptionSettled, Lost, Notice
@@ -33,7 +34,6 @@ from bargein.lab.words import heard_words
 from bargein.server.engines.espeak import Speech
 from bargein.server.engines.scenario import Scenario, load_scenario
 from bargein.server.serving import Server, serve_local
-from bargein.session import Session
 from bargein.trace.format import Reader
 from bargein.trace.replay import replay
 from bargein.units import US_PER_MS, US_PER_S, ms_floor

@@ -13,7 +13,7 @@ from typing import Literal
 from bargein.audio.card_settings import CardSettings
 from bargein.core.inputs import Part
 from bargein.core.notices import Notice
-from bargein.ports import WireEvent
+from bargein.driver.ports import WireEvent
 
 
 @dataclass(frozen=True, slots=True)

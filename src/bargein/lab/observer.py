@@ -16,6 +16,7 @@ from bargein.audio.formats import Samples
 from bargein.audio.virtual import VirtualPlayer, VirtualRecorder
 from bargein.core.inputs import Part
 from bargein.core.notices import Notice
+from bargein.driver.ports import Passed
 from bargein.lab.observed import (
     Envelope,
     Memory,
@@ -30,7 +31,6 @@ from bargein.lab.observed import (
     TraceCheck,
 )
 from bargein.lab.words import TimedWord, timed_words
-from bargein.ports import Passed
 from bargein.server.engines.espeak import Speech
 from bargein.server.model.memory import RememberedItem
 from bargein.units import US_PER_S, AudioFormat

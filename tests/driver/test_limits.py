@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pytest
 
+from bargein.driver.limits import Limits
 from bargein.errors import LocalValueError
-from bargein.limits import Limits
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])

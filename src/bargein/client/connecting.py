@@ -20,18 +20,22 @@ from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
 from msgspec.structs import replace
 
-from bargein import config, events
+from bargein import events
 from bargein.audio.base import Player, Recorder
 from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.audio.ear import Ear
 from bargein.audio.virtual import VirtualPlayer
-from bargein.board import Board
 from bargein.capabilities import Capabilities
-from bargein.config import PushToTalk, Turns
+from bargein.client import config
+from bargein.client.board import Board
+from bargein.client.config import PushToTalk, Turns
+from bargein.client.session import Session
+from bargein.client.subscription import Subscription
 from bargein.core.machine import Machine
 from bargein.core.notices import Connected, Dropped, Fault, Lost
 from bargein.core.settings import BargeIn, Settings
-from bargein.driver import Driver
+from bargein.driver.limits import Limits
+from bargein.driver.loop import Driver
 from bargein.errors import (
     AdmissionError,
     DeadlineExceeded,
@@ -40,10 +44,7 @@ from bargein.errors import (
     RemoteProtocolError,
     TransportError,
 )
-from bargein.limits import Limits
 from bargein.secret import Secret
-from bargein.session import Session
-from bargein.subscription import Subscription
 from bargein.tracing import TraceWriter
 from bargein.transports.base import Pipe
 from bargein.transports.websocket import Auth, WebSocketPipe

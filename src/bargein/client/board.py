@@ -12,12 +12,12 @@ import asyncio
 from typing import Any, Literal
 from weakref import WeakSet, WeakValueDictionary
 
+from bargein.client.reply import Reply
+from bargein.client.subscription import Subscription
 from bargein.core.commands import Answer
 from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted
+from bargein.driver.ports import Passed, WireEvent
 from bargein.errors import BargeinError, LocalProtocolError, RemoteProtocolError, TransportError
-from bargein.ports import Passed, WireEvent
-from bargein.reply import Reply
-from bargein.subscription import Subscription
 
 
 class Board:

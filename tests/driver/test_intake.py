@@ -13,8 +13,8 @@ from tests.virtual_loop import run
 from bargein.audio.base import Changed, Exact, Held, Rendered, Report, Starved, Stopped, Unknown
 from bargein.audio.formats import bytes_of, encode
 from bargein.core import inputs as inp
+from bargein.driver.intake import Intake, WireSound, as_input
 from bargein.errors import DeviceError, LocalValueError
-from bargein.intake import Intake, WireSound, as_input
 from bargein.units import AudioFormat
 
 PART = inp.Part("r", "i", 0)

@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar, overload
 from msgspec import UNSET
 
 from bargein import events
-from bargein.board import Board
-from bargein.config import (
+from bargein.client.board import Board
+from bargein.client.config import (
     PushToTalk,
     Turns,
     check_barge_in,
@@ -27,16 +27,16 @@ from bargein.config import (
     response_params,
     turn_detection_of,
 )
+from bargein.client.reply import Pressed, Reply
+from bargein.client.subscription import Subscription
 from bargein.core import asks
 from bargein.core.inputs import Asked
 from bargein.core.notices import Interruption, Notice
 from bargein.core.settings import Settings
-from bargein.driver import Driver
+from bargein.driver.limits import Limits
+from bargein.driver.loop import Driver
+from bargein.driver.ports import Mirror, Passed
 from bargein.errors import LocalProtocolError, LocalValueError
-from bargein.limits import Limits
-from bargein.ports import Mirror, Passed
-from bargein.reply import Pressed, Reply
-from bargein.subscription import Subscription
 
 A = TypeVar("A", bound=Notice)
 B = TypeVar("B", bound=Notice)

@@ -12,25 +12,25 @@ from tests.driver_rig import LoggingPlayer, Scripted, others, settle
 from tests.virtual_loop import run
 
 from bargein import events
-from bargein.board import Board
-from bargein.config import PushToTalk
+from bargein.client.board import Board
+from bargein.client.config import PushToTalk
+from bargein.client.reply import Reply
+from bargein.client.session import Session
 from bargein.core import asks
 from bargein.core import commands as cmd
 from bargein.core import inputs as inp
 from bargein.core import notices as note
 from bargein.core.conversation import Conversation
 from bargein.core.settings import Settings
-from bargein.driver import Driver
+from bargein.driver.limits import Limits
+from bargein.driver.loop import Driver
+from bargein.driver.ports import Passed
 from bargein.errors import (
     LocalProtocolError,
     LocalValueError,
     RemoteProtocolError,
     TransportError,
 )
-from bargein.limits import Limits
-from bargein.ports import Passed
-from bargein.reply import Reply
-from bargein.session import Session
 from bargein.transports.memory import pair
 
 Answers = Callable[[int, asks.Ask], Sequence[cmd.Command]]

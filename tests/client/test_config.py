@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bargein import events
-from bargein.config import (
+from bargein.client.config import (
     PushToTalk,
     Turns,
     check_barge_in,

@@ -23,11 +23,11 @@ from bargein.capabilities import Capabilities
 from bargein.core import commands as cmd
 from bargein.core import inputs as inp
 from bargein.core.notices import Dropped
+from bargein.driver.intake import Intake, WireSound, as_input, sound_of
+from bargein.driver.limits import Limits
+from bargein.driver.outgoing import Outgoing
+from bargein.driver.ports import Core, Outlet, Record
 from bargein.events import codec
-from bargein.intake import Intake, WireSound, as_input, sound_of
-from bargein.limits import Limits
-from bargein.outgoing import Outgoing
-from bargein.ports import Core, Outlet, Record
 from bargein.transports.base import Pipe, PipeEnd
 from bargein.units import US_PER_S
 

@@ -8,8 +8,8 @@ import pytest
 from tests.driver_rig import settle
 from tests.virtual_loop import run
 
+from bargein.client.subscription import Subscription
 from bargein.core.notices import Dropped
-from bargein.subscription import Subscription
 
 
 def numbers(limit: int = 100) -> Subscription[int]:

@@ -9,7 +9,7 @@ from tests.driver_rig import settle
 from tests.virtual_loop import run
 
 from bargein.core.commands import Close
-from bargein.outgoing import Outgoing
+from bargein.driver.outgoing import Outgoing
 from bargein.transports.base import PipeEnd
 from bargein.transports.memory import MemoryPipe, pair
 

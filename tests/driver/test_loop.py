@@ -19,9 +19,9 @@ from bargein.core import commands as cmd
 from bargein.core import inputs as inp
 from bargein.core.asks import Interrupt
 from bargein.core.notices import Dropped, FloorChanged
+from bargein.driver.limits import Limits
 from bargein.errors import DeviceError, TransportError
 from bargein.events import codec
-from bargein.limits import Limits
 from bargein.transports.base import PipeEnd
 from bargein.units import AudioFormat
 

@@ -21,7 +21,7 @@ import bargein
 from bargein.audio.base import Mark
 from bargein.audio.card_settings import CardSettings
 from bargein.audio.virtual import VirtualPlayer, VirtualRecorder
-from bargein.client import Connecting
+from bargein.client.connecting import Connecting
 from bargein.core.inputs import Part
 from bargein.core.machine import Machine
 from bargein.server.engines.espeak import speak

@@ -1,0 +1,5 @@
+"""The friendly face: `connect`, and the session, replies and listeners behind it."""
+
+from bargein.client.connecting import connect
+
+__all__ = ["connect"]
