@@ -15,9 +15,9 @@ from tests.core.chance import make
 from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
 
 from bargein import events
-from bargein.core import commands, inputs
+from bargein.core import asks, commands, inputs
 from bargein.core.machine import Machine
-from bargein.core.notices import Interruption, InterruptionSettled
+from bargein.core.notices import Interruption, InterruptionSettled, TurnEnded
 from bargein.core.settings import Settings
 
 TURNS = st.sampled_from([SERVER_VAD, FALSE_VAD, None])
@@ -134,6 +134,38 @@ def test_when_everything_has_ended_nothing_is_left(
     assert machine.cuts.open == []
     assert list(machine.responses.sent) == []
     assert len(machine.faults.open) <= 512
+
+
+def _replies_asked_for(talk: Talk) -> list[int]:
+    """The asks that were accepted and are owed a reply, or its end."""
+    found = []
+    for _, happened in talk.inputs:
+        if isinstance(happened, inputs.Asked):
+            answer = talk.answer(happened.ask_id)
+            if answer is None or answer.error is not None:
+                continue
+            match happened.ask:
+                case asks.Say(reply=True) | asks.Respond():
+                    found.append(happened.ask_id)
+                case asks.SendEvent(event=events.ResponseCreate()):
+                    found.append(happened.ask_id)
+                case asks.Release() if answer.value is True:
+                    found.append(happened.ask_id)
+                case _:
+                    pass
+    return found
+
+
+@anything
+@given(TURNS, SETTINGS, MOVES)
+def test_every_reply_that_was_asked_for_ends_once(
+    turns: Any, chosen: dict[str, Any], moves: list[Any]
+) -> None:
+    """With a reply, or without one: nobody waits for ever."""
+    talk = played(turns, chosen, moves)
+    bring_to_an_end(talk)
+    ended = [ask_id for one in talk.told(TurnEnded) for ask_id in one.ask_ids]
+    assert sorted(ended) == _replies_asked_for(talk)
 
 
 @anything

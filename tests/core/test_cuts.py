@@ -1,0 +1,218 @@
+"""One cut, one record, from the ask to the last acknowledgement."""
+
+from __future__ import annotations
+
+import pytest
+from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
+
+from bargein.core import asks, commands, inputs
+from bargein.core.cuts import SETTLED_LIMIT
+from bargein.core.notices import (
+    Interruption,
+    InterruptionSettled,
+    Transcript,
+    TurnEnded,
+)
+
+
+def test_stop_then_tell() -> None:
+    """Rule 2: the stop is first, and nothing is truncated on a number from before it."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    before = len(talk.commands)
+    talk.speech_started()
+    assert isinstance(talk.commands[before], commands.StopPlayback)
+    assert talk.sent() == []
+    talk.stopped({"A": 742})
+    assert talk.sent() == ["truncate A/0 742"]
+
+
+def test_the_record_is_told_at_the_stop_and_again_when_it_is_settled() -> None:
+    """P6: one id, told twice."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.speech_started()
+    talk.pass_ms(8)
+    talk.stopped({"A": 700})
+    (record,) = talk.told(Interruption)
+    assert (record.askers, record.response_ids) == (("speech",), ("r1",))
+    assert (record.heard_ms, record.stop_latency_us) == (700, 8_000)
+    assert talk.told(InterruptionSettled) == []
+    talk.pass_ms(92)
+    talk.cancelled()
+    talk.truncated("A", 700)
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.cut_id == record.cut_id == talk.stops[0]
+    assert (settled.heard_ms, settled.kept_ms, settled.drift_ms) == (700, 700, 0)
+    assert (settled.exactness, settled.settle_latency_us) == ("exact", 100_000)
+    assert settled.commands == ("conversation.item.truncate",)
+    (part,) = settled.parts
+    assert (part.action, part.sent_ms, part.answer) == ("truncate", 700, "truncated")
+    assert (part.received_samples, part.heard_samples, part.rate) == (48_000, 16_800, 24_000)
+
+
+def test_a_record_is_not_settled_before_its_response_is_done() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(700)
+    talk.truncated("A", 700)
+    assert talk.told(InterruptionSettled) == []
+    talk.cancelled()
+    assert len(talk.told(InterruptionSettled)) == 1
+
+
+def test_the_turn_of_a_cut_reply_ends_when_its_response_does() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.words("A", "Once upon a time")
+    talk.cut_at(700)
+    talk.cancelled()
+    ended = talk.told(TurnEnded)
+    assert [(one.response_id, one.status) for one in ended] == [("r1", "cancelled")]
+
+
+def test_words_after_the_cut_are_not_told() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.words("A", "Once upon")
+    talk.cut_at(700)
+    before = len(talk.told(Transcript))
+    talk.words("A", " a time")
+    talk.all_words("A", "Once upon a time")
+    talk.cancelled()
+    assert len(talk.told(Transcript)) == before
+
+
+def test_an_ask_joins_the_cut_that_is_being_made() -> None:
+    """Rule 15."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    first = talk.ask(asks.Interrupt())
+    second = talk.ask(asks.Interrupt())
+    talk.ask(asks.Say("Stop."))
+    talk.stopped({"A": 700})
+    answers = [talk.answer(first), talk.answer(second)]
+    assert [answer.value.cut_id for answer in answers if answer] == talk.stops * 2
+    (record,) = talk.told(Interruption)
+    assert record.askers == ("interrupt", "typed")
+
+
+def test_what_appears_after_the_stop_was_answered_is_a_cut_of_its_own() -> None:
+    """Rule 15: r2 was begun after r1 was stopped, and is heard."""
+    talk = Talk(FALSE_VAD)
+    talk.speaking()
+    talk.done()
+    talk.cut_at(700)
+    talk.speaking("r2", "B")
+    talk.heard("B", 300)
+    talk.ask(asks.Interrupt())
+    talk.stopped({"B": 300})
+    assert talk.sent() == ["truncate A/0 700", "cancel r2", "truncate B/0 300"]
+    first, second = talk.told(Interruption)
+    assert first.cut_id != second.cut_id
+    assert (first.askers, second.askers) == (("speech",), ("interrupt",))
+
+
+def test_an_answer_to_no_stop_of_ours_changes_nothing() -> None:
+    talk = Talk()
+    talk.speaking()
+    before = len(talk.commands)
+    talk.stopped({"A": 700}, cut_id="cut_of_nobody")
+    assert len(talk.commands) == before
+
+
+def test_an_answer_after_the_player_broke_its_word_corrects_the_record() -> None:
+    """200 ms late and then some: the estimate was truncated, the truth is smaller."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.speech_started()
+    talk.pass_ms(200)
+    assert talk.sent() == ["truncate A/0 700"]
+    talk.stopped({"A": 650})
+    assert talk.sent() == ["truncate A/0 650"]
+    talk.cancelled()
+    talk.agree()
+    settled = talk.told(InterruptionSettled)[-1]
+    assert (settled.heard_ms, settled.kept_ms, settled.exactness) == (650, 650, "exact")
+
+
+def test_a_stop_nobody_answers_frees_the_ask_that_waits_for_it() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    stop = talk.ask(asks.Interrupt())
+    talk.pass_ms(199)
+    assert talk.answer(stop) is None
+    talk.pass_ms(1)
+    answer = talk.answer(stop)
+    assert answer is not None
+    assert answer.value.margin_samples is None
+
+
+def test_what_was_finished_when_the_stop_came_was_not_interrupted() -> None:
+    """P4: a moot cut leaves no record, and its turn ends as completed."""
+    talk = Talk()
+    talk.speaking(ms=1_000)
+    talk.done()
+    talk.heard("A", 999)
+    stop = talk.ask(asks.Interrupt())
+    talk.stopped({"A": 1_000})
+    assert (talk.told(Interruption), talk.told(InterruptionSettled)) == ([], [])
+    answer = talk.answer(stop)
+    assert answer is not None
+    assert answer.value is None
+    assert [one.status for one in talk.told(TurnEnded)] == ["completed"]
+    assert talk.mirrored("A").state == "there"
+
+
+def test_only_the_last_few_settled_cuts_can_still_be_corrected() -> None:
+    """Bounded: a session may have thousands."""
+    talk = Talk()
+    count = SETTLED_LIMIT + 2
+    for number in range(count):
+        talk.speaking(f"r{number}", f"A{number}")
+        talk.cut_at(700, f"A{number}")
+        talk.cancelled()
+        talk.agree()
+        talk.speech_ended()
+        talk.response_done("none")
+    talk.sent()
+    talk.stopped({"A0": 600}, cut_id=talk.stops[0])
+    assert talk.sent() == []
+    talk.stopped({f"A{count - 1}": 600})
+    assert talk.sent() == [f"truncate A{count - 1}/0 600"]
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_when_the_pipe_ends_the_record_is_lost_and_told(settled: bool) -> None:
+    """Rule 14."""
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(700)
+    if settled:
+        talk.cancelled()
+        talk.agree()
+    talk.give(inputs.PipeClosed(1006, "gone"))
+    exactness = [one.exactness for one in talk.told(InterruptionSettled)]
+    assert exactness == (["exact"] if settled else ["lost"])
+    talk.stopped({"A": 100})
+    talk.pass_ms(60_000)
+    assert talk.sent() == ["truncate A/0 700"]
+
+
+@pytest.mark.parametrize("turns", [SERVER_VAD, FALSE_VAD])
+def test_a_correction_that_names_an_undecided_part_is_what_gets_told(
+    turns: dict[str, object],
+) -> None:
+    """A second answer before the item is over: the delete is decided on the newest number."""
+    talk = Talk(turns)
+    talk.speaking()
+    talk.speech_started()
+    talk.stopped({"A": 0})
+    talk.stopped({"A": 40})
+    talk.cancelled()
+    assert talk.sent()[-1] == "truncate A/0 40"

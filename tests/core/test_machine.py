@@ -1,0 +1,157 @@
+"""The only entrance and the only exit."""
+
+from __future__ import annotations
+
+import pytest
+from tests.scenarios.rig import FALSE_VAD, Talk
+
+from bargein import events
+from bargein.core import asks, commands, inputs
+from bargein.core.machine import Machine
+from bargein.core.notices import Dropped, InterruptionSettled, Lost, TurnEnded
+from bargein.core.settings import Settings
+
+
+def test_time_never_goes_back() -> None:
+    machine = Machine(Settings())
+    machine.handle(inputs.PipeOpened(), now_us=10)
+    with pytest.raises(AssertionError, match="time never goes back"):
+        machine.handle(inputs.Tick(), now_us=9)
+
+
+def test_what_was_returned_is_not_changed_by_the_next_input() -> None:
+    machine = Machine(Settings())
+    first = machine.handle(inputs.PipeOpened(), now_us=0)
+    kept = list(first)
+    machine.handle(inputs.PipeClosed(), now_us=1)
+    assert first == kept
+
+
+def test_a_tick_too_early_does_nothing() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(700)
+    deadline_us = talk.machine.deadline_us
+    assert talk.give(inputs.Tick()) == []
+    assert talk.machine.deadline_us == deadline_us
+
+
+def test_a_session_in_which_nothing_is_owed_waits_for_nothing() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(700)
+    talk.cancelled()
+    talk.agree()
+    assert talk.machine.deadline_us is None
+
+
+class TestPipeClosed:
+    """Rule 14: ids belong to one pipe."""
+
+    def test_what_waits_for_an_answer_ends_as_lost(self) -> None:
+        talk = Talk()
+        update = talk.ask(asks.Update(events.Session()))
+        reply = talk.ask(asks.Respond())
+        talk.give(inputs.PipeClosed(1006, "gone"))
+        answer = talk.answer(update)
+        assert answer is not None
+        assert (answer.kind, "1006" in str(answer.error)) == ("lost", True)
+        assert [(one.status, one.ask_ids) for one in talk.told(TurnEnded)] == [("lost", (reply,))]
+        assert talk.told(Lost) == [Lost(1006, "gone")]
+        assert talk.machine.deadline_us is None
+
+    def test_what_arrived_is_still_heard_to_its_end_and_nothing_is_sent_about_it(self) -> None:
+        talk = Talk(FALSE_VAD)
+        talk.speaking()
+        talk.heard("A", 700)
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert talk.told(TurnEnded) == []
+        talk.heard("A", 2_000)
+        assert [one.status for one in talk.told(TurnEnded)] == ["lost"]
+        assert talk.sent() == []
+
+    def test_a_stop_that_is_unanswered_frees_its_asker(self) -> None:
+        talk = Talk()
+        talk.speaking()
+        talk.heard("A", 700)
+        stop = talk.ask(asks.Interrupt())
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert talk.answer(stop) is not None
+        assert [one.exactness for one in talk.told(InterruptionSettled)] == ["lost"]
+
+    def test_what_waited_for_the_socket_is_gone(self) -> None:
+        talk = Talk()
+        talk.give(inputs.Blocked())
+        talk.capture(20)
+        talk.ask(asks.Respond())
+        talk.give(inputs.PipeClosed(1006, ""))
+        talk.give(inputs.Drained())
+        assert talk.sent() == []
+
+    def test_it_is_told_once(self) -> None:
+        talk = Talk()
+        talk.give(inputs.PipeClosed(1000, ""))
+        talk.give(inputs.PipeClosed(1000, ""))
+        assert len(talk.told(Lost)) == 1
+
+
+class TestPlayback:
+    """What is given to the player, in order and once."""
+
+    def test_parts_are_given_in_order_and_each_is_finished_once(self) -> None:
+        talk = Talk()
+        talk.speaking(ms=100)
+        talk.item("B")
+        talk.delta("B", 200)
+        assert (talk.played_ms("A"), talk.played_ms("B")) == (100, 0)
+        talk.audio_done("A")
+        assert talk.played_ms("B") == 200
+        talk.done()
+        finished = [one.part.item_id for one in talk.done_of(commands.FinishPlay)]
+        assert finished == ["A", "B"]
+
+    def test_a_newer_response_waits_for_the_sound_of_the_older_one(self) -> None:
+        talk = Talk()
+        talk.speaking(ms=100)
+        talk.done()
+        talk.speaking("r2", "B", 200)
+        order = [one.part.item_id for one in talk.done_of(commands.Play)]
+        assert order == ["A", "B"]
+
+    def test_what_is_dropped_for_want_of_room_is_told_and_truncated_later(self) -> None:
+        """Rule 4 for what nobody could hear: the memory must not keep it."""
+        talk = Talk()
+        talk.speaking(ms=100)
+        talk.item("B")
+        for _ in range(30):
+            talk.delta("B", 60_000)
+        (dropped, *_) = talk.told(Dropped)
+        assert dropped.what == "playback"
+        talk.done()
+        given_ms = talk.played_ms("B")
+        talk.heard("A", 100)
+        talk.heard("B", given_ms)
+        assert talk.sent() == [f"truncate B/0 {given_ms}"]
+
+
+def test_a_response_that_ends_while_the_ear_is_behind_is_not_forgotten_before_it_was_heard() -> (
+    None
+):
+    talk = Talk()
+    talk.speaking(ms=60_000)
+    talk.done()
+    for ms in range(0, 60_000, 10_000):
+        talk.pass_ms(10_000)
+        talk.heard("A", ms)
+    talk.speech_started()
+    talk.stopped({"A": 50_001})
+    assert talk.sent() == ["truncate A/0 50001"]
+
+
+def test_a_device_that_changes_in_mid_reply_is_believed_from_then_on() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.give(inputs.DeviceChanged(None, "unplugged"))
+    talk.speech_started()
+    assert talk.sent() == ["truncate A/0 700"], "a player that cannot tell is not waited for"
