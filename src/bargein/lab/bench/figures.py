@@ -44,10 +44,10 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     decode_calls: int = 1_000
     conversation_s: int = 180
     replays: int = 15
-    live_rounds: int = 5
-    live_s: int = 40
+    live_rounds: int = 4
+    live_s: int = 30
     crowd_rounds: int = 3
-    crowd_s: int = 30
+    crowd_s: int = 20
     crowd_sessions: int = 50
     hour_minutes: int = 60
 
