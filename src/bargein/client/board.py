@@ -17,7 +17,13 @@ from bargein.client.subscription import Subscription
 from bargein.core.commands import Answer
 from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted
 from bargein.driver.ports import Passed, WireEvent
-from bargein.errors import BargeinError, LocalProtocolError, RemoteProtocolError, TransportError
+from bargein.errors import (
+    BargeinError,
+    DeadlineExceeded,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TransportError,
+)
 
 
 class Board:
@@ -93,6 +99,8 @@ class Board:
                 for reply in self._of(ask_ids):
                     if status == "refused":
                         reply.failed(self._refusal())
+                    elif status == "unanswered":
+                        reply.failed(DeadlineExceeded("the service did not begin the reply in time"))
                     elif status == "lost":
                         reply.failed(self.why_over())
                     else:
@@ -163,6 +171,8 @@ def _failure_of(answer: Answer) -> BargeinError | None:
     match answer.kind:
         case "local":
             return LocalProtocolError(answer.error)
+        case "late":
+            return DeadlineExceeded(answer.error)
         case "lost":
             return TransportError(answer.error)
         case _:

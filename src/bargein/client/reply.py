@@ -36,7 +36,8 @@ class Reply:
     async def done(self) -> TurnEnded:
         """Wait until it was heard to its end, was cut, or came to nothing; `status` says which.
 
-        Raises `RemoteProtocolError` where the service refused it, and `TransportError` where the
+        `cut` says that it was interrupted. Raises `RemoteProtocolError` where the service refused
+        it, `DeadlineExceeded` where the service never began it, and `TransportError` where the
         session ended before it did.
         """
         await self._over.wait()

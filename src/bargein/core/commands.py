@@ -74,7 +74,7 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
     """The application's ask has come to its end: with a value, or with an error.
 
     `error` is the text of a `LocalProtocolError` (`local`), a refusal of the service (`refused`,
-    with its `code`), or the end of the pipe (`lost`).
+    with its `code`), a wait that ended at its deadline (`late`), or the end of the pipe (`lost`).
     """
 
     ask_id: int

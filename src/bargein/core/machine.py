@@ -258,7 +258,8 @@ class Machine:
         response_id = reply.response_id if reply is not None else None
         text = "".join(reply.texts) if reply is not None else ""
         if reply is not None or ask_ids:
-            self.desk.notify(TurnEnded("assistant", status, None, response_id, ask_ids, text))
+            cut = reply is not None and reply.cut_id is not None
+            self.desk.notify(TurnEnded("assistant", status, None, response_id, ask_ids, text, cut))
 
     def finish(self, reply: Reply, status: str) -> None:
         """The response is over: no more of it will come."""

@@ -61,7 +61,9 @@ class TurnEnded(msgspec.Struct, frozen=True, tag=True):
     """The user fell silent, or a response is over and heard to its end (or to its cut).
 
     `status` of a response is the service's, or `refused`, `superseded` (given up before it was
-    asked for) or `lost`. `text` is all text the service made for it.
+    asked for), `unanswered` (the service never began it) or `lost` (with the session). `cut` says
+    that it was interrupted, which a response that was made whole before can be. `text` is all
+    text the service made for it.
     """
 
     role: Role
@@ -70,6 +72,7 @@ class TurnEnded(msgspec.Struct, frozen=True, tag=True):
     response_id: str | None = None
     ask_ids: tuple[int, ...] = ()
     text: str = ""
+    cut: bool = False
 
 
 class PartRecord(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from bargein.core.responses import UNSEEN
 from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def tick(machine: Machine) -> None:
                 _response_overdue(machine, key)
             case Timer.CREATED:
                 _never_created(machine, key)
+            case Timer.TURN_ANSWERED if key == UNSEEN:
+                machine.responses.unseen_active = False
             case Timer.TURN_ANSWERED:
                 machine.listening.speech_items.clear()
                 for turn in machine.responses.turns:
@@ -58,7 +61,7 @@ def _never_created(machine: Machine, key: str) -> None:
     for create in list(machine.responses.sent):
         if create.key == key:
             machine.responses.sent.remove(create)
-            machine.end_turn("lost", tuple(create.ask_ids))
+            machine.end_turn("unanswered", tuple(create.ask_ids))
             machine.fault("theirs", None, "no response.created came", about="response.create")
 
 
@@ -66,4 +69,4 @@ def _unacknowledged(machine: Machine, event_id: str) -> None:
     memory = next((sent for sent in machine.faults.open if sent.event_id == event_id), None)
     if memory is not None:
         machine.faults.forget(memory)
-        machine.desk.fail(memory.ask_id, "the service did not answer in time", "lost")
+        machine.desk.fail(memory.ask_id, "the service did not answer in time", "late")

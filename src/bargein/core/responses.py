@@ -27,6 +27,8 @@ from bargein.units import AudioFormat
 METADATA_KEY = "bargein"
 METADATA_LIMIT = 16
 ATTEMPTS_LIMIT = 4
+UNSEEN = "unseen"
+"""The key of the wait for an active response that we have not seen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,13 +97,15 @@ class Reply:
 class Responses:
     """The open responses, the requests under way, and the requests that wait."""
 
-    __slots__ = ("held", "replies", "sent", "turns")
+    __slots__ = ("held", "replies", "sent", "turns", "unseen_active")
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply] = {}
         self.held: list[Create] = []
         self.sent: list[Create] = []
         self.turns: list[Turn] = []
+        self.unseen_active = False
+        """The service refused a create for the sake of a response that we have not seen yet."""
 
     @property
     def open_default(self) -> Reply | None:
@@ -135,6 +139,7 @@ class Responses:
             reply.cut_id = create.cut_id
             reply.given_up = create.given_up
         if reply.default:
+            self.unseen_active = False
             if create is None and self.turns:
                 reply.cut_id = self.turns[-1].cut_id
             self.turns.clear()
@@ -162,6 +167,7 @@ class Responses:
 
     def unknown(self, response_id: str, audio_format: AudioFormat) -> Reply:
         """A response whose `created` we never saw: taken for one of the default conversation."""
+        self.unseen_active = False
         reply = Reply(response_id, True, audio_format)
         self.replies[response_id] = reply
         return reply
@@ -203,7 +209,9 @@ class Responses:
         for create in self.held:
             if create.out_of_band:
                 return create
-        if not free or not self.held or self.asking or self.open_default is not None:
+        if not free or not self.held or self.asking or self.unseen_active:
+            return None
+        if self.open_default is not None:
             return None
         return self.held[0]
 

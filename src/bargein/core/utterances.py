@@ -71,6 +71,8 @@ class Utterance:
     """None of it is given to the player any more."""
     final: bool = False
     """The player has answered the stop: only a correction changes what was heard."""
+    half: bytes = b""
+    """The beginning of a sample whose end is in the next delta."""
     waiting: deque[bytes] = field(default_factory=deque)
     action: Literal["none", "truncate", "delete", "pending"] = "pending"
     sent_ms: int | None = None
@@ -272,7 +274,10 @@ class Ledger:
             self.utterances[part] = utterance
             if not cut:
                 self._queue.append(utterance)
+        audio = utterance.half + audio if utterance.half else audio
         samples = utterance.format.samples(len(audio))
+        whole_bytes = samples * utterance.format.bytes_per_sample
+        audio, utterance.half = audio[:whole_bytes], audio[whole_bytes:]
         utterance.received_samples += samples
         if utterance.cut or utterance.clipped or not samples:
             return utterance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bargein import events
 from bargein.core.faults import Sent
 from bargein.core.notices import Blame
-from bargein.core.responses import ATTEMPTS_LIMIT, Create, Turn
+from bargein.core.responses import ATTEMPTS_LIMIT, UNSEEN
 from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
@@ -95,17 +95,14 @@ def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> B
         or "already has an active response" in body.message
     )
     if create.cut_id is not None:
+        machine.end_turn("superseded", tuple(create.ask_ids))
         return "crossing" if crossed else "theirs"
     if crossed and create.attempts < ATTEMPTS_LIMIT:
         responses.held.insert(0, create)
         if responses.open_default is None:
-            # We have not seen the response that is active; it is on its way, or it never comes.
-            _await_active(machine, create)
+            # The response that is active is on its way to us, or it never comes.
+            responses.unseen_active = True
+            machine.desk.deadlines.arm(Timer.TURN_ANSWERED, UNSEEN, machine.desk.now_us)
         return "crossing"
     machine.end_turn("refused", tuple(create.ask_ids))
     return "application" if create.ask_ids else "theirs"
-
-
-def _await_active(machine: Machine, create: Create) -> None:
-    machine.responses.turns.append(Turn(create.key))
-    machine.desk.deadlines.arm(Timer.TURN_ANSWERED, "", machine.desk.now_us)
