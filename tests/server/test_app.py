@@ -123,6 +123,31 @@ async def test_a_page_from_elsewhere_is_refused_before_the_upgrade() -> None:
             assert json.loads(await connection.recv())["type"] == "session.created"
 
 
+async def test_an_upgrade_that_is_refused_is_answered_in_words_and_not_logged(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server() as server:
+        here = f"127.0.0.1:{server.port}"
+        for path, host, origin, answered, why in [
+            ("/v1/realtime?model=m", "evil.example", "", b"403 Forbidden", b"not this server"),
+            (
+                "/v1/realtime?model=m",
+                here,
+                "Origin: https://a.example\n",
+                b"403 Forbidden",
+                b"a page",
+            ),
+            ("/v1/realtime?call_id=rtc_1", here, "", b"404 Not Found", b"no such call"),
+            ("/elsewhere", here, "", b"404 Not Found", b"nothing here"),
+        ]:
+            head = f"GET {path} HTTP/1.1\nHost: {host}\n{UPGRADE}{origin}\n"
+            answer = await request(server, head)
+            assert answer.startswith(b"HTTP/1.1 " + answered)
+            assert why in answer
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
 async def test_a_page_that_was_allowed_may_come() -> None:
     page: Any = "https://page.example"
     async with (

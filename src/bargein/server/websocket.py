@@ -54,6 +54,7 @@ _MAX_QUERY_FIELDS = 32
 class HttpProtocol(H11Protocol):
     """uvicorn's HTTP, with a deadline for the first request's head."""
 
+    # uvicorn's own override narrows the transport that asyncio declares, so ours has to as well.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_due = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
@@ -89,6 +90,13 @@ class Protocol(WebSocketsSansIOProtocol):
         finally:
             if not self.disconnected:
                 self._linger = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # uvicorn does not count a whole HTTP answer as the handshake's end, and reports an
+            # application that gave one as one that gave none.
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._linger is not None:
