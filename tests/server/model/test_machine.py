@@ -172,6 +172,23 @@ def test_a_client_that_is_gone_stops_its_engines() -> None:
     assert rig.machine.ended and rig.machine.deadline_us is None
 
 
+@pytest.mark.parametrize("end", ["the client is gone", "the time is up"])
+def test_no_response_runs_in_a_session_that_has_ended(end: str) -> None:
+    rig = Rig()
+    running = [rig.respond(conversation="none"), rig.speaking(100)[0]]
+    assert list(rig.machine.running_response_ids) == running
+    if end == "the client is gone":
+        rig.give(PipeClosed())
+    else:
+        rig.wait(3_600_000)
+    assert rig.machine.ended
+    assert list(rig.machine.running_response_ids) == []
+    assert rig.stopped == running
+    rig.give(PipeClosed())
+    assert rig.stopped == running
+    assert rig.machine.memory != (), "the conversation can still be read"
+
+
 def test_a_broken_engine_fails_the_response_without_an_error_event() -> None:
     rig = Rig()
     response_id, _ = rig.speaking(100)

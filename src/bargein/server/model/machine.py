@@ -69,7 +69,8 @@ class Machine:
 
     @property
     def running_response_ids(self) -> tuple[str, ...]:
-        """Responses that are created and not done, in the order of their creation."""
+        """Responses that are created and not done, in the order of their creation; none once the
+        session has ended."""
         return () if self._desk is None else self._desk.speaking.running_ids
 
     @property
@@ -229,7 +230,7 @@ class Machine:
 
     def _end(self) -> None:
         if self._desk is not None:
-            for response_id in self._desk.speaking.running_ids:
+            for response_id in self._desk.speaking.stop():
                 self._outbox.command(StopEngine(response_id))
         self._ended = True
         self._waiting.clear()

@@ -171,6 +171,14 @@ class Speaking:
         details = events.StatusDetails(type="cancelled", reason=reason)
         self._end(running, "cancelled", details, now_us)
 
+    def stop(self) -> tuple[str, ...]:
+        """Forget what runs, for nobody is there to hear of it; returns which responses it was."""
+        stopped = self.running_ids
+        self._running.clear()
+        self._default = None
+        self._rate_limits_due_us.clear()
+        return stopped
+
     def produced(
         self, response_id: str, steps: tuple[score.Step, ...], final: bool, now_us: int
     ) -> None:
