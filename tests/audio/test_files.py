@@ -164,13 +164,26 @@ def test_a_wav_is_the_microphone_and_the_ear_is_written_on_one_time_axis(tmp_pat
 
 def test_an_audio_pair_closes_both(tmp_path: Path) -> None:
     async def main() -> None:
-        pair = Audio(VirtualPlayer(), VirtualRecorder())
+        recorder = VirtualRecorder()
+        pair = Audio(VirtualPlayer(), recorder)
         pair.player.attach(lambda report: None)
-        pair.recorder.attach(lambda pcm, rate: None)
-        pair.recorder.start()
+        recorder.attach(lambda pcm, rate: None)
+        recorder.start()
         pair.close()
         with pytest.raises(DeviceError, match="closed"):
             pair.player.stop("late")
+
+    run(main())
+
+
+def test_a_player_without_a_recorder_is_closed_too() -> None:
+    async def main() -> None:
+        alone = Audio(VirtualPlayer())
+        assert alone.recorder is None
+        alone.player.attach(lambda report: None)
+        alone.close()
+        with pytest.raises(DeviceError, match="closed"):
+            alone.player.stop("late")
 
     run(main())
 

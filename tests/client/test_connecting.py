@@ -128,6 +128,24 @@ def test_a_user_who_speaks_is_heard_and_cuts_the_reply() -> None:
     hosted(body)
 
 
+def test_who_only_listens_needs_no_microphone() -> None:
+    async def body(server: Hosted) -> None:
+        player = VirtualPlayer()
+        async with server.connect(audio=bargein.Audio(player)) as session:
+            settled = session.notices(bargein.InterruptionSettled)
+            await session.say("Tell me a story.")
+            await asyncio.sleep(2)
+            assert await session.interrupt() is not None
+            cut = await anext(settled)
+            assert isinstance(cut, bargein.InterruptionSettled)
+            assert (cut.exactness, cut.drift_ms) == ("exact", 0)
+            assert cut.heard_ms > 0
+        with pytest.raises(bargein.DeviceError, match="closed"):
+            player.stop("late")
+
+    hosted(body)
+
+
 def test_push_to_talk_gets_its_answer() -> None:
     async def body(server: Hosted) -> None:
         player, recorder = VirtualPlayer(), VirtualRecorder()

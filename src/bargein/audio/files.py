@@ -146,14 +146,18 @@ def ear_of(player: VirtualPlayer, recorder: VirtualRecorder) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A loudspeaker and a microphone of the application's own, as `connect(audio=…)` takes them."""
+    """A loudspeaker and a microphone of the application's own, as `connect(audio=…)` takes them.
+
+    Without a recorder nothing is captured: the user types, or the application sends sound itself.
+    """
 
     player: Player
-    recorder: Recorder
+    recorder: Recorder | None = None
 
     def close(self) -> None:
         """Stop the recorder, close the player."""
-        self.recorder.stop()
+        if self.recorder is not None:
+            self.recorder.stop()
         self.player.close()
 
 
