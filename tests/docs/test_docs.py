@@ -373,6 +373,11 @@ def test_the_waits_that_are_told_are_the_machines() -> None:
         assert timer.lasts_us == int(number) * (1_000 if unit == "ms" else 1_000_000), timer
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(_LINK.findall(PAGES[0].read_text()))
+    assert {f"docs/{page.name}" for page in DOCS} <= linked
+
+
 def test_every_section_of_the_protocol_that_the_source_cites_is_there() -> None:
     headings = set(re.findall(r"^#+ §([\d.]+)", text_of("protocol.md"), re.MULTILINE))
     cited: set[str] = set()
