@@ -353,7 +353,11 @@ class Cuts:
         """The pipe has ended: what is unanswered stays so (rule 14)."""
         for cut in list(self.open):
             if cut.stopping:
+                # Nobody will be told of the stop's answer: what was last known stands for it.
                 cut.stopping = False
+                cut.margin_samples = None
+                cut.record = cut.interruption(self._desk.now_us)
+                self._desk.notify(cut.record)
                 self._answer_asks(cut)
             self._close(cut, lost=True)
         self._ledger.held_back = False

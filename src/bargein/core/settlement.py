@@ -183,6 +183,7 @@ class Settlement:
 
     def truncated(self, utterance: Utterance, kept_ms: int) -> None:
         """The service agreed. The answer to an older truncate does not settle a newer one."""
+        utterance.agreed_ms = kept_ms
         if kept_ms == utterance.sent_ms:
             utterance.kept_ms = kept_ms
             utterance.answer = "truncated"
@@ -248,7 +249,11 @@ class Settlement:
         self, sent: list[str], item: SpokenItem, utterance: Utterance, numbers: Shorter
     ) -> Blame:
         has_ms = numbers.has_ms
-        self._learn_grid(has_ms, utterance.received_ms)
+        # It has at least what arrived, unless it agreed to less before.
+        length_ms = utterance.received_ms
+        if utterance.agreed_ms is not None:
+            length_ms = min(length_ms, utterance.agreed_ms)
+        self._learn_grid(has_ms, length_ms)
         if item.completed and utterance.heard_ms >= has_ms:
             utterance.answer, utterance.kept_ms = "shorter", has_ms
         elif not utterance.retried and min(has_ms, utterance.heard_ms) < (utterance.sent_ms or 0):
@@ -258,9 +263,9 @@ class Settlement:
             utterance.answer = "refused"
         return self._faults.blame_theirs("truncate/shorter")
 
-    def _learn_grid(self, has_ms: int, received_ms: int) -> None:
-        """What arrived is at least as long as what the server says it has: the rest is rounding."""
-        missing_ms = received_ms - has_ms
+    def _learn_grid(self, has_ms: int, length_ms: int) -> None:
+        """The server says that it has less than it must have: the rest is rounding."""
+        missing_ms = length_ms - has_ms
         for grid_ms in GRIDS_MS:
             if grid_ms > missing_ms and has_ms % grid_ms == 0 and grid_ms >= self.grid_ms:
                 self.grid_ms = grid_ms

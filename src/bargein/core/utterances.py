@@ -77,6 +77,8 @@ class Utterance:
     action: Literal["none", "truncate", "delete", "pending"] = "pending"
     sent_ms: int | None = None
     kept_ms: int | None = None
+    agreed_ms: int | None = None
+    """The last truncate that the server agreed to: its memory is no longer than that."""
     answer: str = ""
     retried: bool = False
     told: bool = False
