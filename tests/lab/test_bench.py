@@ -117,7 +117,7 @@ def test_decoding_is_not_compared_where_the_two_disagree(conversation: Conversat
 def test_a_replay_gives_every_input_a_cost_and_every_kind_a_row(conversation: Conversation) -> None:
     median, p99, service = handling.measure(conversation, FEW)
     assert len(median.rounds) == FEW.replays
-    assert len(p99.rounds) == len(service.rounds[:1]) == 1
+    assert len(p99.rounds) == 1 and len(service.rounds) == FEW.replays
     assert sum(row["count"] for row in median.raw["us"].values()) == len(conversation.happened)
     assert {"Captured", "Rendered", "response.output_audio.delta"} <= set(median.raw["us"])
 
@@ -131,9 +131,7 @@ def test_a_replay_that_does_something_else_is_no_measurement(conversation: Conve
 
 
 def cost(played_samples: int) -> Cost:
-    return Cost(
-        cpu_s=1, seconds=1, frames=1, audio_bytes=1, played_samples=played_samples, lags_ms=[]
-    )
+    return Cost(cpu_s=1, seconds=1, played_samples=played_samples, lags_ms=[])
 
 
 @pytest.mark.parametrize(("ours", "bare"), [(0, 0), (100, 120), (120, 100)])

@@ -45,8 +45,7 @@ class BareClient:
     """One connection; `begin` returns when the session stands, with the microphone on."""
 
     def __init__(self, url: str, api_key: str, devices: Devices) -> None:
-        self.frames = 0
-        self.audio_bytes = 0
+        self._cuts = 0
         self._url, self._api_key, self._devices = url, api_key, devices
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,15 +95,14 @@ class BareClient:
         player = self._devices.player
         async for text in self._socket:
             frame = _DECODER.decode(text)
-            self.frames += 1
             match frame.type:
                 case "response.output_audio.delta":
                     assert frame.delta is not None
                     audio = pybase64.b64decode(frame.delta, validate=True)
-                    self.audio_bytes += len(audio)
                     mark = (frame.response_id, frame.item_id, frame.content_index)
                     player.play(mark, audio, 24_000)
                 case "response.output_audio.done":
                     player.finish((frame.response_id, frame.item_id, frame.content_index))
                 case "input_audio_buffer.speech_started":
-                    player.stop(f"cut {self.frames}")
+                    self._cuts += 1
+                    player.stop(f"cut {self._cuts}")

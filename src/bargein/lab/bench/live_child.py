@@ -43,16 +43,11 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     cpu_s: float
     seconds: float
-    frames: int
-    audio_bytes: int
     played_samples: int
     lags_ms: list[float]
 
 
 class _Client(Protocol):
-    frames: int
-    audio_bytes: int
-
     async def begin(self) -> None: ...
     async def end(self) -> None: ...
 
@@ -61,8 +56,6 @@ class _OurClient:
     """`bargein.connect` and an application that reads all its notices."""
 
     def __init__(self, url: str, api_key: str, devices: Devices) -> None:
-        self.frames = 0
-        self.audio_bytes = 0
         self._connecting = bargein.connect(
             MODEL,
             url=url,
@@ -116,8 +109,6 @@ async def _run(todo: Round, track: Samples, api_key: str) -> Cost:
     return Cost(
         cpu_s=cpu_s,
         seconds=seconds,
-        frames=sum(client.frames for client in clients),
-        audio_bytes=sum(client.audio_bytes for client in clients),
         played_samples=played,
         lags_ms=lags_ms,
     )
