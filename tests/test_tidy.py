@@ -39,6 +39,8 @@ TEXTS = {
 SOURCES = {path: path.read_text(encoding="utf-8") for path in PYTHON}
 TREES = {path: ast.parse(text) for path, text in SOURCES.items()}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+CITED = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w-]+\.md)\b|\b([A-Z]{4,})(?:'s| §| section)")
+"""A page by its name, or in capitals as people name a page they have at hand."""
 HOME_OF_SOMEONE = re.compile(r"(?:/work/|/home/|/Users/|/root/|[A-Z]:\\\\?Users\\)[A-Za-z0-9._-]+")
 
 
@@ -95,6 +97,33 @@ def test_no_file_names_a_place_on_someones_machine() -> None:
         for place in HOME_OF_SOMEONE.findall(path.read_text(encoding="utf-8", errors="replace"))
     }
     assert found == set()
+
+
+def test_only_pages_that_are_here_are_cited() -> None:
+    pages = [named(path) for path in texts() if path.suffix == ".md"]
+    known = {name for page in pages for name in (page, page.rpartition("/")[2])}
+    found = {
+        f"{named(path)}: {one or other}"
+        for path in texts()
+        if path.suffix in {".py", ".md", ".toml"}
+        for one, other in CITED.findall(path.read_text(encoding="utf-8"))
+        if one.lstrip("./") not in known
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("see other" + ".md, please", ["other" + ".md"]),
+        ("(docs/interruption.md)", ["docs/interruption.md"]),
+        ("as in PLA" + "N §2", ["PLA" + "N"]),
+        ("`name` is PLA" + "N's", ["PLA" + "N"]),
+        ("a SECTION of one", []),
+    ],
+)
+def test_a_page_is_known_when_it_is_cited(text: str, cited: list[str]) -> None:
+    assert ["".join(each) for each in CITED.findall(text)] == cited
 
 
 @pytest.mark.parametrize(

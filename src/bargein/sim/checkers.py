@@ -41,7 +41,7 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Invariant(Protocol):
-    """`name` is DESIGN's; `sentence` says what must hold."""
+    """`name` is that of docs/simulation.md; `sentence` says what must hold."""
 
     @property
     def name(self) -> str: ...

@@ -22,7 +22,8 @@ T = TypeVar("T")
 TurnKind: TypeAlias = Literal["server_vad", "semantic_vad", "manual"]
 
 WORD_US = 200 * US_PER_MS
-"""Within this a player answers a stop; one that does not is no longer believed (DESIGN §2)."""
+"""Within this a player answers a stop; one that does not is no longer believed
+(docs/interruption.md)."""
 
 
 @dataclass(frozen=True, slots=True)
