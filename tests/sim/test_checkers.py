@@ -41,7 +41,7 @@ def _view(item_id: str = ITEM, *, kept_ms: int | None = None, state: str = "ther
         id=item_id,
         type="message",
         role="assistant",
-        state=state,  # type: ignore[arg-type]
+        state=state,  # type: ignore[arg-type]  # one of the type's few words
         status="completed",
         content=(ContentView(kind="output_audio", text="", kept_ms=kept_ms),),
     )
@@ -182,7 +182,9 @@ def test_sound_after_the_stop_is_a_violation() -> None:
     _stopped(tale)
     kept = {"memory": (remembered(600 * MS),), "mirror": (_view(kept_ms=600),)}
 
+    # mypy gives the values of `kept` one type, and no argument has it.
     calm = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 600 * MS}}, **kept)  # type: ignore[arg-type]
+    # The same.
     loud = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 599 * MS}}, **kept)  # type: ignore[arg-type]
 
     assert _broken(calm) == []
@@ -238,9 +240,11 @@ def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> N
     tale.client(events.ResponseCancel(response_id=RESPONSE))
     kept = {"memory": (remembered(2_400, truncated=False),), "mirror": (_view(),)}
 
+    # mypy gives the values of `kept` one type, and no argument has it.
     assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
 
     tale.options = Options(barge_in="keep_talking", interrupt_response=False)
+    # The same.
     assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == []  # type: ignore[arg-type]
 
 

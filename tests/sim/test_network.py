@@ -25,6 +25,7 @@ def test_messages_keep_their_order_whatever_is_drawn() -> None:
     far = _Far(options, Choices(SeedSource(1)))
     promised = []
     for number in range(300):
+        # mypy infers no type for a lambda that binds the loop's variable by a default.
         far.world.at(number * 1_000, lambda n=number: promised.append(far.link.send(n)))  # type: ignore[misc]
 
     far.world.run(10_000_000, at_most=10_000)

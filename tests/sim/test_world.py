@@ -11,6 +11,7 @@ def test_actions_run_in_time_and_at_one_time_in_the_order_of_asking() -> None:
     world = World()
     ran: list[tuple[str, int]] = []
     for name, time_us in (("c", 20), ("a", 10), ("b", 10)):
+        # mypy infers no type for a lambda that binds the loop's variable by a default.
         world.at(time_us, lambda name=name: ran.append((name, world.now_us)))  # type: ignore[misc]
 
     assert world.run(100, at_most=10)
