@@ -136,6 +136,8 @@ class Settlement:
     def _truncate(self, sent: list[str], utterance: Utterance, audio_end_ms: int) -> None:
         part = utterance.part
         utterance.action = "truncate"
+        # What was asked before was not refused before this one is, if it is: the pipe is in order.
+        utterance.agreed_ms = utterance.sent_ms
         utterance.sent_ms = audio_end_ms
         utterance.kept_ms = None
         if not self._can.truncate:
@@ -183,7 +185,6 @@ class Settlement:
 
     def truncated(self, utterance: Utterance, kept_ms: int) -> None:
         """The service agreed. The answer to an older truncate does not settle a newer one."""
-        utterance.agreed_ms = kept_ms
         if kept_ms == utterance.sent_ms:
             utterance.kept_ms = kept_ms
             utterance.answer = "truncated"
@@ -258,6 +259,7 @@ class Settlement:
             utterance.answer, utterance.kept_ms = "shorter", has_ms
         elif not utterance.retried and min(has_ms, utterance.heard_ms) < (utterance.sent_ms or 0):
             utterance.retried = True
+            utterance.sent_ms = None
             self._truncate(sent, utterance, min(has_ms, utterance.heard_ms))
         else:
             utterance.answer = "refused"

@@ -78,7 +78,7 @@ class Utterance:
     sent_ms: int | None = None
     kept_ms: int | None = None
     agreed_ms: int | None = None
-    """The last truncate that the server agreed to: its memory is no longer than that."""
+    """The truncate before the last one: the server's memory is no longer than that."""
     answer: str = ""
     retried: bool = False
     told: bool = False
