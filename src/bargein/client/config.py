@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from bargein import events
+from bargein.core.interruption import refusal
 from bargein.core.settings import BargeIn
 from bargein.errors import LocalProtocolError, LocalValueError
 from bargein.events import codec
@@ -161,17 +162,13 @@ def check_barge_in(barge_in: BargeIn, session: events.Session) -> None:
     """
     if barge_in not in ("cut", "keep_talking"):
         raise LocalValueError(f"barge_in: {barge_in!r}; give 'cut' or 'keep_talking'")
-    if barge_in == "cut":
-        return
     turns = turn_detection_of(session)
-    if turns is None:
-        return
-    if isinstance(turns, UnsetType) or getattr(turns, "interrupt_response", UNSET) is not False:
-        raise LocalProtocolError(
-            "barge_in='keep_talking': with interrupt_response true the service itself cancels the "
-            "reply when the user speaks; give turns=ServerVad(interrupt_response=False), or "
-            "SemanticVad(interrupt_response=False), or PushToTalk()"
-        )
+    service_cancels = turns is not None and (
+        isinstance(turns, UnsetType) or getattr(turns, "interrupt_response", UNSET) is not False
+    )
+    reason = refusal(barge_in, service_cancels=service_cancels)
+    if reason is not None:
+        raise LocalProtocolError(reason)
 
 
 def _plain(shape: events.Shape) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Policy: what the user's speech does to a reply. Pure functions, and nothing else lives here.
 
-1. A policy sees the stimulus and a view, and answers *cut*, *hold* or *ignore*. It never acts.
+1. A policy sees the stimulus and a view, and answers *cut* or *ignore*. It never acts.
 2. What the application asks for (the stop button, a typed message, push-to-talk) is not a matter of
    policy.
 3. Where the service cancels or clears by itself at `speech_started`, only *cut* can be true: any
@@ -20,7 +20,6 @@ class Decision(Enum):
     """What happens to the reply."""
 
     CUT = "cut"
-    HOLD = "hold"
     IGNORE = "ignore"
 
 
@@ -30,8 +29,6 @@ class View:
 
     service_cancels: bool
     """`interrupt_response` is in effect: the open response is being cancelled as we speak."""
-    playing: bool
-    """Something is queued at the player or under way to it."""
 
 
 def decide(barge_in: BargeIn, view: View) -> Decision:
@@ -45,8 +42,9 @@ def refusal(barge_in: BargeIn, *, service_cancels: bool) -> str | None:
     """Why this policy cannot be had with this turn detection, and the way out; None if it can."""
     if barge_in == "keep_talking" and service_cancels:
         return (
-            'barge_in="keep_talking" cannot hold while the service cancels its reply at every '
-            "speech_started: set interrupt_response=False in the turn detection, "
-            'or use barge_in="cut"'
+            'barge_in="keep_talking": with interrupt_response true the service itself cancels the '
+            "reply when the user speaks; give turns=ServerVad(interrupt_response=False), "
+            "SemanticVad(interrupt_response=False) or PushToTalk(), or give "
+            'barge_in="cut"'
         )
     return None

@@ -19,8 +19,7 @@ def started(machine: Machine, event: events.InputAudioBufferSpeechStarted) -> No
     listening = machine.listening
     listening.speaking_item = event.item_id
     service_cancels = listening.service_cancels
-    view = View(service_cancels, machine.ledger.sounding)
-    if decide(machine.settings.barge_in, view) is Decision.CUT:
+    if decide(machine.settings.barge_in, View(service_cancels)) is Decision.CUT:
         machine.cut(
             "speech",
             service_cancels=service_cancels,
