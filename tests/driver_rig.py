@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -141,6 +142,13 @@ class Rig:
         """The peer hangs up, and the driver ends."""
         await self.peer.close()
         await self.run
+
+
+def elsewhere(work: Callable[[], object]) -> None:
+    """Do it in another thread, while the loop stands still."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
 
 
 async def settle(turns: int = 20) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from tests.driver_rig import settle
+from tests.driver_rig import elsewhere, settle
 from tests.virtual_loop import run
 
 from bargein.audio.base import Changed, Exact, Held, Rendered, Report, Starved, Stopped, Unknown
@@ -56,13 +56,28 @@ def test_an_hour_of_progress_while_the_loop_stands_still_takes_the_room_of_one()
     assert taken(*progress) == [Rendered({PART: 99_999})]
 
 
+def test_what_is_put_on_the_loop_is_taken_at_once() -> None:
+    async def main() -> None:
+        woken: list[int] = []
+        intake = Intake(lambda: woken.append(len(intake.take_reports())), sound_limit_ms=100)
+        intake.report(CUT)
+        intake.report(CUT)
+        assert woken == [1, 1]
+
+    run(main())
+
+
 def test_the_loop_is_woken_once_for_all_that_waits_and_again_for_what_follows() -> None:
     async def main() -> None:
         woken: list[int] = []
         intake = Intake(lambda: woken.append(len(intake.take_reports())), sound_limit_ms=100)
-        for _ in range(2):
+
+        def reports() -> None:
             for _ in range(5):
                 intake.report(CUT)
+
+        for _ in range(2):
+            elsewhere(reports)
             assert not woken or len(woken) == 1
             await settle()
         assert woken == [5, 5]

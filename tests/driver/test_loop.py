@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.driver_rig import Rig, others, settle
+from tests.driver_rig import Rig, elsewhere, others, settle
 from tests.virtual_loop import run
 
 from bargein import events
@@ -464,8 +464,8 @@ def test_microphone_sound_beyond_the_bound_is_dropped_oldest_first_and_counted()
             limits=Limits(microphone_ms=100),
         )
         await settle()
-        for n in range(25):
-            rig.recorder.sink(bytes_of(np.full(160, n * 100, dtype=np.int16)), 16_000)
+        sounds = [bytes_of(np.full(160, n * 100, dtype=np.int16)) for n in range(25)]
+        elsewhere(lambda: [rig.recorder.sink(sound, 16_000) for sound in sounds])
         await settle()
         dropped = [each for each in rig.log if isinstance(each, Dropped)]
         captured = [s.audio for s in rig.machine.seen if isinstance(s, inp.Captured)]
@@ -504,8 +504,7 @@ def test_a_player_that_reports_without_end_ends_the_session_as_a_broken_device()
     async def main() -> None:
         rig = Rig()
         await settle()
-        for n in range(2_000):
-            rig.player.report(base.Stopped(f"{n}", {}))
+        elsewhere(lambda: [rig.player.report(base.Stopped(f"{n}", {})) for n in range(2_000)])
         with pytest.raises(DeviceError, match="player"):
             await rig.run
 
