@@ -67,6 +67,22 @@ def test_what_is_put_on_the_loop_is_taken_at_once() -> None:
     run(main())
 
 
+def test_a_wake_that_finds_nothing_does_not_silence_the_next_one() -> None:
+    """Another thread put something, and the loop took it before that thread asked for a wake."""
+
+    async def main() -> None:
+        woken: list[int] = []
+        intake = Intake(lambda: woken.append(len(intake.take_reports())), sound_limit_ms=100)
+        elsewhere(lambda: intake.report(CUT))
+        assert intake.take_reports() == [CUT]
+        await settle()
+        elsewhere(lambda: intake.report(CUT))
+        await settle()
+        assert woken == [0, 1]
+
+    run(main())
+
+
 def test_the_loop_is_woken_once_for_all_that_waits_and_again_for_what_follows() -> None:
     async def main() -> None:
         woken: list[int] = []

@@ -71,6 +71,16 @@ class Intake:
                 self._dropped[old_rate] += len(old) // 2
         self._call()
 
+    @property
+    def has_sound(self) -> bool:
+        """Whether sound waits."""
+        return bool(self._sound)
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether reports wait, or some had to be lost."""
+        return bool(self._reports) or self._overrun
+
     def take_reports(self) -> list[Report]:
         """All reports that wait, oldest first.
 
@@ -82,7 +92,6 @@ class Intake:
                 raise DeviceError(
                     f"player: more than {_MAX_REPORTS} reports that cannot be merged came at once"
                 )
-            self._woken = False
             reports = list(self._reports)
             self._reports.clear()
             return reports
@@ -90,7 +99,6 @@ class Intake:
     def take_sound(self) -> tuple[list[tuple[bytes, int]], dict[int, int]]:
         """All sound that waits, with its rates; and what was dropped before it, samples by rate."""
         with self._lock:
-            self._woken = False
             sound, dropped = list(self._sound), dict(self._dropped)
             self._sound.clear()
             self._sound_samples.clear()
@@ -126,18 +134,24 @@ class Intake:
         return False
 
     def _call(self) -> None:
-        with self._lock:
-            if self._woken:
-                return
-            self._woken = True
         if threading.get_ident() == self._thread:
             # On the loop already: another turn of it for every report and every chunk of sound
             # would be a fifth of the client's work.
             self._wake()
             return
+        with self._lock:
+            if self._woken:
+                return
+            self._woken = True
         # A loop that is closed has nobody left who could hear of it.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(self._woken_up)
+
+    def _woken_up(self) -> None:
+        # First of all: what is put from here on asks for a wake of its own.
+        with self._lock:
+            self._woken = False
+        self._wake()
 
 
 def sound_of(wire: bytes, audio_format: AudioFormat) -> bytes:

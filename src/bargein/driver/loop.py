@@ -193,8 +193,11 @@ class Driver:
 
     def _take_in(self) -> None:
         try:
-            for report in self._intake.take_reports():
-                self.feed(as_input(report))
+            if self._intake.has_reports:
+                for report in self._intake.take_reports():
+                    self.feed(as_input(report))
+            if not self._intake.has_sound:
+                return
             sound, dropped = self._intake.take_sound()
             if self._wire_sound is None:
                 return
