@@ -14,6 +14,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from bargein.client.reply import Reply
 from bargein.client.subscription import Subscription
+from bargein.client.telemetry import Telemetry
 from bargein.core.commands import Answer
 from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted
 from bargein.driver.ports import Passed, WireEvent
@@ -41,6 +42,7 @@ class Board:
         self._failure: BaseException | None = None
         self._failure_told = False
         self._ended = asyncio.Event()
+        self._telemetry = Telemetry()
 
     @property
     def over(self) -> bool:
@@ -100,7 +102,9 @@ class Board:
                     if status == "refused":
                         reply.failed(self._refusal())
                     elif status == "unanswered":
-                        reply.failed(DeadlineExceeded("the service did not begin the reply in time"))
+                        reply.failed(
+                            DeadlineExceeded("the service did not begin the reply in time")
+                        )
                     elif status == "lost":
                         reply.failed(self.why_over())
                     else:
@@ -113,6 +117,7 @@ class Board:
                 self._lost = notice
             case _:
                 pass
+        self._telemetry.notify(notice)
         for subscription in tuple(self._notices):
             subscription.offer(notice)
 
@@ -128,6 +133,7 @@ class Board:
             return
         self._failure = failure
         self._ended.set()
+        self._telemetry.finish()
         waiting = [future for future in self._asks.values() if not future.done()]
         for future in waiting:
             future.set_exception(self.why_over())
