@@ -20,8 +20,12 @@ from bargein.errors import DeviceError
 from bargein.lab.bench.figures import Effort, Figure, shown, spread
 from bargein.lab.bench.hour_child import Minute
 
-TARGET_KIB = 8.0
-"""KiB a minute: half a megabyte in an hour, in which 170 MB of sound pass each way."""
+TARGET_KIB = 32.0
+"""KiB a minute, for what is remembered of each item beside its text, twice: by client and server.
+
+One small object kept for each of the 3 000 microphone chunks of a minute would be 150 KiB, and
+the sound of a minute is 2 800 KiB each way.
+"""
 BEGINNING_MINUTES = 5
 
 

@@ -34,8 +34,6 @@ from bargein.lab.bench.user import track, utterances
 
 TARGET = 1.2
 """Issue 2."""
-LAG_TARGET = 2.0
-"""Our own: bursts of sound for all sessions at once make any loop late, ours not much more."""
 _ALIKE = 0.1
 _START_S = 60.0
 _OVERHEAD_S = 120.0
@@ -56,7 +54,8 @@ def measure(effort: Effort, told: Told) -> list[Figure]:
 
 
 def measure_crowd(conversation: Conversation, effort: Effort, told: Told) -> list[Figure]:
-    """Many sessions in one process: their CPU, and how late the loop is."""
+    """Many sessions in one process: their CPU. How late the loop is stands beside it without a
+    target, because other work on the machine decides it more than the client does."""
     sessions, seconds = effort.crowd_sessions, effort.crowd_s
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "conversation.json"
@@ -64,28 +63,7 @@ def measure_crowd(conversation: Conversation, effort: Effort, told: Told) -> lis
         with _server((*_REPLAY, str(file))) as server:
             pairs = _rounds(server, sessions, seconds, effort.crowd_rounds, told)
     says = f"client CPU of {sessions} live sessions in one process against as many bare loops"
-    lags = [[percentile(cost.lags_ms, 99) for cost in pair] for pair in pairs]
-    return [
-        _cpu_figure("crowd.cpu", says, pairs, sessions, seconds),
-        Figure(
-            name="crowd.lag",
-            says=f"event loop lag, 99th percentile, with {sessions} sessions, against bare loops",
-            unit="times the lag",
-            target=LAG_TARGET,
-            wanted="at most",
-            rounds=tuple(shown(ours / bare) for ours, bare in lags),
-            raw={
-                "p99_ms": {
-                    "bargein": [shown(ours) for ours, _ in lags],
-                    "bare": [shown(bare) for _, bare in lags],
-                },
-                "max_ms": {
-                    "bargein": [shown(max(ours.lags_ms)) for ours, _ in pairs],
-                    "bare": [shown(max(bare.lags_ms)) for _, bare in pairs],
-                },
-            },
-        ),
-    ]
+    return [_cpu_figure("crowd.cpu", says, pairs, sessions, seconds)]
 
 
 def _cpu_figure(
@@ -94,6 +72,10 @@ def _cpu_figure(
     def per_session(cost: Cost) -> float:
         return cost.cpu_s * 1_000 / cost.seconds / sessions
 
+    lags = {
+        "bargein": [shown(percentile(ours.lags_ms, 99)) for ours, _ in pairs if ours.lags_ms],
+        "bare": [shown(percentile(bare.lags_ms, 99)) for _, bare in pairs if bare.lags_ms],
+    }
     return Figure(
         name=name,
         says=says,
@@ -113,6 +95,7 @@ def _cpu_figure(
                 "bargein": [ours.played_samples for ours, _ in pairs],
                 "bare": [bare.played_samples for _, bare in pairs],
             },
+            "loop_lag_p99_ms": lags,
         },
     )
 
