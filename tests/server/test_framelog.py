@@ -56,8 +56,25 @@ def test_the_file_is_its_owners_only_even_if_it_was_there(tmp_path: Path) -> Non
         ),
         (
             {"session": {"tools": [{"authorization": "Bearer x", "headers": {"a": "b"}}]}},
-            {"session": {"tools": [{"authorization": "(not kept)", "headers": "(not kept)"}]}},
+            {"session": {"tools": [{"authorization": "[masked]", "headers": {"a": "[masked]"}}]}},
         ),
+        (
+            {"item": {"content": [{"text": "my key is sk-proj-Abc123Def456Ghi789"}]}},
+            {"item": {"content": [{"text": "my key is [masked]"}]}},
+        ),
+        (
+            {
+                "session": {
+                    "tools": [{"server_url": "https://joe:hunter22@a.example/?token=x1&v=1"}]
+                }
+            },
+            {
+                "session": {
+                    "tools": [{"server_url": "https://[masked]@a.example/?token=[masked]&v=1"}]
+                }
+            },
+        ),
+        ({"new": {"Password": "hunter22"}}, {"new": {"Password": "[masked]"}}),
         ({"session": {"audio": {"input": None}}}, {"session": {"audio": {"input": None}}}),
     ],
 )

@@ -2,8 +2,8 @@
 
 1. A line has `t_us` (microseconds since the log began), `session`, `from` (client or server) and
    the `frame`. Sound is not in it: a field of base64 is replaced by the number of its characters.
-2. No secret is in it: what is called authorization, headers or a key is replaced, and what is no
-   JSON object is not shown at all, for it could be anything.
+2. No secret is in it (`bargein.masking`), and what is no JSON object is not shown at all, for it
+   could be anything.
 3. The file is for its owner only (mode 0600). Lines are whole: each is written at once.
 4. A disk that is full stops the log, not the server; what is missing is counted.
 """
@@ -21,10 +21,10 @@ from typing import Any, Self
 import msgspec
 
 from bargein.errors import LocalValueError
+from bargein.masking import without_secrets
 
 log = logging.getLogger(__name__)
 
-_SECRETS = frozenset({"authorization", "headers", "api_key", "client_secret"})
 _AUDIO_DELTA = "response.output_audio.delta"
 _MAX_DEPTH = 32
 
@@ -95,22 +95,20 @@ def shown(frame: str | bytes) -> Any:
     if not isinstance(event, dict):
         return {"no_object_characters": len(frame)}
     delta = {"delta"} if event.get("type") == _AUDIO_DELTA else set[str]()
-    return _without(event, {"audio", *delta}, _MAX_DEPTH)
+    return without_secrets(_without_sound(event, {"audio", *delta}, _MAX_DEPTH))
 
 
-def _without(value: Any, sounds: set[str], depth: int) -> Any:
+def _without_sound(value: Any, sounds: set[str], depth: int) -> Any:
     if depth == 0:
         return "(deeper)"
     if isinstance(value, list):
-        return [_without(each, sounds, depth - 1) for each in value]
+        return [_without_sound(each, sounds, depth - 1) for each in value]
     if not isinstance(value, dict):
         return value
     kept: dict[str, Any] = {}
     for name, each in value.items():
         if name in sounds and isinstance(each, str):
             kept[name] = f"({len(each)} characters of base64)"
-        elif name.lower() in _SECRETS:
-            kept[name] = "(not kept)"
         else:
-            kept[name] = _without(each, sounds, depth - 1)
+            kept[name] = _without_sound(each, sounds, depth - 1)
     return kept

@@ -10,8 +10,9 @@ import msgspec
 from bargein.core.commands import Command
 from bargein.core.inputs import Input
 from bargein.core.settings import Settings
+from bargein.masking import may_hold_secrets, without_secrets
 from bargein.trace.format import FORMAT, Header, Line
-from bargein.trace.leave_out import hollow, may_hold_secrets, plain, without_secrets
+from bargein.trace.leave_out import hollow, plain
 
 
 class _NotPlain(Exception):

@@ -1,0 +1,64 @@
+"""What is written down of a wire holds no secret, whoever writes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from tests.trace.strategies import JSON
+
+from bargein.core import inputs
+from bargein.events import decode_server
+from bargein.masking import MASK, may_hold_secrets, without_secrets
+from bargein.server.framelog import shown
+from bargein.trace import record
+
+SECRET = "hunter22-0123456789"
+HIDDEN: list[dict[str, Any]] = [
+    *(
+        {name: SECRET}
+        for name in ("Authorization", "api-key", "apikey", "client_secret", "cookie", "password")
+    ),
+    *({name: [SECRET, {"a": SECRET}]} for name in ("headers", "secret", "X-API-Key")),
+    {"text": f"sk-{SECRET}"},
+    {"text": f"ek_{SECRET}"},
+    {"text": f"Bearer {SECRET}"},
+    {"text": f"Basic {SECRET}"},
+    {"url": f"wss://joe:{SECRET}@a.example"},
+    *({"url": f"https://a.example/?v=1&{name}={SECRET}"} for name in ("token", "api_key", "sig")),
+    {f"sk-{SECRET}": "as a name"},
+]
+
+
+@pytest.mark.parametrize("fields", HIDDEN, ids=json.dumps)
+def test_the_trace_and_the_log_of_frames_hide_the_same(fields: dict[str, Any]) -> None:
+    frame = json.dumps({"type": "new", "deep": [{"er": fields}]})
+    assert may_hold_secrets(frame.encode())
+    for written in (
+        json.dumps(without_secrets(fields)),
+        json.dumps(shown(frame)),
+        record.entry(1, inputs.Received(decode_server(frame)), []).decode(),
+    ):
+        assert MASK in written
+        assert SECRET not in written
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    value = {"type": "message", "n": [1, 2.5, True, None], "text": "a bearer of basic news"}
+    assert without_secrets(value) == value
+    assert not may_hold_secrets(b'{"type":"response.created"}')
+
+
+def test_long_base64_is_a_length_whatever_its_field() -> None:
+    assert without_secrets({"image": "data:image/png;base64,AAAA"}) == {
+        "image": "[26 characters of base64]"
+    }
+    assert without_secrets(["A" * 300, "A" * 30]) == ["[300 characters of base64]", "A" * 30]
+
+
+@given(JSON)
+def test_masking_twice_is_masking_once(value: Any) -> None:
+    once = without_secrets({"authorization": value, "other": value})
+    assert without_secrets(once) == once
