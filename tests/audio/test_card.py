@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bargein.audio.base import (
@@ -131,6 +131,8 @@ def test_from_the_stop_the_card_takes_at_most_one_block(
 
 @settings(max_examples=80, deadline=None)
 @given(cards, st.lists(st.integers(1, 200_000), min_size=2, max_size=6))
+@example(CardSettings(rate=8_000, block=1_984, latency_us=150_001), [1, 95_999])
+@example(CardSettings(rate=8_000, block=2_048, latency_us=250_000, miss_every=7), [1, 200_000])
 def test_hold_and_resume_lose_no_sample_and_repeat_none(
     options: CardSettings, waits: list[int]
 ) -> None:
@@ -145,7 +147,8 @@ def test_hold_and_resume_lose_no_sample_and_repeat_none(
         card.hold(f"h{number}", now)
         answers = [r for r in card.advance(now) if isinstance(r, Held)]
         assert [a.cut_id for a in answers] == [f"h{number}"]
-        now += 400_000
+        # At 8 kHz two blocks take half a second, the first may be missed, and then comes latency.
+        now += 800_000
         run_until(card, now)
         for mark, count in answers[0].heard_samples.items():
             assert card.heard(mark) == count
