@@ -58,9 +58,22 @@ def test_it_is_told_once_when_too_much_waits_and_once_when_all_is_written() -> N
             await bench.far.receive()
         await settle()
         assert bench.told == ["blocked", "drained"]
-        for _ in range(11):
+        # The first of them is written at once, and does not wait.
+        for _ in range(12):
             bench.outgoing.put("x" * 10)
         assert bench.told == ["blocked", "drained", "blocked"]
+        bench.task.cancel()
+
+    run(main())
+
+
+def test_where_nothing_waits_a_frame_is_written_before_the_loop_turns() -> None:
+    async def main() -> None:
+        bench = Bench(pipe_limit=100)
+        bench.outgoing.put("a")
+        bench.outgoing.put("b")
+        assert bench.outgoing.characters == 0
+        assert [await bench.far.receive(), await bench.far.receive()] == ["a", "b"]
         bench.task.cancel()
 
     run(main())

@@ -122,6 +122,35 @@ def test_frames_of_every_size_come_back_whole_and_in_order() -> None:
     run(main())
 
 
+def test_a_frame_written_at_once_keeps_its_place_even_where_the_socket_is_full() -> None:
+    async def main() -> None:
+        async with server(echo) as url:
+            pipe = WebSocketPipe(url, Secret(KEY))
+            await pipe.open()
+            frames = [f"{n}" + "x" * 500_000 for n in range(40)]
+            waited = 0
+            reading = asyncio.ensure_future(_receive(pipe, len(frames)))
+            for frame in frames:
+                rest = pipe.send_at_once(frame)
+                if rest is not None:
+                    waited += 1
+                    await rest
+            assert waited, "the socket was never full: the test needs larger frames"
+            assert await reading == frames
+            await pipe.close()
+            rest = pipe.send_at_once("too late")
+            assert rest is not None
+            with pytest.raises(TransportError):
+                await rest
+        assert not others()
+
+    run(main())
+
+
+async def _receive(pipe: WebSocketPipe, count: int) -> list[str | bytes | PipeEnd]:
+    return [await pipe.receive() for _ in range(count)]
+
+
 async def _send_all(pipe: WebSocketPipe, frames: list[str]) -> None:
     for frame in frames:
         await pipe.send(frame)

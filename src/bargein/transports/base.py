@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,15 @@ class Pipe(Protocol):
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close and wait for the peer, at most until the close deadline. Never raises."""
+
+
+@runtime_checkable
+class PromptPipe(Protocol):
+    """What a pipe may have besides: writing without a task, for those who send often."""
+
+    def send_at_once(self, frame: str) -> Coroutine[Any, Any, None] | None:
+        """Write one text frame now. None: it is written. Else it is on its way, and what is left
+        must be awaited, in one task, before anything else is sent.
+
+        Raises `TransportError` where the pipe has ended.
+        """

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
+from typing import Any
 
 from bargein.errors import LocalValueError, TransportError
 from bargein.transports.base import PipeEnd
@@ -73,6 +75,15 @@ class MemoryPipe:
         if self._outgoing.end is not None:
             raise TransportError("memory pipe: it was closed", code=self._outgoing.end.code)
         self._outgoing.put(frame)
+
+    def send_at_once(self, frame: str) -> Coroutine[Any, Any, None] | None:
+        """See `PromptPipe.send_at_once`."""
+        if not self._outgoing.writable.is_set():
+            return self.send(frame)
+        if self._outgoing.end is not None:
+            raise TransportError("memory pipe: it was closed", code=self._outgoing.end.code)
+        self._outgoing.put(frame)
+        return None
 
     async def receive(self) -> str | bytes | PipeEnd:
         """See `Pipe.receive`."""

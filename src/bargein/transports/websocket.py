@@ -14,12 +14,14 @@ import asyncio
 import logging
 import os
 import ssl as ssl_module
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Awaitable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from bargein.errors import (
@@ -51,6 +53,13 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+@types.coroutine
+def _resumed(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """The rest of a coroutine that was begun outside of a task and waits for this future."""
+    yield waits_for
+    yield from sending.__await__()
 
 
 class WebSocketPipe:
@@ -136,6 +145,27 @@ class WebSocketPipe:
         """See `Pipe.send`."""
         try:
             await self._connected().send(frame)
+        except websockets.ConnectionClosed as error:
+            raise TransportError(f"{place(self._url)}: the connection has ended") from error
+
+    def send_at_once(self, frame: str) -> Coroutine[Any, Any, None] | None:
+        """See `PromptPipe.send_at_once`."""
+        socket = self._connected()
+        if socket.state is not State.OPEN:
+            # It waits for the end then, and only a task may do that.
+            return self.send(frame)
+        sending = socket.send(frame)
+        try:
+            waits_for = sending.send(None)
+        except StopIteration:
+            return None
+        except websockets.ConnectionClosed as error:
+            raise TransportError(f"{place(self._url)}: the connection has ended") from error
+        return self._rest(_resumed(sending, waits_for))
+
+    async def _rest(self, resumed: Awaitable[None]) -> None:
+        try:
+            await resumed
         except websockets.ConnectionClosed as error:
             raise TransportError(f"{place(self._url)}: the connection has ended") from error
 
