@@ -100,6 +100,7 @@ def test_the_same_inputs_give_the_same_commands(
 def bring_to_an_end(talk: Talk) -> None:
     """The user falls silent, the service ends and agrees, the player plays out, time passes."""
     talk.give(inputs.Drained())
+    talk.ask(asks.Release())
     talk.receive("input_audio_buffer.cleared")
     for _ in range(4):
         for cut_id in talk.stops:

@@ -145,11 +145,11 @@ class TestUpdate:
         assert (answer.kind, answer.code) == ("refused", "cannot_update_voice")
         assert "voice" in str(answer.error)
 
-    def test_an_update_that_nobody_answers_is_lost(self) -> None:
+    def test_an_update_that_nobody_answers_is_late(self) -> None:
         talk = Talk()
         update = talk.ask(asks.Update(events.Session()))
         talk.pass_ms(15_000)
-        assert answered(talk, update).kind == "lost"
+        assert answered(talk, update).kind == "late"
 
     def test_two_updates_are_answered_in_their_order(self) -> None:
         talk = Talk()

@@ -191,14 +191,14 @@ def test_a_create_that_is_refused_for_another_reason_ends_its_ask() -> None:
     assert talk.sent() == ["create"]
 
 
-def test_a_create_that_nobody_answers_is_lost_after_a_while() -> None:
+def test_a_create_that_nobody_answers_ends_unanswered_after_a_while() -> None:
     talk = Talk()
     ask = talk.ask(asks.Respond())
     talk.pass_ms(14_999)
     assert talk.told(TurnEnded) == []
     talk.pass_ms(1)
     (ended,) = talk.told(TurnEnded)
-    assert (ended.status, ended.ask_ids) == ("lost", (ask,))
+    assert (ended.status, ended.ask_ids) == ("unanswered", (ask,))
     assert talk.machine.deadline_us is None
 
 

@@ -153,6 +153,28 @@ class TestDeeds:
         assert decided(item) == ["truncate 0 700"]
 
 
+def test_a_sample_that_is_split_between_two_deltas_is_one_sample() -> None:
+    ledger = Ledger()
+    item = ledger.item("r1", "A", in_conversation=True)
+    for audio in (b"\x01\x02\x03", b"\x04\x05", b"\x06"):
+        utterance = ledger.arrived(item, 0, audio, PCM, cut=False)
+    assert utterance.received_samples == 3
+    played = [command.audio for command in ledger.flow() if isinstance(command, Play)]
+    assert b"".join(played) == b"\x01\x02\x03\x04\x05\x06"
+    assert all(len(audio) % 2 == 0 for audio in played)
+
+
+def test_a_player_within_its_margin_of_the_end_has_played_a_part_out() -> None:
+    item = spoken((100, 99.5), completed=True)
+    part = item.parts[0]
+    part.audio_over = True
+    assert not part.played_out and not item.kept_whole(part, 1)
+    part.margin_samples = 12
+    assert part.played_out and item.kept_whole(part, 1)
+    part.margin_samples = 11
+    assert not part.played_out and not item.kept_whole(part, 1)
+
+
 def flowed(found: list[Command]) -> list[str]:
     lines = []
     for command in found:
