@@ -164,15 +164,14 @@ def test_a_sample_that_is_split_between_two_deltas_is_one_sample() -> None:
     assert all(len(audio) % 2 == 0 for audio in played)
 
 
-def test_a_player_within_its_margin_of_the_end_has_played_a_part_out() -> None:
+@pytest.mark.parametrize(("margin_samples", "over"), [(0, False), (11, False), (12, True)])
+def test_a_player_within_its_margin_of_the_end_has_played_a_part_out(
+    margin_samples: int, over: bool
+) -> None:
     item = spoken((100, 99.5), completed=True)
     part = item.parts[0]
-    part.audio_over = True
-    assert not part.played_out and not item.kept_whole(part, 1)
-    part.margin_samples = 12
-    assert part.played_out and item.kept_whole(part, 1)
-    part.margin_samples = 11
-    assert not part.played_out and not item.kept_whole(part, 1)
+    part.audio_over, part.margin_samples = True, margin_samples
+    assert (part.played_out, item.kept_whole(part, 1)) == (over, over)
 
 
 def flowed(found: list[Command]) -> list[str]:
