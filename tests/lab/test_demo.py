@@ -103,6 +103,7 @@ def test_it_keeps_them_on_every_card(
     assert_kept(report)
     assert [row.exactness for row in report.interruptions] == ["exact", "exact"]
     assert all(part.kept_from == "memory" for part in report.parts)
+    assert [part.told_samples == part.heard_samples for part in report.parts] == [True, True, False]
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +280,24 @@ def test_a_recording_that_is_too_long_or_silent_is_refused(tmp_path: Path) -> No
     write_wav(file, np.zeros(8_000, np.int16), 8_000)
     with pytest.raises(DeviceError, match=r"long\.wav: is silent from beginning to end"):
         lines_of(PLAN, file)
+
+
+def test_a_pause_in_a_recording_does_not_end_the_turn(tmp_path: Path) -> None:
+    line = lines_of(PLAN, None)[0]
+    file = tmp_path / "thoughtful.wav"
+    pause = np.zeros(line.rate * 7 // 10, np.int16)
+    write_wav(file, np.concatenate((line.pcm, pause, line.pcm)), line.rate)
+    held = run(hold(call(tmp_path, recording=file), Watched()))
+    assert_kept(judged(held))
+    turns = [seen for seen in held.observed.wire if type(seen.event).__name__.endswith("Committed")]
+    assert len(turns) == 3
+
+
+def test_the_local_server_is_reached_past_any_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert_kept(judged(run(hold(call(tmp_path), Watched()))))

@@ -162,6 +162,17 @@ def test_a_panel_tells_the_steps_in_their_order_from_the_first_sound() -> None:
     ]
 
 
+def test_the_news_of_the_speech_is_never_drawn_behind_the_stop_that_it_asked_for() -> None:
+    good = a_session()
+    late = tuple(
+        replace(seen, at_us=seen.at_us + 40_000)
+        if isinstance(seen.event, events.InputAudioBufferSpeechStarted)
+        else seen
+        for seen in good.wire
+    )
+    assert "+200.0 ms  speech_started" in texts(drawn(replace(good, wire=late)))
+
+
 def test_a_panel_tells_the_words_that_were_heard_from_those_that_were_not() -> None:
     root = drawn(a_session())
     assert {"time: cut here", "there: never heard"} <= set(tips(root))

@@ -21,7 +21,7 @@ from bargein.audio.virtual import VirtualRecorder
 from bargein.client.session import Session
 from bargein.core.inputs import Part
 from bargein.core.machine import Machine
-from bargein.core.notices import Interruption, InterruptionSettled, Lost, Notice
+from bargein.core.notices import Lost, Notice
 from bargein.errors import BargeinError, TransportError
 from bargein.events import ServerVad
 from bargein.lab import caller
@@ -41,8 +41,6 @@ from bargein.units import US_PER_MS, US_PER_S, ms_floor
 SCENARIO = "demo"
 RECORDED_PAUSE_MS = 900
 """With a recording, the service waits so long before a turn is over: people pause."""
-SETTLE_S = 4.0
-"""What is cut when the user leaves has settled by then, or never will."""
 SESSION_FORMAT = {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 24_000}}}}
 
 
@@ -171,8 +169,6 @@ class _User:
         self._start_us = loop_us()
         self._gone = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
-        self._unsettled: set[str] = set()
-        self._settled = asyncio.Event()
 
     async def run(self, session: Session) -> None:
         """From the standing session to the user's leaving."""
@@ -183,9 +179,6 @@ class _User:
         ]
         self._feed(caller.Began())
         await self._gone.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_S):
-                await self._all_settled()
 
     async def drained(self) -> None:
         """Wait until everything that the closed session said was read."""
@@ -204,11 +197,6 @@ class _User:
             self.unmet = unmet
             self._gone.set()
 
-    async def _all_settled(self) -> None:
-        while self._unsettled:
-            self._settled.clear()
-            await self._settled.wait()
-
     async def _read_wire(self, session: Session) -> None:
         with self._watching():
             async for seen in session.events():
@@ -220,16 +208,9 @@ class _User:
             async for notice in session:
                 self.observer.told(notice)
                 self._screen.told(loop_us() - self._start_us, notice)
-                match notice:
-                    case Interruption(cut_id=cut_id):
-                        self._unsettled.add(cut_id)
-                    case InterruptionSettled(cut_id=cut_id):
-                        self._unsettled.discard(cut_id)
-                        self._settled.set()
-                    case Lost(reason=reason):
-                        self.leave(f"the connection ended{': ' if reason else ''}{reason}")
-                    case _:
-                        pass
+                if isinstance(notice, Lost):
+                    why = f": {notice.reason}" if notice.reason else ""
+                    self.leave(f"the connection ended{why}")
                 self._feed(notice)
 
     @contextlib.contextmanager
