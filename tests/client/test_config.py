@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from bargein import events
+from bargein.capabilities import Capabilities
 from bargein.client.config import (
     PushToTalk,
     Turns,
     check_barge_in,
+    check_capabilities,
     client_event,
     merged_session,
     response_params,
@@ -201,3 +203,18 @@ def test_a_response_without_wishes_has_no_parameters() -> None:
     )
     with pytest.raises(LocalValueError, match="max_output_tokens"):
         response_params({"max_output_tokens": []}, None)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "named"),
+    [
+        (Capabilities(playback_owner="server"), "playback_owner: 'server'"),
+        (Capabilities(lengths_grid_ms=0), "lengths_grid_ms: 0"),
+    ],
+)
+def test_capabilities_that_cannot_be_driven_are_refused(
+    capabilities: Capabilities, named: str
+) -> None:
+    check_capabilities(Capabilities(lengths_grid_ms=50))
+    with pytest.raises(LocalValueError, match=named):
+        check_capabilities(capabilities)

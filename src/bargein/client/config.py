@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from bargein import events
+from bargein.capabilities import Capabilities
 from bargein.core.interruption import refusal
 from bargein.core.settings import BargeIn
 from bargein.errors import LocalProtocolError, LocalValueError
@@ -152,6 +153,19 @@ def turn_detection_of(
     ):
         return session.audio.input.turn_detection
     return UNSET
+
+
+def check_capabilities(capabilities: Capabilities) -> None:
+    """Refuse what this version cannot drive. Raises `LocalValueError`."""
+    if capabilities.playback_owner != "client":
+        raise LocalValueError(
+            f"capabilities.playback_owner: {capabilities.playback_owner!r}; only 'client' works over "
+            "WebSocket, and WebRTC is not in this version"
+        )
+    if capabilities.lengths_grid_ms < 1:
+        raise LocalValueError(
+            f"capabilities.lengths_grid_ms: {capabilities.lengths_grid_ms}; give at least 1"
+        )
 
 
 def check_barge_in(barge_in: BargeIn, session: events.Session) -> None:

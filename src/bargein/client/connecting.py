@@ -233,6 +233,7 @@ class Connecting:
         limits: Limits,
         open_timeout: float,
     ) -> None:
+        config.check_capabilities(capabilities)
         if not open_timeout > 0:
             raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
         self._make_pipe, self._settings, self._audio = make_pipe, settings, audio
