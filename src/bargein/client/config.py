@@ -159,8 +159,8 @@ def check_capabilities(capabilities: Capabilities) -> None:
     """Refuse what this version cannot drive. Raises `LocalValueError`."""
     if capabilities.playback_owner != "client":
         raise LocalValueError(
-            f"capabilities.playback_owner: {capabilities.playback_owner!r}; only 'client' works over "
-            "WebSocket, and WebRTC is not in this version"
+            f"capabilities.playback_owner: {capabilities.playback_owner!r}; only 'client' works "
+            "over WebSocket, and WebRTC is not in this version"
         )
     if capabilities.lengths_grid_ms < 1:
         raise LocalValueError(
