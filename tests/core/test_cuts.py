@@ -100,6 +100,28 @@ def test_an_ask_joins_the_cut_that_is_being_made() -> None:
     assert record.askers == ("interrupt", "typed")
 
 
+def test_what_appears_while_the_stop_is_unanswered_joins_the_cut() -> None:
+    """Rule 15: r2 was begun after the stop, and the second asker means it too."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.speech_started()
+    talk.cancelled()
+    talk.speaking("r2", "B")
+    talk.ask(asks.Interrupt())
+    assert len(talk.stops) == 1
+    talk.stopped({"A": 700})
+    talk.cancelled("r2", "client_cancelled")
+    talk.agree()
+    assert talk.sent() == ["cancel r2", "truncate A/0 700", "delete B"]
+    assert talk.played_ms("B") == 0
+    (record,) = talk.told(Interruption)
+    (settled,) = talk.told(InterruptionSettled)
+    assert record.cut_id == settled.cut_id
+    assert settled.response_ids == ("r1", "r2")
+    assert settled.askers == ("speech", "interrupt")
+
+
 def test_what_appears_after_the_stop_was_answered_is_a_cut_of_its_own() -> None:
     """Rule 15: r2 was begun after r1 was stopped, and is heard."""
     talk = Talk(FALSE_VAD)

@@ -79,6 +79,14 @@ class TestPipeClosed:
         assert talk.answer(stop) is not None
         assert [one.exactness for one in talk.told(InterruptionSettled)] == ["lost"]
 
+    def test_no_refusal_is_expected_of_a_pipe_that_is_gone(self) -> None:
+        talk = Talk(FALSE_VAD)
+        talk.speaking()
+        talk.cut_at(700)
+        assert len(talk.machine.faults.open) == 2, "the cancel and the truncate"
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert list(talk.machine.faults.open) == []
+
     def test_what_waited_for_the_socket_is_gone(self) -> None:
         talk = Talk()
         talk.give(inputs.Blocked())

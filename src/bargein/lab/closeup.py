@@ -17,6 +17,7 @@ from bargein.lab.svg import element, fitted, group, label, line, rect, width_of
 
 _STEPS = 8
 _TEXT = 11.5
+_LEAST_WORD_PX = 14
 _STEP = 17
 _MARGIN_US = 160_000
 _LEAST_US = 900_000
@@ -153,7 +154,8 @@ def _words(observed: Observed, each: PartWords, axis: Axis, y: float) -> str:
         heard_x = min(max(axis.x(_place_us(observed, each.part, heard)), left), right)
         tip = text if end <= heard else f"{text}: {'cut here' if start < heard else 'never heard'}"
         colour = palette.ASSISTANT if start < heard else palette.FAINT
-        written = label(
+        # A word of which the window shows a sliver has its line only.
+        written = right - left >= _LEAST_WORD_PX and label(
             (left + right) / 2,
             y,
             fitted(text, right - left + 4, _TEXT),
@@ -171,7 +173,7 @@ def _words(observed: Observed, each: PartWords, axis: Axis, y: float) -> str:
                 )
                 if heard_x < right - 2
                 else "",
-                written,
+                written or "",
                 tip=tip if each.exact else f"{tip} (place estimated)",
             )
         )
