@@ -70,7 +70,7 @@ def test_the_turn_of_a_cut_reply_ends_when_its_response_does() -> None:
     talk.cut_at(700)
     talk.cancelled()
     ended = talk.told(TurnEnded)
-    assert [(one.response_id, one.status) for one in ended] == [("r1", "cancelled")]
+    assert [(one.response_id, one.status, one.cut) for one in ended] == [("r1", "cancelled", True)]
 
 
 def test_words_after_the_cut_are_not_told() -> None:

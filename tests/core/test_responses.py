@@ -165,6 +165,18 @@ def test_the_ask_of_a_cut_create_that_is_refused_ends(by: str, active: bool) -> 
     assert [one.ask_ids for one in ended] == [(ask,)]
 
 
+def test_a_create_refused_for_a_response_we_have_not_seen_waits_for_it() -> None:
+    """Rule 7: its `created` is under way, or it never comes."""
+    talk = Talk()
+    talk.ask(asks.Respond())
+    talk.refuse_as_active("r9")
+    assert talk.sent() == ["create"]
+    talk.pass_ms(4_999)
+    assert talk.sent() == []
+    talk.pass_ms(1)
+    assert talk.sent() == ["create"]
+
+
 def test_a_create_is_not_asked_for_again_for_ever() -> None:
     talk = Talk()
     ask = talk.ask(asks.Respond())
