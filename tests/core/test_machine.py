@@ -163,3 +163,18 @@ def test_a_device_that_changes_in_mid_reply_is_believed_from_then_on() -> None:
     talk.give(inputs.DeviceChanged(None, "unplugged"))
     talk.speech_started()
     assert talk.sent() == ["truncate A/0 700"], "a player that cannot tell is not waited for"
+
+
+def test_sound_that_comes_after_its_part_was_finished_is_dropped_and_truncated() -> None:
+    """The player was told that the part is whole; nothing may wait for ever, nor be remembered."""
+    talk = Talk()
+    talk.speaking(ms=500)
+    talk.item_done("A")
+    talk.delta("A", 300)
+    talk.response_done()
+    talk.heard("A", 500)
+    assert talk.played_ms("A") == 500
+    assert talk.sent() == ["truncate A/0 500"]
+    talk.agree()
+    assert [one.response_id for one in talk.told(TurnEnded)] == ["r1"]
+    assert dict(talk.machine.ledger.items) == {}

@@ -283,7 +283,8 @@ class Ledger:
         utterance.received_samples += samples
         if utterance.cut or utterance.clipped or not samples:
             return utterance
-        if self._waiting_bytes + len(audio) > WAITING_LIMIT_BYTES:
+        if utterance.finished or self._waiting_bytes + len(audio) > WAITING_LIMIT_BYTES:
+            # For want of room; or the player was told that no more would come, and drops it.
             utterance.clipped = True
             self.dropped_samples += samples
             return utterance
