@@ -192,3 +192,20 @@ def test_a_wav_that_was_never_used_closes_without_a_file(tmp_path: Path) -> None
     write_wav(tmp_path / "in.wav", sound(10), 24_000)
     Wav(tmp_path / "in.wav", tmp_path / "ear.wav").close()
     assert not (tmp_path / "ear.wav").exists()
+
+
+def test_a_wav_does_not_write_what_was_heard_over_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "in.wav"
+    write_wav(path, sound(2_400), 24_000)
+    with pytest.raises(LocalValueError, match="is the recording itself"):
+        Wav(path, tmp_path / "." / "in.wav")
+
+
+def test_a_wav_that_could_not_be_written_in_the_end_is_refused_at_the_beginning(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "in.wav"
+    write_wav(path, sound(2_400), 24_000)
+    for out in (tmp_path, tmp_path / "nowhere" / "ear.wav"):
+        with pytest.raises(DeviceError, match="cannot be written"):
+            Wav(path, out)

@@ -158,6 +158,8 @@ def test_a_url_that_is_none_is_one_line(tmp_path: Path) -> None:
 def test_a_key_without_a_url_is_one_line(tmp_path: Path) -> None:
     line = error_of(bargein_demo("--out", str(tmp_path), "--api-key", "sk-secret-2"))
     assert line == "Error: api-key: the local server makes its own; give it with --url"
+    line = error_of(bargein_demo("--out", str(tmp_path), "--model", "gpt-nope"))
+    assert line == "Error: model: the local server plays a script; give it with --url"
 
 
 def test_a_port_that_cannot_be_had_is_one_line(

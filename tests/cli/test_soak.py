@@ -37,3 +37,13 @@ def test_a_broken_promise_is_a_failure_and_names_its_seed(monkeypatch: pytest.Mo
     result = CliRunner().invoke(main, ["soak", "--episodes", "1"])
     assert result.exit_code == 1
     assert "seed 7 broke I3: a sample too many" in result.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(soak, "soak", None)
+    result = CliRunner().invoke(main, ["soak", "--out", str(tmp_path / "file" / "below")])
+    assert result.exit_code in (1, 2), result.output
+    assert "cannot be written" in result.output

@@ -218,3 +218,9 @@ def test_capabilities_that_cannot_be_driven_are_refused(
     check_capabilities(Capabilities(lengths_grid_ms=50))
     with pytest.raises(LocalValueError, match=named):
         check_capabilities(capabilities)
+
+
+@pytest.mark.parametrize("turns", ["server_vad", events.ServerVad, {"type": "server_vad"}])
+def test_turns_that_are_no_turns_are_named(turns: Any) -> None:
+    with pytest.raises(LocalValueError, match=r"turns: .*ServerVad\(\)"):
+        merged_session(None, turns=turns)

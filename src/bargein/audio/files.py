@@ -174,13 +174,21 @@ class Wav:
         out_path: str | os.PathLike[str] | None = None,
         settings: CardSettings | None = None,
     ) -> None:
-        """Reads the file now. Raises `DeviceError` as `read_sound`."""
+        """Reads the one file now, and looks whether the other can be written.
+
+        Raises `DeviceError` as `read_sound`, and where `out_path` cannot be written;
+        `LocalValueError` where both are the same file.
+        """
+        if out_path is not None:
+            _check_apart(in_path, out_path)
         sound, rate = read_sound(in_path)
         self.player = VirtualPlayer(settings)
         self.recorder = VirtualRecorder()
         self.recorder.say(sound, rate)
         self._out_path = out_path
         self._closed = False
+        if out_path is not None:
+            _check_writable(Path(out_path))
 
     def close(self) -> None:
         """Stop both and write what was heard, once.
@@ -194,3 +202,17 @@ class Wav:
         self.player.close()
         if self._out_path is not None and self.player.attached:
             write_wav(self._out_path, ear_of(self.player, self.recorder), self.player.settings.rate)
+
+
+def _check_apart(in_path: str | os.PathLike[str], out_path: str | os.PathLike[str]) -> None:
+    if Path(in_path).resolve() == Path(out_path).resolve():
+        raise LocalValueError(
+            f"out_path: {os.fspath(out_path)}: is the recording itself; give another file"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    """A conversation is not to be held for a file that cannot be written after it."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DeviceError(f"{path}: cannot be written; give a file in a folder that can be")

@@ -65,7 +65,7 @@ _PLAIN_COLUMNS = 120
     help="The key for --url; better in OPENAI_API_KEY, since other users of this machine can see "
     "the command line.",
 )
-@click.option("--model", default="gpt-realtime", show_default=True, help="The model for --url.")
+@click.option("--model", help="The model for --url; gpt-realtime if none is given.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Talk over an assistant, and see what it remembers: a spoken conversation in half a minute.
@@ -100,7 +100,7 @@ class _Asked:
     seed: int
     url: str | None
     api_key: str | None
-    model: str
+    model: str | None
 
 
 def _demo(asked: _Asked) -> bool:
@@ -112,6 +112,8 @@ def _demo(asked: _Asked) -> bool:
         )
     if asked.api_key is not None and asked.url is None:
         raise LocalValueError("api-key: the local server makes its own; give it with --url")
+    if asked.model is not None and asked.url is None:
+        raise LocalValueError("model: the local server plays a script; give it with --url")
     from bargein.lab import outdir
     from bargein.lab.demo import Call, hold
     from bargein.lab.plan import plan_of
@@ -123,7 +125,7 @@ def _demo(asked: _Asked) -> bool:
         recording=asked.wav,
         url=asked.url,
         api_key=asked.api_key,
-        model=asked.model,
+        model=asked.model or "gpt-realtime",
     )
     console = _console()
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -44,6 +44,8 @@ def command(episodes: int, first_seed: int, jobs: int, out: Path | None, as_json
 
     Exits with 1 if a promise is broken; `bargein sim --seed N` then tells the story of the seed.
     """
+    if out is not None:
+        evidence.prepare(out)
     seeds = range(first_seed, first_seed + episodes)
     began_s = time.perf_counter()
     with _progress() as progress:

@@ -83,6 +83,12 @@ def merged_session(
     Raises `LocalValueError` naming the field that cannot be.
     """
     audio: dict[str, Any] = {}
+    if turns is not None and not isinstance(
+        turns, PushToTalk | events.ServerVad | events.SemanticVad
+    ):
+        raise LocalValueError(
+            f"turns: {turns!r}; give ServerVad(), SemanticVad() or PushToTalk(), called"
+        )
     if turns is not None:
         audio["input"] = {
             "turn_detection": None if isinstance(turns, PushToTalk) else _plain(turns)

@@ -147,6 +147,10 @@ def connect(
         make_pipe = _dialling(url, model, api_key, new_pipe)
     else:
         make_pipe = _given(transport)
+    if audio is not None and not hasattr(audio, "player"):
+        raise LocalValueError(
+            f"audio: {audio!r}; give Wav(in_path, out_path), Audio(player, recorder) or None"
+        )
     return Connecting(
         make_pipe,
         _settings(wanted, turns, barge_in, limits),

@@ -20,6 +20,12 @@ class Reply:
         self._failure: BargeinError | None = None
         self._over = asyncio.Event()
 
+    def __repr__(self) -> str:
+        state = "waiting" if self._id is None else "begun"
+        if self.over:
+            state = self._end.status if self._end is not None else "failed"
+        return f"<Reply {self._id or 'without an id yet'}: {state}>"
+
     @property
     def id(self) -> str | None:
         """The service's id of the response; None until it has begun.

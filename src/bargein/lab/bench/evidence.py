@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -45,6 +46,19 @@ def commit() -> dict[str, Any]:
         "version": bargein.__version__,
         "changed": sorted(line[3:] for line in changed.splitlines()),
     }
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder before the work is done whose result goes there.
+
+    Raises `DeviceError` where it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DeviceError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def write(folder: Path, kind: str, told: Mapping[str, Any]) -> Path:
