@@ -20,6 +20,8 @@ from bargein import errors
 from bargein.capabilities import Capabilities
 from bargein.cli import main
 from bargein.cli.serve import command as serve_command
+from bargein.client.connecting import connect
+from bargein.client.session import Session
 from bargein.core import commands, inputs, notices
 from bargein.deadlines import Timer
 from bargein.driver.limits import Limits
@@ -392,3 +394,14 @@ def test_every_section_of_the_protocol_that_the_source_cites_is_there() -> None:
     }
     assert "6.2" in cited and "2.4" in cited
     assert cited <= headings, sorted(cited - headings)
+
+
+def test_every_notice_and_every_call_of_a_session_is_on_its_page() -> None:
+    text = text_of("session.md")
+    for notice in get_args(notices.Notice):
+        assert f"`{notice.__name__}`" in text, notice
+    for name in vars(Session):
+        if not name.startswith("_"):
+            assert re.search(rf"`{name}[`(]", text), name
+    for name in inspect.signature(connect).parameters:
+        assert f"`{name}`" in text or name == "model", name
