@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,13 @@ def test_every_promise_has_a_line() -> None:
             name
         )
     assert "Every promise kept: what the server remembers is what the ear heard." in written
+
+
+def test_where_nothing_is_shown_no_promise_is_called_kept() -> None:
+    written = shown(a_session(unmet="nobody spoke"))
+    rows = [line for line in written.splitlines() if re.match(r"P\d ", line)]
+    assert len(rows) == 6
+    assert all(" not shown " in row and " kept " not in row for row in rows)
 
 
 def test_a_broken_promise_is_shown_with_its_reason() -> None:

@@ -19,6 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bargein.errors import LocalValueError
 from bargein.sim.campaign import Failure, Tally, run_seeds
 from bargein.sim.episode import Episode, run
 from bargein.sim.regression import read, written
@@ -32,14 +33,20 @@ _TOLD = 3
 
 
 @click.command("sim")
-@click.option("--seed", type=int, help="Play this one conversation and tell it.")
+@click.option("--seed", type=click.IntRange(0), help="Play this one conversation and tell it.")
 @click.option(
     "--tape", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Replay a file."
 )
 @click.option(
     "--episodes", type=click.IntRange(1), default=1_000, show_default=True, help="How many seeds."
 )
-@click.option("--first-seed", default=0, show_default=True, help="Where the seeds begin.")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Where the seeds begin.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="In the story, leave nothing out.")
 @click.option(
@@ -65,7 +72,11 @@ def command(
     if seed is not None and tape is not None:
         raise click.UsageError("--seed and --tape are two ways to name one conversation; give one")
     if tape is not None:
-        _tell_one(run(read(tape.read_bytes()).tape), str(tape), everything, keep, as_json)
+        try:
+            regression = read(tape.read_bytes())
+        except LocalValueError as error:
+            raise LocalValueError(f"{tape}: is no tape of the simulator: {error}") from error
+        _tell_one(run(regression.tape), str(tape), everything, keep, as_json)
     elif seed is not None:
         _tell_one(run(seed), f"seed {seed}", everything, keep, as_json)
     else:

@@ -75,6 +75,8 @@ def _promises(report: Report) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for promise in report.promises:
         mark = Text("kept", style="green") if promise.kept else Text("BROKEN", style="bold red")
+        if promise.kept and report.verdict == "not shown":
+            mark = Text("not shown", style="yellow")
         table.add_row(promise.name, promise.title, mark, promise.figure)
         for fault in promise.faults:
             table.add_row("", "", "", Text(fault, style="red"))
