@@ -210,3 +210,19 @@ def test_the_help_names_every_exit_code() -> None:
     assert result.exit_code == 0
     for text in ("Exit code 0", "1: one was broken", "2: the conversation could not be begun"):
         assert text in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://user:secret@127.0.0.1:9/v1?key=secret", "127.0.0.1:9/v1, model gpt-realtime"),
+        ("wss://example.test/v1", "example.test/v1, model gpt-realtime"),
+    ],
+)
+def test_a_foreign_service_is_named_with_its_port_and_without_its_secrets(
+    url: str, named: str
+) -> None:
+    asked = demo._Asked(
+        out=Path("x"), wav=None, as_json=False, seed=1, url=url, api_key="k", model=None
+    )
+    assert demo._service(asked) == named

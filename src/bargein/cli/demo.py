@@ -32,6 +32,10 @@ _VERSIONS = ("websockets", "msgspec", "numpy", "espeakng-loader")
 _PLAIN_COLUMNS = 120
 
 
+MODEL = "gpt-realtime"
+"""Asked for with --url, where no other is."""
+
+
 @click.command()
 @click.option(
     "--out",
@@ -65,7 +69,7 @@ _PLAIN_COLUMNS = 120
     help="The key for --url; better in OPENAI_API_KEY, since other users of this machine can see "
     "the command line.",
 )
-@click.option("--model", help="The model for --url; gpt-realtime if none is given.")
+@click.option("--model", help=f"The model for --url; {MODEL} if none is given.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Talk over an assistant, and see what it remembers: a spoken conversation in half a minute.
@@ -125,7 +129,7 @@ def _demo(asked: _Asked) -> bool:
         recording=asked.wav,
         url=asked.url,
         api_key=asked.api_key,
-        model=asked.model or "gpt-realtime",
+        model=asked.model or MODEL,
     )
     console = _console()
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -167,7 +171,8 @@ def _opening(asked: _Asked) -> str:
 def _service(asked: _Asked) -> str:
     """The service's name, without what a URL may carry in secret."""
     parts = urlsplit(asked.url or "")
-    return f"{parts.hostname or asked.url}{parts.path}, model {asked.model}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"{host}{parts.path}, model {asked.model or MODEL}"
 
 
 def _tell(asked: _Asked, call: Call, held: Held, console: Console, started: str) -> bool:
