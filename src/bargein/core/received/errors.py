@@ -40,12 +40,8 @@ def error(machine: Machine, event: events.Error) -> None:
 
 def _is_refused_turn(machine: Machine, body: events.ErrorBody) -> bool:
     """The service could not answer a turn by itself: a response was active (scenario 53)."""
-    about_active = (
-        body.code == "conversation_already_has_active_response"
-        or "already has an active response" in body.message
-    )
     return (
-        about_active
+        _names_active(body)
         and not isinstance(body.event_id, str)
         and any(not turn.refused for turn in machine.responses.turns)
     )
@@ -90,10 +86,7 @@ def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> B
         return "theirs"
     responses.sent.remove(create)
     machine.desk.deadlines.stop(Timer.CREATED, create.key)
-    crossed = (
-        body.code == "conversation_already_has_active_response"
-        or "already has an active response" in body.message
-    )
+    crossed = _names_active(body)
     if create.cut_id is not None:
         machine.end_turn("superseded", tuple(create.ask_ids))
         return "crossing" if crossed else "theirs"
@@ -106,3 +99,11 @@ def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> B
         return "crossing"
     machine.end_turn("refused", tuple(create.ask_ids))
     return "application" if create.ask_ids else "theirs"
+
+
+def _names_active(body: events.ErrorBody) -> bool:
+    """A response was active; the older dialect says so without a code (protocol.md §6.2)."""
+    return (
+        body.code == "conversation_already_has_active_response"
+        or "already has an active response" in body.message
+    )
