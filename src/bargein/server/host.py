@@ -354,6 +354,7 @@ class Session:
         except EngineError as error:
             end = EngineFailed(response_id, error.type, error.code, str(error))
         except Exception:
+            # An engine is anybody's code; whatever it raises ends its response and nothing else.
             log.exception("%s: the engine broke in %s", self.key, response_id)
             end = EngineFailed(response_id, "server_error", None, ENGINE_BROKE)
         await self._inbox.put(end)

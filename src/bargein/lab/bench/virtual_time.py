@@ -1,8 +1,12 @@
-"""An event loop whose clock jumps to the next timer when nothing is ready, for hours in minutes.
+"""An event loop on virtual time: when nothing is ready, the clock jumps to the next timer instead
+of sleeping.
 
-1. Nothing here waits for the outside: no sockets, and what is given to an executor runs inline,
-   because a thread at work looks like idleness and the clock would run away under it.
-2. A loop that waits for nothing at all would hang; it raises `RuntimeError`.
+1. `loop.time()` begins at 1000 s and moves only by jumps: an hour of waiting costs what its
+   callbacks cost.
+2. Real sockets on loopback work: what the kernel has ready is served before the clock jumps.
+3. Executors run inline, because a thread at work looks like idleness and the clock would run away
+   under it.
+4. A loop that waits for nothing (no timer, no socket) would hang; here it raises `Deadlock`.
 """
 
 from __future__ import annotations
@@ -15,29 +19,39 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _Jumping(selectors.DefaultSelector):
-    """Never sleeps: what the loop would have slept is added to `now_s`."""
+class Deadlock(RuntimeError):
+    """All tasks wait, and nothing is there that could wake one."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        # Not 0: a time that was never set must not look like the beginning.
-        self.now_s = 1_000.0
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Polls; what the loop would have slept is added to its clock."""
+
+    now = 1_000.0
+    own_fds = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
         if timeout is None:
-            raise RuntimeError("every task waits, and no timer is armed that could wake one")
-        self.now_s += max(0.0, timeout)
+            if len(self.get_map()) <= self.own_fds:
+                raise Deadlock("every task waits, and there is no timer and no socket to wait for")
+            return super().select(0.05)
+        self.now += timeout
         return []
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A selector loop whose clock is `_JumpingSelector.now`."""
+
     def __init__(self) -> None:
-        self._jumping = _Jumping()
+        self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        self._jumping.own_fds = len(self._jumping.get_map())
 
     def time(self) -> float:
         """Virtual seconds."""
-        return self._jumping.now_s
+        return self._jumping.now
 
     def run_in_executor(  # type: ignore[override]  # inline, so no executor's type matters
         self, executor: object, func: Callable[..., T], *args: Any
@@ -52,6 +66,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a fresh loop of virtual time."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    """Run a coroutine to its end on a fresh virtual loop; tasks that it left are cancelled."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
