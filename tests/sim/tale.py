@@ -8,8 +8,8 @@ from bargein import events
 from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem, RememberedPart
-from bargein.sim.facts import Facts, gather
 from bargein.sim.history import Entry, Final, History, Kind, Truth
+from bargein.sim.invariants.facts import Facts, gather
 from bargein.sim.options import Options
 from bargein.units import AudioFormat
 

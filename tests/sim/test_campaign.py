@@ -6,8 +6,8 @@ import pytest
 from tests.sim.naive_client import NaiveClient
 
 from bargein.sim import campaign
+from bargein.sim.actors.client import MakeClient
 from bargein.sim.campaign import Failure, Tally, run_seeds
-from bargein.sim.client import MakeClient
 from bargein.sim.episode import Episode, run
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from bargein.core.machine import Machine
-from bargein.sim.client import MakeClient
+from bargein.sim.actors.client import MakeClient
 from bargein.sim.episode import run
 
 TWICE_ONE_IN = 100

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias, TypeVar
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings
 from bargein.core.settings import BargeIn
+from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
-from bargein.sim.network import LinkOptions
 from bargein.units import US_PER_MS, AudioFormat
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bargein.core.machine import Machine
+from bargein.sim.actors.client import MakeClient
 from bargein.sim.choices import Tape
-from bargein.sim.client import MakeClient
 from bargein.sim.episode import Episode, run
 
 

@@ -7,8 +7,8 @@ from bargein.core import commands, inputs
 from bargein.core.commands import Command
 from bargein.core.conversation import Conversation
 from bargein.core.notices import Notice
-from bargein.sim.card import SimCard
-from bargein.sim.client import SimClient
+from bargein.sim.actors.card import SimCard
+from bargein.sim.actors.client import SimClient
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
 from bargein.sim.options import Options

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bargein.core import asks, commands, inputs, notices
-from bargein.sim.cuts import cut_places
-from bargein.sim.facts import Facts
 from bargein.sim.history import History
+from bargein.sim.invariants.cuts import cut_places
+from bargein.sim.invariants.facts import Facts
 from bargein.units import US_PER_MS, ms_floor
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bargein.sim.actors.network import Link, LinkOptions
 from bargein.sim.choices import Choices, SeedSource, TapeSource
-from bargein.sim.network import Link, LinkOptions
 from bargein.sim.world import World
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bargein import events
 from bargein.core import asks, inputs
-from bargein.sim.facts import NEVER, Facts, Reply
 from bargein.sim.history import Entry, History
+from bargein.sim.invariants.facts import NEVER, Facts, Reply
 
 
 def cut_places(history: History) -> list[int]:

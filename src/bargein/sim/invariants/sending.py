@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from bargein import events
-from bargein.sim.blame import blame
-from bargein.sim.cuts import cut_places, first_cut_of
-from bargein.sim.facts import NEVER, Facts, Reply, Sent
-from bargein.sim.sound import part_name
+from bargein.sim.invariants.blame import blame
+from bargein.sim.invariants.cuts import cut_places, first_cut_of
+from bargein.sim.invariants.facts import NEVER, Facts, Reply, Sent
+from bargein.sim.invariants.sound import part_name
 
 
 class NoFaultOfOurs:

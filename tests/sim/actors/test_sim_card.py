@@ -5,8 +5,8 @@ from __future__ import annotations
 from bargein.audio.card_settings import CardSettings
 from bargein.core import commands, inputs
 from bargein.core.inputs import Part
-from bargein.sim.card import SimCard
-from bargein.sim.engine import wire_sound
+from bargein.sim.actors.card import SimCard
+from bargein.sim.actors.engine import wire_sound
 from bargein.sim.history import Entry
 from bargein.sim.log import Log
 from bargein.sim.moments import Anchor, Moments

@@ -27,8 +27,8 @@ from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.conversation import ContentView, ItemView
 from bargein.core.inputs import Part
-from bargein.sim.checkers import INVARIANTS, check, counters
-from bargein.sim.facts import Facts
+from bargein.sim.invariants.checkers import INVARIANTS, check, counters
+from bargein.sim.invariants.facts import Facts
 from bargein.sim.options import Options
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bargein.audio.formats import decode, samples_of
 from bargein.core import inputs
-from bargein.sim.microphone import Microphone
+from bargein.sim.actors.microphone import Microphone
 from bargein.sim.world import World
 from bargein.units import AudioFormat
 

@@ -15,7 +15,7 @@ from bargein.audio.ear import Ear, Heard
 from bargein.audio.formats import decode
 from bargein.core import commands, inputs
 from bargein.core.inputs import Part
-from bargein.sim.engine import heard_sample
+from bargein.sim.actors.engine import heard_sample
 from bargein.sim.history import Truth
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from bargein.core import commands
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem
-from bargein.sim.cuts import asked_place, cut_places
-from bargein.sim.facts import NEVER, Facts
+from bargein.sim.invariants.cuts import asked_place, cut_places
+from bargein.sim.invariants.facts import NEVER, Facts
 from bargein.units import AudioFormat
 
 

@@ -16,7 +16,7 @@ from bargein.core import commands, inputs
 from bargein.core.conversation import ItemView
 from bargein.core.notices import Notice
 from bargein.core.settings import Settings
-from bargein.sim.card import SimCard
+from bargein.sim.actors.card import SimCard
 from bargein.sim.log import Log
 from bargein.sim.world import Alarm, World
 from bargein.units import AudioFormat

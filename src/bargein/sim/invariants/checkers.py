@@ -14,16 +14,16 @@ import msgspec
 
 from bargein import events
 from bargein.core import commands, notices
-from bargein.sim.blame import blame
-from bargein.sim.facts import Facts
-from bargein.sim.rest import ComesToRest, MirrorIsTheServers
-from bargein.sim.sending import (
+from bargein.sim.invariants.blame import blame
+from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.rest import ComesToRest, MirrorIsTheServers
+from bargein.sim.invariants.sending import (
     ForgottenBeforeTheNext,
     NoFaultOfOurs,
     NothingWholeIsTouched,
     TheCutEnds,
 )
-from bargein.sim.sound import (
+from bargein.sim.invariants.sound import (
     Bounds,
     MemoryIsHearing,
     OrderOfSound,

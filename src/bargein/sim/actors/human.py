@@ -14,10 +14,10 @@ from collections.abc import Callable
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.notices import Notice
+from bargein.sim.actors.client import SimClient
+from bargein.sim.actors.microphone import Microphone
 from bargein.sim.choices import Choices
-from bargein.sim.client import SimClient
 from bargein.sim.log import Log
-from bargein.sim.microphone import Microphone
 from bargein.sim.moments import ANCHORS, Moments
 from bargein.sim.options import Options
 from bargein.sim.world import World

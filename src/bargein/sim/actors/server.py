@@ -20,8 +20,8 @@ from bargein.server.model.machine import Machine
 from bargein.server.model.memory import RememberedItem
 from bargein.server.model.options import Options as ServerOptions
 from bargein.server.model.vad import EnergyVad
+from bargein.sim.actors.engine import Engine
 from bargein.sim.choices import Choices
-from bargein.sim.engine import Engine
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
 from bargein.sim.options import Options

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bargein import events
+from bargein.sim.actors.server import REFUSED_CODE, SimServer
 from bargein.sim.choices import Choices, TapeSource
 from bargein.sim.history import Entry
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
 from bargein.sim.options import Options
-from bargein.sim.server import REFUSED_CODE, SimServer
 from bargein.sim.world import World
 
 DELETE = events.ConversationItemDelete(item_id="item_x")

@@ -18,10 +18,10 @@ from tests.sim.tale import (
 )  # fmt: skip
 
 from bargein import events
-from bargein.sim.blame import blame
-from bargein.sim.facts import Facts
+from bargein.sim.actors.server import REFUSED_CODE
+from bargein.sim.invariants.blame import blame
+from bargein.sim.invariants.facts import Facts
 from bargein.sim.options import Options
-from bargein.sim.server import REFUSED_CODE
 
 CANCEL = events.ResponseCancel(response_id=RESPONSE)
 NOT_ACTIVE = "response_cancel_not_active"

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from bargein import events
-from bargein.sim.facts import NEVER, Facts, Refused, Sent, known_to_create
-from bargein.sim.server import REFUSED_CODE
+from bargein.sim.actors.server import REFUSED_CODE
+from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent, known_to_create
 
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
 """*automatic*: the server refused its own automatic response; nobody sent anything wrong."""

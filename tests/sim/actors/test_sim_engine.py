@@ -7,8 +7,8 @@ import pytest
 from bargein import events
 from bargein.audio.formats import decode, samples_of
 from bargein.server.model import score
+from bargein.sim.actors.engine import Engine, heard_sample, wire_sound
 from bargein.sim.choices import Choices, SeedSource, TapeSource
-from bargein.sim.engine import Engine, heard_sample, wire_sound
 from bargein.units import AudioFormat
 
 SPOKEN = events.ResponseParams(output_modalities=("audio",))
