@@ -27,6 +27,14 @@ WORD_US = 200 * US_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
+class CardChange:
+    """At that time the device is gone, and another one is opened in its place."""
+
+    at_us: int
+    settings: CardSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The world of one episode.
 
@@ -49,6 +57,7 @@ class Options:
     blocks: bool = False
     dies: bool = False
     card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
+    card_changes: CardChange | None = None
     chunk_ms: int = 100
     tools: bool = False
     acts: int = 2
