@@ -214,6 +214,17 @@ def test_progress_comes_once_a_block_and_never_falls() -> None:
     assert counts[-1] == 14_000
 
 
+def test_marks_are_named_in_the_order_in_which_they_were_heard() -> None:
+    # Not in that of a set of strings, which is another one in every process.
+    card = Card(CardSettings(block=2_048, latency_us=0))
+    marks = [f"mark {number}" for number in range(20)]
+    for mark in marks:
+        card.play(mark, bytes_of(sound(100)), 24_000, 0)
+        card.finish(mark, 0)
+    first, *_ = [r for r in run_until(card, 1_000_000) if isinstance(r, Rendered)]
+    assert list(first.heard_samples) == marks
+
+
 def test_silence_inside_a_mark_is_reported_in_samples_of_the_mark() -> None:
     card = Card(CardSettings(rate=48_000, block=480, latency_us=0))
     card.play("a", bytes_of(sound(240)), 8_000, 0)

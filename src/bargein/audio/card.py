@@ -80,7 +80,7 @@ class Card:
         self._live: dict[Mark, _Part] = {}
         self._last: Mark | None = None
         self._gap: tuple[Mark, int] | None = None
-        self._fresh: set[Mark] = set()
+        self._fresh: dict[Mark, None] = {}
         self._out: list[Report] = []
         self._due: list[tuple[int, int, Report]] = []
         self._answers = 0
@@ -131,7 +131,7 @@ class Card:
         self._ring.end(mark)
         if self._gap is not None and self._gap[0] == mark:
             self._gap = None
-        self._fresh.add(mark)
+        self._fresh[mark] = None
 
     def stop(self, cut_id: str, now_us: int) -> None:
         """Cut. The second stop with one `cut_id` changes nothing and is not answered again."""
@@ -305,7 +305,7 @@ class Card:
         late = self.settings.latency_us * self.settings.rate // US_PER_S
         for piece in self._flight.leave(self.frame_at(now_us - self.settings.latency_us)):
             self._parts[piece.mark].heard += len(piece.pcm)
-            self._fresh.add(piece.mark)
+            self._fresh[piece.mark] = None
             if self._ear is not None:
                 self._ear.hear(replace(piece, frame=piece.frame + late))
 
@@ -367,7 +367,7 @@ class Card:
             if part.told and not self._flight.holds(mark) and not self._ring.fading(mark):
                 del self._parts[mark]
                 self._ring.forget(mark)
-                self._fresh.discard(mark)
+                self._fresh.pop(mark, None)
                 return
 
 
