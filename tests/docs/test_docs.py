@@ -31,7 +31,7 @@ from bargein.server.host import HostLimits
 from bargein.server.model.options import Limits as SessionLimits
 from bargein.server.model.rules import RULES
 from bargein.server.serving import Server, serve_local
-from bargein.sim.invariants.checkers import INVARIANTS
+from bargein.sim.invariants.judge import INVARIANTS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "bargein"

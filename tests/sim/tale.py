@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bargein import events
+from bargein.core import commands
 from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem, RememberedPart
-from bargein.sim.history import Entry, Final, History, Kind, Truth
-from bargein.sim.invariants.facts import Facts, gather
+from bargein.sim.history import Entry, Final, Kind, Truth
+from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.judge import Judge, Violation
 from bargein.sim.options import Options
 from bargein.units import AudioFormat
 
@@ -64,7 +66,18 @@ class Tale:
         """The server answers a message with an error."""
         self.told(error(code, message), cause=number)
 
-    def facts(
+    def played(self, ms: int, part: Part = PART) -> None:
+        """The client gives the player sound of this length."""
+        self.write("command", commands.Play(part, bytes(2 * MS * ms), AudioFormat.PCM))
+
+    def facts(self) -> Facts:
+        """What has happened so far."""
+        judge = Judge(self.options)
+        for entry in self.entries:
+            judge.take(entry)
+        return judge.facts
+
+    def judged(
         self,
         *,
         heard: Mapping[Part, int] | None = None,
@@ -74,9 +87,12 @@ class Tale:
         order: tuple[Part, ...] = (),
         late_samples: int = 0,
         quiet: bool = True,
+        left: bool = False,
         lost: bool = False,
         deadline_us: int | None = None,
-    ) -> Facts:
+    ) -> list[Violation]:
+        """Everything that does not hold, if the episode ends so. What was heard and remembered in
+        the end is the truth all the time."""
         truth = Truth(
             heard=heard or {},
             committed_at_stop=committed or {},
@@ -89,10 +105,31 @@ class Tale:
             memory=memory,
             mirror=mirror,
             quiet=quiet,
+            left=left,
             lost=lost,
             deadline_us=deadline_us,
         )
-        return gather(History(self.options, tuple(self.entries), final))
+        judge = Judge(self.options, witness=_Sees(final))
+        for entry in self.entries:
+            judge.take(entry)
+        judge.finish(final)
+        return judge.violations
+
+
+class _Sees:
+    def __init__(self, final: Final) -> None:
+        self._final = final
+
+    def heard(self, part: Part) -> int:
+        return self._final.truth.heard.get(part, 0)
+
+    @property
+    def memory(self) -> tuple[RememberedItem, ...]:
+        return self._final.memory
+
+    @property
+    def mirror(self) -> tuple[ItemView, ...]:
+        return self._final.mirror
 
 
 def speaking(tale: Tale, *ms: int, cause: int = -1) -> None:

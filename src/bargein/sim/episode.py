@@ -14,8 +14,7 @@ from bargein.core.machine import Machine
 from bargein.sim.actors.client import MakeClient
 from bargein.sim.choices import Choices, SeedSource, Source, Tape, TapeSource
 from bargein.sim.history import History
-from bargein.sim.invariants.checkers import Violation, check, counters
-from bargein.sim.invariants.facts import gather
+from bargein.sim.invariants.judge import Violation, counters
 from bargein.sim.options import Options, draw_options
 from bargein.sim.stage import Stage
 from bargein.sim.story import tell
@@ -64,25 +63,26 @@ def run(
     *,
     make_client: MakeClient = Machine,
     options: Options | None = None,
+    stop_at_first: bool = False,
 ) -> Episode:
     """Run one episode: of a seed, a tape, or whatever else draws. Without `options` they are
-    drawn, too."""
+    drawn, too. With `stop_at_first` the world ends with the first violation, and its end is not
+    judged."""
     if isinstance(source, int | str):
         source = SeedSource(source)
     elif isinstance(source, dict):
         source = TapeSource(source)
     choices = Choices(source)
     drawn = draw_options(choices) if options is None else options
-    stage = Stage(drawn, choices, make_client)
+    stage = Stage(drawn, choices, make_client, stop_at_first=stop_at_first)
     history = stage.play()
-    facts = gather(history)
     return Episode(
         options=drawn,
         tape=choices.tape,
         history=history,
         result=Result(
-            violations=check(facts),
-            counters=counters(facts),
+            violations=tuple(stage.judge.violations),
+            counters=counters(stage.judge.facts),
             virtual_us=stage.world.now_us,
             steps=stage.world.steps,
         ),

@@ -12,14 +12,17 @@ from bargein import events
 from bargein.audio.card_settings import margin_of
 from bargein.capabilities import Capabilities
 from bargein.core import inputs
+from bargein.core.conversation import ItemView
 from bargein.core.settings import Settings
+from bargein.server.model.memory import RememberedItem
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.actors.human import Human, turn_detection
 from bargein.sim.actors.network import Link
 from bargein.sim.actors.server import SimServer
 from bargein.sim.choices import Choices
-from bargein.sim.history import Final, History
+from bargein.sim.history import Entry, Final, History
+from bargein.sim.invariants.judge import Judge
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
 from bargein.sim.options import Options
@@ -32,14 +35,28 @@ _QUIET_US = 10 * US_PER_S
 _MOST_STEPS = 200_000
 
 
-class Stage:
-    """The actors of one episode, put together."""
+class _Ended(Exception):
+    """The judge has seen enough."""
 
-    def __init__(self, options: Options, choices: Choices, make_client: MakeClient) -> None:
+
+class Stage:
+    """The actors of one episode, put together, and the judge who watches them. With
+    `stop_at_first` the world ends with the first thing that may not be."""
+
+    def __init__(
+        self,
+        options: Options,
+        choices: Choices,
+        make_client: MakeClient,
+        *,
+        stop_at_first: bool = False,
+    ) -> None:
         self._options = options
         self._choices = choices
         self.world = world = World()
-        self._log = log = Log(world)
+        self.judge = Judge(options, witness=self)
+        take = self._take_until_first if stop_at_first else self.judge.take
+        self._log = log = Log(world, take)
         moments = Moments(world)
         self._up: Link[tuple[int, events.ClientEvent]] = Link(
             "up", options.up, world=world, choices=choices, deliver=lambda m: server.receive(m)
@@ -71,26 +88,59 @@ class Stage:
         self._lost = False
         self._blocked = False
 
+    # -- the truth now, for the judge ----------------------------------------------------------
+
+    def heard(self, part: inputs.Part) -> int:
+        """See `Witness`."""
+        return self._card.committed(part)
+
+    @property
+    def memory(self) -> tuple[RememberedItem, ...]:
+        """See `Witness`."""
+        return self._server.memory
+
+    @property
+    def mirror(self) -> tuple[ItemView, ...]:
+        """See `Witness`."""
+        return () if self._client.broken else self._client.mirror
+
+    def _take_until_first(self, entry: Entry) -> None:
+        self.judge.take(entry)
+        if self.judge.violations:
+            raise _Ended
+
+    # -- the play ------------------------------------------------------------------------------
+
     def play(self) -> History:
-        """Run until all is quiet, or until it is clear that it never will be."""
+        """Run until all is quiet, or until it is clear that it never will be, and have it
+        judged."""
+        try:
+            quiet = self._run()
+        except _Ended:
+            return History(self._options, tuple(self._log.entries), self._final(quiet=False))
+        final = self._final(quiet=quiet)
+        self.judge.finish(final)
+        return History(self._options, tuple(self._log.entries), final)
+
+    def _run(self) -> bool:
         self._server.open()
         self._client.give(inputs.PipeOpened(capabilities(self._options)))
         self._human.begin()
         if self._options.dies:
             when_us = self._choices.draw("network.death", 1, 20_000_000)
             self.world.at(when_us, self._die)
-        quiet = self._run_until_quiet()
-        deadline_us = self._client.deadline_us
-        final = Final(
+        return self._run_until_quiet()
+
+    def _final(self, *, quiet: bool) -> Final:
+        return Final(
             truth=self._card.truth(),
-            memory=self._server.memory,
-            mirror=() if self._client.broken else self._client.mirror,
+            memory=self.memory,
+            mirror=self.mirror,
             quiet=quiet,
             left=self._client.closed,
             lost=self._lost,
-            deadline_us=deadline_us,
+            deadline_us=self._client.deadline_us,
         )
-        return History(self._options, tuple(self._log.entries), final)
 
     def _run_until_quiet(self) -> bool:
         world = self.world

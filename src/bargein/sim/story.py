@@ -52,7 +52,9 @@ def _is_quiet(entry: Entry) -> bool:
             return isinstance(entry.what, _QUIET_EVENTS)
         case "input":
             return isinstance(entry.what, _QUIET_INPUTS)
-        case "command" | "note" | "broken":
+        case "command":
+            return isinstance(entry.what, commands.Play)
+        case "note" | "broken":
             return False
         case _:
             assert_never(entry.kind)

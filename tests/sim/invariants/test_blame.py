@@ -19,7 +19,6 @@ from tests.sim.tale import (
 
 from bargein import events
 from bargein.sim.actors.server import REFUSED_CODE
-from bargein.sim.invariants.blame import blame
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.options import Options
 
@@ -29,7 +28,7 @@ ACTIVE = "conversation_already_has_active_response"
 
 
 def _blames(facts: Facts) -> list[str]:
-    return [blame(facts, refused) for refused in facts.refused]
+    return [refused.blame for refused in facts.refused]
 
 
 def test_a_cancel_that_passes_the_done_on_the_wire_is_a_crossing() -> None:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from bargein import events
 from bargein.sim.actors.server import REFUSED_CODE
-from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent, known_to_create
+from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent
 
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
 """*automatic*: the server refused its own automatic response; nobody sent anything wrong."""
@@ -25,7 +25,7 @@ def blame(facts: Facts, refused: Refused) -> Blame:
     """Judge one error of the server."""
     code = refused.event.error.code
     sent = refused.sent
-    if sent is None or isinstance(sent.event, events.InputAudioBufferAppend):
+    if sent is None:
         return "automatic" if code == "conversation_already_has_active_response" else "theirs"
     match sent.event:
         case events.ResponseCancel(response_id=str(response_id)):
@@ -44,11 +44,7 @@ def _cancel(facts: Facts, sent: Sent, response_id: str) -> Blame:
         return "ours"
     if reply.vad_closed < sent.seen:
         return "ours"
-    for earlier in facts.sent[: sent.number]:
-        if isinstance(earlier.event, events.ResponseCancel):
-            if earlier.event.response_id == response_id:
-                return "ours"
-    return "crossing"
+    return "ours" if reply.cancel_place < sent.place else "crossing"
 
 
 def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
@@ -57,14 +53,14 @@ def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
         if reply.in_band and reply.created < refused.number < reply.done:
             # Under `create_response` the end of the user's turn says that a reply will come.
             ended = reply.stopped is not None and reply.stopped < sent.seen
-            expected = ended and known_to_create(facts, sent.seen)
+            expected = ended and facts.known_to_create(sent.seen)
             avoidable = reply.created < sent.seen or reply.asked is not None or expected
             return "ours" if avoidable else "crossing"
     return "ours"
 
 
 def _truncate(facts: Facts, refused: Refused, sent: Sent) -> Blame:
-    options = facts.history.options
+    options = facts.options
     code = refused.event.error.code
     disclosed = options.declared
     if code == "invalid_value" and options.lengths_grid_ms == 1:

@@ -1,15 +1,20 @@
-"""What a history says, gathered in one pass: who sent what, who could have known what, what became
-of every response and part."""
+"""What has happened so far, by what it is about: who sent what, who could have known what, what
+became of every response, item and part. Kept up entry by entry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bargein import events
 from bargein.core.inputs import Part
-from bargein.sim.history import Entry, History
+from bargein.sim.options import Options
+
+if TYPE_CHECKING:
+    from bargein.sim.invariants.blame import Blame
 
 NEVER = 1 << 60
 """The number of a message that was never sent, and the place of one that never came."""
@@ -30,9 +35,10 @@ class Reply:
     """A response. Numbers are those of the server's messages about it, places are where in the log
     the client got them.
 
-    `asked`: the number of the client's message that made it; None if a turn of the user did, whose
+    `asked`: the client's message that made it; None if a turn of the user did, whose
     `speech_stopped` and `committed` then have these numbers. `vad_closed`: the `speech_started`
-    that ended it, as the settings then in effect told everybody.
+    that ended it, as the settings then in effect told everybody. `asked_place`: where the client
+    sent the create, or learned of the turn. `cancel_place`: where the client sent a cancel.
     """
 
     id: str
@@ -41,19 +47,29 @@ class Reply:
     created_place: int = NEVER
     done: int = NEVER
     done_place: int = NEVER
-    asked: int | None = None
+    asked: Sent | None = None
     stopped: int | None = None
     committed: int | None = None
+    asked_place: int = NEVER
     vad_closed: int = NEVER
+    cancel_place: int = NEVER
 
 
 @dataclass(slots=True)
 class Spoken:
-    """An audio part. `made` by the server, `received` by the client, in samples."""
+    """An audio part, in samples: `made` by the server, `received` by the client, `given` to the
+    player. `reported`: the player's last word of what was heard; `given_place` is where the last
+    sound was given to it."""
 
+    part: Part
     in_band: bool
     made: int = 0
     received: int = 0
+    given: int = 0
+    reported: int = 0
+    first_place: int = NEVER
+    given_place: int = -1
+    finished: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +79,7 @@ class Refused:
     event: events.Error
     number: int
     sent: Sent | None
+    blame: Blame = "theirs"
 
 
 @dataclass(slots=True)
@@ -77,150 +94,63 @@ class ItemDone:
 class Facts:
     """Everything, by what it is about."""
 
-    history: History
-    sent: list[Sent] = field(default_factory=list)
+    options: Options
+    place: int = -1
+    """That of the entry that is being judged."""
+    time_us: int = 0
+    batch_place: int = -1
+    """That of what the client was last told: it does now what follows from it."""
+    seen: int = 0
+    """The client knows the server's messages below this number."""
+    sent: dict[int, Sent] = field(default_factory=dict)
+    """By number; without the microphone's audio."""
     replies: dict[str, Reply] = field(default_factory=dict)
     parts: dict[Part, Spoken] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+    """The response of each item that one made."""
     items_done: dict[str, ItemDone] = field(default_factory=dict)
     updates: list[tuple[int, bool, bool]] = field(default_factory=list)
     """`session.updated`: its number, and whether VAD then interrupts and creates."""
-    first_deltas: dict[Part, int] = field(default_factory=dict)
-    """The place in the log where the client got the first sound of a part."""
-    commits: list[int] = field(default_factory=list)
-    """The numbers of `committed` that no commit of the client caused."""
+    commits: list[tuple[int, int]] = field(default_factory=list)
+    """Number and place of each `committed` that no commit of the client caused."""
+    cuts: list[int] = field(default_factory=list)
+    """Where something asked for a cut: the user's speech under the policy *cut*, a press, a typed
+    message, `interrupt()`, leaving."""
+    stop_places: dict[str, int] = field(default_factory=dict)
+    """Where the stop of each cut was commanded."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often the player answered each stop; the second time is a correction."""
+    player_knows: bool = True
+    """The player can tell what was heard."""
+    blocked: bool = False
+    """The socket takes nothing."""
+    blocked_place: int = -1
+    """The last place at which it took nothing, where it takes again."""
+    closed_place: int = NEVER
+    """Where the client closed the pipe, or it ended."""
+    broken: bool = False
+    """A machine did what none may do, and is not run any more."""
+    met: Counter[str] = field(default_factory=Counter)
+    """What happened, counted by name."""
 
+    def first_cut(self, reply: Reply) -> int:
+        """The first cut that had to concern the response: one that came while it was asked for or
+        open. NEVER if none did."""
+        begins = min(reply.asked_place, reply.created_place)
+        index = bisect_right(self.cuts, begins)
+        if index < len(self.cuts) and self.cuts[index] < reply.done_place:
+            return self.cuts[index]
+        return NEVER
 
-def known_to_create(facts: Facts, seen: int) -> bool:
-    """Whether the server replies to turns by itself, by the settings that the client knew then."""
-    known = [creates for number, _, creates in facts.updates if number < seen]
-    return bool(known and known[-1])
+    def could_not_send(self, since_place: int) -> bool:
+        """The socket took nothing at some time after that place."""
+        return self.blocked or self.blocked_place > since_place
 
-
-def gather(history: History) -> Facts:
-    """Read the log once."""
-    reader = _Reader(Facts(history))
-    for place, entry in enumerate(history.entries):
-        match entry.kind:
-            case "server_sent":
-                reader.server_sent(place, entry)
-            case "client_got":
-                reader.client_got(place, entry)
-            case "client_sent":
-                reader.client_sent(place, entry)
-            case _:
-                pass
-    return reader.facts
-
-
-class _Reader:
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self._seen = 0
-        self._sound_format = facts.history.options.format
-        self._interrupts = self._creates = False
-        self._committed: tuple[int, int] | None = None
-        self._stopped: int | None = None
-        self._when_sent: dict[type, Callable[[Any, int, int], None]] = {
-            events.ResponseOutputAudioDelta: self._made,
-            events.ResponseCreated: self._created,
-            events.ResponseDone: self._done,
-            events.ResponseOutputItemDone: self._item_done,
-            events.InputAudioBufferSpeechStarted: self._speech_started,
-            events.InputAudioBufferSpeechStopped: self._speech_stopped,
-            events.InputAudioBufferCommitted: self._user_committed,
-            events.SessionCreated: self._configured,
-            events.SessionUpdated: self._configured,
-            events.Error: self._error,
-        }
-
-    def server_sent(self, place: int, entry: Entry) -> None:
-        handler = self._when_sent.get(type(entry.what))
-        if handler is not None:
-            handler(entry.what, entry.number, entry.cause)
-
-    def client_got(self, place: int, entry: Entry) -> None:
-        self._seen = entry.number + 1
-        event = entry.what
-        if isinstance(event, events.ResponseOutputAudioDelta):
-            part = _part(event)
-            self.facts.parts[part].received += self._sound_format.samples(len(event.delta))
-            self.facts.first_deltas.setdefault(part, place)
-        elif isinstance(event, events.ResponseCreated):
-            self.facts.replies[event.response.id].created_place = place
-        elif isinstance(event, events.ResponseDone):
-            self.facts.replies[event.response.id].done_place = place
-
-    def client_sent(self, place: int, entry: Entry) -> None:
-        event: Any = entry.what
-        self.facts.sent.append(Sent(place, entry.number, event, self._seen))
-
-    def _made(self, event: events.ResponseOutputAudioDelta, number: int, cause: int) -> None:
-        part = _part(event)
-        spoken = self.facts.parts.get(part)
-        if spoken is None:
-            in_band = self.facts.replies[event.response_id].in_band
-            spoken = self.facts.parts[part] = Spoken(in_band)
-        spoken.made += self._sound_format.samples(len(event.delta))
-
-    def _created(self, event: events.ResponseCreated, number: int, cause: int) -> None:
-        reply = Reply(event.response.id, event.response.conversation_id is not None, created=number)
-        asked = self.facts.sent[cause] if cause >= 0 else None
-        if asked is not None and isinstance(asked.event, events.ResponseCreate):
-            reply.asked = cause
-        elif self._committed is not None and self._committed[1] == cause:
-            reply.committed = self._committed[0]
-            reply.stopped = self._stopped
-        self.facts.replies[reply.id] = reply
-
-    def _done(self, event: events.ResponseDone, number: int, cause: int) -> None:
-        self.facts.replies[event.response.id].done = number
-
-    def _item_done(self, event: events.ResponseOutputItemDone, number: int, cause: int) -> None:
-        item = event.item
-        if isinstance(item.id, str):
-            self.facts.items_done[item.id] = ItemDone(number, getattr(item, "status", None))
-
-    def _speech_started(self, event: object, number: int, cause: int) -> None:
-        if not self._interrupts:
-            return
-        for reply in self.facts.replies.values():
-            if reply.in_band and reply.done == NEVER and reply.vad_closed == NEVER:
-                reply.vad_closed = number
-
-    def _speech_stopped(self, event: object, number: int, cause: int) -> None:
-        self._stopped = number
-
-    def _user_committed(self, event: object, number: int, cause: int) -> None:
-        asked = self.facts.sent[cause].event if cause >= 0 else None
-        if not isinstance(asked, events.InputAudioBufferCommit):
-            self._committed = (number, cause)
-            self.facts.commits.append(number)
-
-    def _configured(
-        self, event: events.SessionCreated | events.SessionUpdated, number: int, cause: int
-    ) -> None:
-        detection = _detection(event.session)
-        self._interrupts = bool(detection and detection.interrupt_response is True)
-        self._creates = bool(detection and detection.create_response is True)
-        self.facts.updates.append((number, self._interrupts, self._creates))
-
-    def _error(self, event: events.Error, number: int, cause: int) -> None:
-        sent = self.facts.sent[cause] if cause >= 0 else None
-        self.facts.refused.append(Refused(event, number, sent))
-
-
-def _part(event: events.ResponseOutputAudioDelta) -> Part:
-    return Part(event.response_id, event.item_id, event.content_index)
-
-
-def _detection(session: object) -> events.ServerVad | events.SemanticVad | None:
-    if not isinstance(session, events.Session) or not isinstance(session.audio, events.AudioConfig):
-        return None
-    heard = session.audio.input
-    if not isinstance(heard, events.AudioInputConfig):
-        return None
-    detection = heard.turn_detection
-    if isinstance(detection, events.ServerVad | events.SemanticVad):
-        return detection
-    return None
+    def known_to_create(self, seen: int) -> bool:
+        """Whether the server replies to turns by itself, by the settings that the client knew when
+        it had got the messages below that number."""
+        for number, _, creates in reversed(self.updates):
+            if number < seen:
+                return creates
+        return False

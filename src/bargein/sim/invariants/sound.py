@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from bargein import events
 from bargein.core import commands
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem
-from bargein.sim.invariants.cuts import asked_place, cut_places
-from bargein.sim.invariants.facts import NEVER, Facts
+from bargein.sim.history import Entry, Final
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.facts import Reply
 from bargein.units import AudioFormat
 
 
-class MemoryIsHearing:
+class MemoryIsHearing(Invariant):
     """Excused: a player that cannot tell, a server that cannot truncate, a pipe that died."""
 
     name = "I1"
     sentence = "What the service remembers of each spoken part is what the ear got."
 
-    def failures(self, facts: Facts) -> Iterator[str]:
-        history = facts.history
-        options, final = history.options, history.final
+    def finish(self, final: Final) -> None:
+        options = self.options
         margin = options.margin_samples
         if margin is None or not options.obeys_truncate or final.lost:
             return
@@ -33,16 +33,16 @@ class MemoryIsHearing:
         # after the close nobody is there to hear its better word.
         lost = abs(options.card.first_error_samples)
         unheard = lost if final.left else 0
-        for part, spoken in facts.parts.items():
+        for part, spoken in self.facts.parts.items():
             if not spoken.in_band or (final.left and not spoken.received):
                 continue
             heard = final.truth.heard.get(part, 0)
-            remembered, whole = _kept(kept.get(part.item_id), part)
+            remembered, whole = kept_of(kept.get(part.item_id), part)
             # A part is left whole where the player's count, itself off by its margin, comes within
             # the margin of its end.
             most = unit + (2 if whole else 1) * (margin + unheard)
             if not -(unit + margin + lost) <= remembered - heard <= most:
-                yield (
+                self.fail(
                     f"{part_name(part)}: heard {in_ms(heard, options.format)}, "
                     f"kept {in_ms(remembered, options.format)}, "
                     f"received {in_ms(spoken.received, options.format)}, "
@@ -50,7 +50,7 @@ class MemoryIsHearing:
                 )
 
 
-class SilenceAfterStop:
+class SilenceAfterStop(Invariant):
     """What the card still plays out counts as heard already when it answers.
 
     A response is cut if it was known when the stop was commanded.
@@ -59,65 +59,67 @@ class SilenceAfterStop:
     name = "I3"
     sentence = "After PlaybackStopped nothing more is heard of what was cut."
 
-    def failures(self, facts: Facts) -> Iterator[str]:
-        truth = facts.history.final.truth
-        stop_places: dict[str, int] = {}
-        for place, entry in enumerate(facts.history.entries):
-            if isinstance(entry.what, commands.StopPlayback):
-                stop_places.setdefault(entry.what.cut_id, place)
+    def finish(self, final: Final) -> None:
+        facts, truth = self.facts, final.truth
         for cut_id, committed in truth.committed_at_stop.items():
-            stop_place = stop_places.get(cut_id, 0)
+            stop_place = facts.stop_places.get(cut_id, 0)
             for part, heard in truth.heard.items():
                 spoken, reply = facts.parts.get(part), facts.replies.get(part.response_id)
                 if spoken is None or reply is None or not spoken.in_band:
                     continue
                 before = committed.get(part, 0)
                 if reply.created_place < stop_place and heard > before:
-                    more = in_ms(heard - before, facts.history.options.format)
-                    yield f"{more} more of {part_name(part)} were heard after the stop {cut_id}"
+                    more = in_ms(heard - before, self.options.format)
+                    self.fail(
+                        f"{more} more of {part_name(part)} were heard after the stop {cut_id}"
+                    )
 
 
-class TheUnbornStaySilent:
+class TheUnbornStaySilent(Invariant):
     """A cut is speech under the policy *cut*, a press, a typed message, `interrupt()`."""
 
     name = "I4"
     sentence = "What was cut before it was born is never heard."
 
-    def failures(self, facts: Facts) -> Iterator[str]:
-        heard: Counter[str] = Counter()
-        for part, samples in facts.history.final.truth.heard.items():
-            heard[part.response_id] += samples
-        cuts = cut_places(facts.history)
-        if not cuts:
-            return
-        for reply in facts.replies.values():
-            asked_from = asked_place(facts, reply)
-            if not reply.in_band or not heard[reply.id] or asked_from == NEVER:
-                continue
-            for cut_place in cuts:
-                if asked_from < cut_place < reply.created_place:
-                    sound = in_ms(heard[reply.id], facts.history.options.format)
-                    yield f"{reply.id} was asked for and cut before it was created; {sound} heard"
-                    break
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._unborn: dict[str, Reply] = {}
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("client_got", events.ResponseCreated, self._created),
+            ("command", commands.Play, self._play),
+        )
+
+    def _created(self, entry: Entry, event: events.ResponseCreated) -> None:
+        reply = self.facts.replies[event.response.id]
+        if reply.in_band and self.facts.first_cut(reply) < reply.created_place:
+            self._unborn[reply.id] = reply
+
+    def _play(self, entry: Entry, command: commands.Play) -> None:
+        reply = self._unborn.pop(command.part.response_id, None)
+        if reply is not None:
+            self.fail(f"{reply.id} was asked for and cut before it was created, and is played")
 
 
-class OrderOfSound:
+class OrderOfSound(Invariant):
     """Pieces out of their place are found by the card as they are heard, and by what they say."""
 
     name = "I5"
     sentence = "Parts are heard in the order of their arrival, each from its first sample on."
 
-    def failures(self, facts: Facts) -> Iterator[str]:
+    def finish(self, final: Final) -> None:
+        parts = self.facts.parts
         begun = [
-            facts.first_deltas.get(part, NEVER)
-            for part in facts.history.final.truth.order
-            if part in facts.parts and facts.parts[part].in_band
+            parts[part].first_place
+            for part in final.truth.order
+            if part in parts and parts[part].in_band
         ]
         if begun != sorted(begun):
-            yield "a part that arrived later was heard earlier"
+            self.fail("a part that arrived later was heard earlier")
 
 
-class Bounds:
+class Bounds(Invariant):
     """What machines may not do is written down as it happens."""
 
     name = "I9"
@@ -125,17 +127,19 @@ class Bounds:
         "Nothing raises, no deadline is in the past, the stop comes first, no sound of the dead."
     )
 
-    def failures(self, facts: Facts) -> Iterator[str]:
-        for entry in facts.history.entries:
-            if entry.kind == "broken":
-                yield str(entry.what)
-        late = facts.history.final.truth.late_samples
+    def watches(self) -> Iterable[Watched]:
+        return (("broken", str, self._broken),)
+
+    def _broken(self, entry: Entry, what: str) -> None:
+        self.fail(what)
+
+    def finish(self, final: Final) -> None:
+        late = final.truth.late_samples
         if late:
-            sound = in_ms(late, facts.history.options.format)
-            yield f"{sound} of sound were given to stopped parts"
+            self.fail(f"{in_ms(late, self.options.format)} of sound were given to stopped parts")
 
 
-def _kept(item: RememberedItem | None, part: Part) -> tuple[int, bool]:
+def kept_of(item: RememberedItem | None, part: Part) -> tuple[int, bool]:
     """The samples that the service remembers, and whether nobody truncated them."""
     if item is None or part.content_index >= len(item.parts):
         return 0, False

@@ -27,13 +27,12 @@ from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.conversation import ContentView, ItemView
 from bargein.core.inputs import Part
-from bargein.sim.invariants.checkers import INVARIANTS, check, counters
-from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.judge import INVARIANTS, Violation, counters
 from bargein.sim.options import Options
 
 
-def _broken(facts: Facts) -> list[str]:
-    return [violation.invariant for violation in check(facts)]
+def _broken(violations: list[Violation]) -> list[str]:
+    return [violation.invariant for violation in violations]
 
 
 def _view(item_id: str = ITEM, *, kept_ms: int | None = None, state: str = "there") -> ItemView:
@@ -60,26 +59,28 @@ def test_every_invariant_has_a_name_of_its_own_and_a_sentence() -> None:
 
 @pytest.mark.parametrize(("kept_ms", "broken"), [(700, []), (701, []), (702, ["I1"])])
 def test_memory_is_hearing_to_the_millisecond(kept_ms: int, broken: list[str]) -> None:
-    facts = _told().facts(
+    violations = _told().judged(
         heard={PART: 700 * MS},
         memory=(remembered(kept_ms * MS),),
         mirror=(_view(kept_ms=kept_ms),),
     )
 
-    assert _broken(facts) == broken
+    assert _broken(violations) == broken
 
 
 def test_a_deleted_item_keeps_nothing_so_nothing_may_have_been_heard() -> None:
     tale = _told()
 
-    assert _broken(tale.facts(heard={PART: 0})) == []
-    assert _broken(tale.facts(heard={PART: 25})) == ["I1"]
+    assert _broken(tale.judged(heard={PART: 0})) == []
+    assert _broken(tale.judged(heard={PART: 25})) == ["I1"]
 
 
 def test_a_part_that_the_client_never_played_counts_as_unheard() -> None:
-    facts = _told().facts(memory=(remembered(1_000 * MS, truncated=False),), mirror=(_view(),))
+    violations = _told().judged(
+        memory=(remembered(1_000 * MS, truncated=False),), mirror=(_view(),)
+    )
 
-    assert _broken(facts) == ["I1"]
+    assert _broken(violations) == ["I1"]
 
 
 def test_the_servers_grid_and_the_players_margin_widen_what_is_allowed() -> None:
@@ -91,19 +92,21 @@ def test_the_servers_grid_and_the_players_margin_widen_what_is_allowed() -> None
         for off, broken in ((allowed, []), (allowed + 1, ["I1"])):
             memory = (remembered(10_000 + off),)
             mirror = (_view(kept_ms=(10_000 + off) // MS),)
-            facts = _told(1_000, options).facts(heard={PART: 10_000}, memory=memory, mirror=mirror)
-            assert _broken(facts) == broken
+            violations = _told(1_000, options).judged(
+                heard={PART: 10_000}, memory=memory, mirror=mirror
+            )
+            assert _broken(violations) == broken
 
 
 def test_a_correction_may_leave_too_little_but_not_too_much() -> None:
     options = Options(card=CardSettings(first_error_samples=480, correction_delay_us=1_000))
     for kept, broken in ((10_000 - 480, []), (10_000 - 505, ["I1"]), (10_000 + 25, ["I1"])):
-        facts = _told(1_000, options).facts(
+        violations = _told(1_000, options).judged(
             heard={PART: 10_000},
             memory=(remembered(kept),),
             mirror=(_view(kept_ms=kept // MS),),
         )
-        assert _broken(facts) == broken
+        assert _broken(violations) == broken
 
 
 def test_a_part_that_was_left_whole_may_be_off_by_the_margin_twice() -> None:
@@ -114,18 +117,18 @@ def test_a_part_that_was_left_whole_may_be_off_by_the_margin_twice() -> None:
         (24_000 - 225, True, ["I1"]),
         (24_000 - 124, True, []),
     ):
-        facts = _told(1_000, options).facts(
+        violations = _told(1_000, options).judged(
             heard={PART: heard},
             memory=(remembered(24_000, truncated=truncated),),
             mirror=(_view(kept_ms=1_000),),
         )
-        assert _broken(facts) == broken
+        assert _broken(violations) == broken
 
 
 def test_a_player_that_cannot_tell_is_excused() -> None:
     options = Options(card=CardSettings(accuracy=Unknown()))
 
-    assert _broken(_told(1_000, options).facts(heard={PART: 24_000})) == []
+    assert _broken(_told(1_000, options).judged(heard={PART: 24_000})) == []
 
 
 def test_what_was_said_out_of_band_is_remembered_by_nobody() -> None:
@@ -133,7 +136,7 @@ def test_what_was_said_out_of_band_is_remembered_by_nobody() -> None:
     tale.told(created(conversation=None))
     tale.told(delta(100))
 
-    assert _broken(tale.facts(heard={PART: 2_400})) == []
+    assert _broken(tale.judged(heard={PART: 2_400})) == []
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -141,11 +144,11 @@ def test_a_whole_part_is_not_truncated_once_it_is_known_to_be_whole(known: bool)
     tale = _told()
     (tale.told if known else tale.server)(item_done())
     tale.client(truncate(1_000))
-    facts = tale.facts(
+    violations = tale.judged(
         heard={PART: 1_000 * MS}, memory=(remembered(1_000 * MS),), mirror=(_view(kept_ms=1_000),)
     )
 
-    assert _broken(facts) == (["P4"] if known else [])
+    assert _broken(violations) == (["P4"] if known else [])
 
 
 def test_nothing_is_truncated_or_cancelled_twice_alike() -> None:
@@ -153,18 +156,18 @@ def test_nothing_is_truncated_or_cancelled_twice_alike() -> None:
     for _ in range(2):
         tale.client(truncate(500))
         tale.client(events.ResponseCancel(response_id=RESPONSE))
-    facts = tale.facts(
+    violations = tale.judged(
         heard={PART: 500 * MS}, memory=(remembered(500 * MS),), mirror=(_view(kept_ms=500),)
     )
 
-    assert _broken(facts) == ["P4", "P4"]
+    assert _broken(violations) == ["P4", "P4"]
 
 
 def test_a_refusal_of_ours_is_a_violation_that_names_what_was_refused() -> None:
     tale = Tale()
     tale.refused(tale.client(truncate(5, "item_x")), "item_truncate_invalid_item_id", "Not there.")
 
-    (violation,) = check(tale.facts())
+    (violation,) = tale.judged()
 
     assert (violation.invariant, violation.detail) == (
         "I2",
@@ -183,9 +186,9 @@ def test_sound_after_the_stop_is_a_violation() -> None:
     kept = {"memory": (remembered(600 * MS),), "mirror": (_view(kept_ms=600),)}
 
     # mypy gives the values of `kept` one type, and no argument has it.
-    calm = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 600 * MS}}, **kept)  # type: ignore[arg-type]
+    calm = tale.judged(heard={PART: 600 * MS}, committed={"cut_1": {PART: 600 * MS}}, **kept)  # type: ignore[arg-type]
     # The same.
-    loud = tale.facts(heard={PART: 600 * MS}, committed={"cut_1": {PART: 599 * MS}}, **kept)  # type: ignore[arg-type]
+    loud = tale.judged(heard={PART: 600 * MS}, committed={"cut_1": {PART: 599 * MS}}, **kept)  # type: ignore[arg-type]
 
     assert _broken(calm) == []
     assert _broken(loud) == ["I3"]
@@ -196,23 +199,23 @@ def test_a_part_that_begins_after_the_stop_is_a_violation_if_its_response_was_kn
     tale = _told()
     _stopped(tale)
     tale.told(delta(100, second))
-    facts = tale.facts(heard={second: 10}, committed={"cut_1": {}})
+    violations = tale.judged(heard={second: 10}, committed={"cut_1": {}})
 
-    assert _broken(facts) == ["I3"]
+    assert _broken(violations) == ["I3"]
 
 
 def test_a_newer_response_is_heard_after_the_stop() -> None:
     tale = Tale()
     _stopped(tale)
     speaking(tale, 100)
-    facts = tale.facts(
+    violations = tale.judged(
         heard={PART: 2_400},
         committed={"cut_1": {}},
         memory=(remembered(2_400, truncated=False),),
         mirror=(_view(),),
     )
 
-    assert _broken(facts) == []
+    assert _broken(violations) == []
 
 
 @pytest.mark.parametrize("ask", [asks.Interrupt(), asks.Say("Wait."), asks.Press()])
@@ -223,11 +226,12 @@ def test_what_was_asked_for_and_cut_before_its_birth_is_never_heard(ask: asks.As
     tale.write("command", commands.Answer(1))
     speaking(tale, 100, cause=number)
     tale.client(events.ResponseCancel(response_id=RESPONSE))
-    facts = tale.facts(
+    tale.played(100)
+    violations = tale.judged(
         heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
     )
 
-    assert _broken(facts) == ["I4"]
+    assert _broken(violations) == ["I4"]
 
 
 def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> None:
@@ -238,14 +242,15 @@ def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> N
     tale.told(speech_started())
     speaking(tale, 100, cause=number)
     tale.client(events.ResponseCancel(response_id=RESPONSE))
+    tale.played(100)
     kept = {"memory": (remembered(2_400, truncated=False),), "mirror": (_view(),)}
 
     # mypy gives the values of `kept` one type, and no argument has it.
-    assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
+    assert _broken(tale.judged(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
 
     tale.options = Options(barge_in="keep_talking", interrupt_response=False)
     # The same.
-    assert _broken(tale.facts(heard={PART: 2_400}, **kept)) == []  # type: ignore[arg-type]
+    assert _broken(tale.judged(heard={PART: 2_400}, **kept)) == []  # type: ignore[arg-type]
 
 
 def test_a_message_without_a_reply_cuts_nothing() -> None:
@@ -254,11 +259,12 @@ def test_a_message_without_a_reply_cuts_nothing() -> None:
     tale.write("input", inputs.Asked(1, asks.Say("By the way.", reply=False)))
     tale.write("command", commands.Answer(1))
     speaking(tale, 100, cause=number)
-    facts = tale.facts(
+    tale.played(100)
+    violations = tale.judged(
         heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
     )
 
-    assert _broken(facts) == []
+    assert _broken(violations) == []
 
 
 @pytest.mark.parametrize(
@@ -274,7 +280,7 @@ def test_a_cut_response_ends(interrupts: bool, cancels: bool, broken: list[str])
         tale.client(events.ResponseCancel(response_id=RESPONSE))
     tale.told(done(status="cancelled"))
 
-    assert _broken(tale.facts()) == broken
+    assert _broken(tale.judged()) == broken
 
 
 @pytest.mark.parametrize("late", [True, False])
@@ -291,7 +297,7 @@ def test_what_was_not_heard_is_deleted_before_the_next_reply_is_asked_for(late: 
     for event in reversed(said) if late else said:
         tale.client(event)
 
-    assert _broken(tale.facts()) == (["rule 5"] if late else [])
+    assert _broken(tale.judged()) == (["rule 5"] if late else [])
 
 
 def test_an_item_that_still_plays_may_be_deleted_behind_the_next_create() -> None:
@@ -302,7 +308,7 @@ def test_an_item_that_still_plays_may_be_deleted_behind_the_next_create() -> Non
     tale.write("command", commands.Answer(1))
     tale.client(events.ConversationItemDelete(item_id=ITEM))
 
-    assert _broken(tale.facts()) == []
+    assert _broken(tale.judged()) == []
 
 
 def test_parts_are_heard_in_the_order_of_their_arrival() -> None:
@@ -310,8 +316,8 @@ def test_parts_are_heard_in_the_order_of_their_arrival() -> None:
     tale = _told(0)
     tale.told(delta(0, second))
 
-    assert _broken(tale.facts(order=(PART, second))) == []
-    assert _broken(tale.facts(order=(second, PART))) == ["I5"]
+    assert _broken(tale.judged(order=(PART, second))) == []
+    assert _broken(tale.judged(order=(second, PART))) == ["I5"]
 
 
 @pytest.mark.parametrize(
@@ -325,24 +331,26 @@ def test_parts_are_heard_in_the_order_of_their_arrival() -> None:
     ],
 )
 def test_a_mirror_that_differs_from_the_server_is_a_violation(mirror: tuple[ItemView, ...]) -> None:
-    facts = _told().facts(heard={PART: 100 * MS}, memory=(remembered(100 * MS),), mirror=mirror)
+    violations = _told().judged(
+        heard={PART: 100 * MS}, memory=(remembered(100 * MS),), mirror=mirror
+    )
 
-    assert _broken(facts) == ["I6"]
+    assert _broken(violations) == ["I6"]
 
 
 def test_what_broke_is_told_and_sound_of_the_dead_too() -> None:
     tale = Tale()
     tale.write("broken", "handle(Tick) raised KeyError: 3")
 
-    assert [violation.detail for violation in check(tale.facts(late_samples=24))] == [
+    assert [violation.detail for violation in tale.judged(late_samples=24)] == [
         "handle(Tick) raised KeyError: 3",
         "1.00 ms of sound were given to stopped parts",
     ]
 
 
 def test_in_the_end_nothing_may_be_armed_or_moving() -> None:
-    assert _broken(Tale().facts(deadline_us=5)) == ["liveness"]
-    assert _broken(Tale().facts(quiet=False)) == ["liveness"]
+    assert _broken(Tale().judged(deadline_us=5)) == ["liveness"]
+    assert _broken(Tale().judged(quiet=False)) == ["liveness"]
 
 
 @pytest.mark.parametrize("answers", [0, 2])
@@ -352,7 +360,7 @@ def test_an_ask_has_one_answer(answers: int) -> None:
     for _ in range(answers):
         tale.write("command", commands.Answer(7))
 
-    assert [v.detail for v in check(tale.facts())] == [f"ask 7 (Mute) has {answers} answers"]
+    assert [v.detail for v in tale.judged()] == [f"ask 7 (Mute) has {answers} answers"]
 
 
 def test_a_cut_that_is_told_is_settled() -> None:
@@ -368,7 +376,7 @@ def test_a_cut_that_is_told_is_settled() -> None:
     )
     tale.write("command", commands.Notify(told))
 
-    assert _broken(tale.facts()) == ["liveness"]
+    assert _broken(tale.judged()) == ["liveness"]
 
 
 def test_a_turn_of_the_user_is_owed_a_reply() -> None:
@@ -376,11 +384,11 @@ def test_a_turn_of_the_user_is_owed_a_reply() -> None:
     tale.told(session_updated(interrupts=True))
     number = tale.client(events.InputAudioBufferAppend(audio=b"\0\0"))
     tale.told(committed(), cause=number)
-    assert _broken(tale.facts()) == ["liveness"]
+    assert _broken(tale.judged()) == ["liveness"]
 
     tale.told(created(), cause=number)
     tale.told(done(), cause=number)
-    assert _broken(tale.facts()) == []
+    assert _broken(tale.judged()) == []
 
 
 def test_what_was_met_is_counted() -> None:

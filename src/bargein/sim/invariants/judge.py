@@ -1,0 +1,152 @@
+"""Sees every entry as it is written, once, and says at once what does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from bargein.core import commands, inputs
+from bargein.sim.history import Entry, Final
+from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
+from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.reader import Reader
+from bargein.sim.invariants.rest import ComesToRest, MirrorIsTheServers
+from bargein.sim.invariants.sending import (
+    ForgottenBeforeTheNext,
+    NoFaultOfOurs,
+    NothingWholeIsTouched,
+    TheCutEnds,
+)
+from bargein.sim.invariants.sound import (
+    Bounds,
+    MemoryIsHearing,
+    OrderOfSound,
+    SilenceAfterStop,
+    TheUnbornStaySilent,
+)
+from bargein.sim.options import Options
+
+INVARIANTS: tuple[type[Invariant], ...] = (
+    MemoryIsHearing,
+    NothingWholeIsTouched,
+    NoFaultOfOurs,
+    TheCutEnds,
+    ForgottenBeforeTheNext,
+    SilenceAfterStop,
+    TheUnbornStaySilent,
+    OrderOfSound,
+    MirrorIsTheServers,
+    Bounds,
+    ComesToRest,
+)
+
+_Table: TypeAlias = dict[type[Any], list[Handler]]
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """An invariant that did not hold, and how. `place` is that of the entry in the log after which
+    it did not, -1 for the end; `time_us` is when."""
+
+    invariant: str
+    sentence: str
+    detail: str
+    place: int = -1
+    time_us: int = 0
+
+
+class Judge:
+    """Of one episode. `take` everything in order, then `finish`.
+
+    Without a `witness` only what was written down is judged.
+    """
+
+    def __init__(self, options: Options, *, witness: Witness | None = None) -> None:
+        self.facts = Facts(options)
+        self.witness = witness
+        self.violations: list[Violation] = []
+        self._later: list[Callable[[], None]] = []
+        self._next_place = 0
+        self._tables: dict[WatchKind, _Table] = {}
+        self._invariants = [make(self) for make in INVARIANTS]
+        watched = [Reader(self.facts).watches(), *(one.watches() for one in self._invariants)]
+        for watches in watched:
+            for kind, what, handler in watches:
+                self._tables.setdefault(kind, {}).setdefault(what, []).append(handler)
+        command_table = self._tables.setdefault("command", {})
+        command_table[commands.Notify] = [self._notified, *command_table.get(commands.Notify, ())]
+        input_table = self._tables.setdefault("input", {})
+        input_table[inputs.Asked] = [self._asked, *input_table.get(inputs.Asked, ())]
+        self._nothing: _Table = {}
+
+    def take(self, entry: Entry) -> None:
+        """It happened."""
+        facts = self.facts
+        kind = entry.kind
+        if kind == "client_got" or kind == "input":
+            # The client has done all that followed from what it was told before.
+            if self._later:
+                self._look()
+            facts.batch_place = self._next_place
+            if kind == "client_got":
+                facts.seen = entry.number + 1
+        facts.place = self._next_place
+        facts.time_us = entry.time_us
+        self._next_place += 1
+        handlers = self._tables.get(kind, self._nothing).get(type(entry.what))
+        if handlers is not None:
+            for handler in handlers:
+                handler(entry, entry.what)
+
+    def finish(self, final: Final) -> None:
+        """The episode has ended so."""
+        if self._later:
+            self._look()
+        self.facts.place = -1
+        for invariant in self._invariants:
+            invariant.finish(final)
+
+    # -- for the invariants --------------------------------------------------------------------
+
+    def fail(self, invariant: Invariant, detail: str) -> None:
+        """See `Scene`."""
+        facts = self.facts
+        self.violations.append(
+            Violation(invariant.name, invariant.sentence, detail, facts.place, facts.time_us)
+        )
+
+    def afterwards(self, look: Callable[[], None]) -> None:
+        """See `Scene`."""
+        self._later.append(look)
+
+    def _look(self) -> None:
+        later, self._later = self._later, []
+        for look in later:
+            look()
+
+    def _notified(self, entry: Entry, command: commands.Notify) -> None:
+        self._pass_on("notice", entry, command.notice)
+
+    def _asked(self, entry: Entry, asked: inputs.Asked) -> None:
+        self._pass_on("ask", entry, asked.ask)
+
+    def _pass_on(self, kind: WatchKind, entry: Entry, what: object) -> None:
+        for handler in self._tables.get(kind, self._nothing).get(type(what), ()):
+            handler(entry, what)
+
+
+def judge(
+    entries: tuple[Entry, ...], final: Final, options: Options, *, witness: Witness | None = None
+) -> Judge:
+    """What a judge says who is told a whole history."""
+    told = Judge(options, witness=witness)
+    for entry in entries:
+        told.take(entry)
+    told.finish(final)
+    return told
+
+
+def counters(facts: Facts) -> Mapping[str, int]:
+    """What the episode has met, so that an empty check is seen."""
+    return facts.met

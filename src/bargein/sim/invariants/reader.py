@@ -1,0 +1,258 @@
+"""Keeps the facts up: one handler for each kind of entry that tells something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import get_args
+
+from bargein import events
+from bargein.audio.card_settings import margin_of
+from bargein.core import asks, commands, inputs, notices
+from bargein.core.inputs import Heard, Part
+from bargein.sim.history import Entry
+from bargein.sim.invariants.base import Watched
+from bargein.sim.invariants.blame import blame
+from bargein.sim.invariants.facts import NEVER, Facts, ItemDone, Refused, Reply, Sent, Spoken
+
+_SENT = tuple(
+    kind for kind in get_args(events.ClientEvent) if kind is not events.InputAudioBufferAppend
+)
+_COUNTED = events.ConversationItemTruncate, events.ConversationItemDelete, events.ResponseCancel
+
+
+class Reader:
+    """Sees every entry before the invariants do."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        facts.player_knows = margin_of(facts.options.card.accuracy) is not None
+        self._sound_format = facts.options.format
+        self._interrupts = self._creates = False
+        self._committed: tuple[int, int] | None = None
+        self._stopped: int | None = None
+        self._commit_places: dict[int, int] = {}
+
+    def watches(self) -> Iterable[Watched]:
+        """What tells something."""
+        yield from (("client_sent", kind, self._sent) for kind in _SENT)
+        yield from (
+            ("server_sent", events.ResponseOutputAudioDelta, self._made),
+            ("server_sent", events.ResponseCreated, self._created),
+            ("server_sent", events.ResponseDone, self._done),
+            ("server_sent", events.ResponseOutputItemAdded, self._item_added),
+            ("server_sent", events.ResponseOutputItemDone, self._item_done),
+            ("server_sent", events.InputAudioBufferSpeechStarted, self._speech_started),
+            ("server_sent", events.InputAudioBufferSpeechStopped, self._speech_stopped),
+            ("server_sent", events.InputAudioBufferCommitted, self._user_committed),
+            ("server_sent", events.SessionCreated, self._configured),
+            ("server_sent", events.SessionUpdated, self._configured),
+            ("server_sent", events.Error, self._error),
+            ("client_got", events.ResponseOutputAudioDelta, self._received),
+            ("client_got", events.ResponseCreated, self._got_created),
+            ("client_got", events.ResponseDone, self._got_done),
+            ("client_got", events.InputAudioBufferSpeechStarted, self._got_speech),
+            ("client_got", events.InputAudioBufferCommitted, self._got_commit),
+            ("input", inputs.Rendered, self._reported),
+            ("input", inputs.PlaybackHeld, self._reported),
+            ("input", inputs.PlaybackStopped, self._playback_stopped),
+            ("input", inputs.DeviceChanged, self._device_changed),
+            ("input", inputs.Blocked, self._blocked),
+            ("input", inputs.Drained, self._drained),
+            ("input", inputs.PipeClosed, self._pipe_closed),
+            ("ask", asks.Say, self._say),
+            ("ask", asks.Interrupt, self._cut),
+            ("ask", asks.Press, self._cut),
+            ("ask", asks.Leave, self._cut),
+            ("command", commands.Play, self._play),
+            ("command", commands.FinishPlay, self._finish),
+            ("command", commands.StopPlayback, self._stop),
+            ("command", commands.Close, self._close),
+            ("notice", notices.Interruption, self._interruption),
+            ("broken", str, self._broken),
+        )
+
+    # -- what the server sends ---------------------------------------------------------------
+
+    def _made(self, entry: Entry, event: events.ResponseOutputAudioDelta) -> None:
+        part = part_of(event)
+        spoken = self.facts.parts.get(part)
+        if spoken is None:
+            self.facts.met["parts"] += 1
+            self.facts.owners[part.item_id] = part.response_id
+            reply = self.facts.replies.get(event.response_id)
+            spoken = Spoken(part, in_band=reply is None or reply.in_band)
+            self.facts.parts[part] = spoken
+        spoken.made += self._sound_format.samples(len(event.delta))
+
+    def _created(self, entry: Entry, event: events.ResponseCreated) -> None:
+        facts = self.facts
+        facts.met["responses"] += 1
+        in_band = event.response.conversation_id is not None
+        reply = Reply(event.response.id, in_band, created=entry.number)
+        asked = facts.sent.get(entry.cause)
+        if asked is not None and isinstance(asked.event, events.ResponseCreate):
+            reply.asked = asked
+            reply.asked_place = asked.place
+        elif self._committed is not None and self._committed[1] == entry.cause:
+            reply.committed = self._committed[0]
+            reply.stopped = self._stopped
+            reply.asked_place = self._commit_places.get(reply.committed, NEVER)
+        facts.replies[reply.id] = reply
+
+    def _done(self, entry: Entry, event: events.ResponseDone) -> None:
+        self.facts.replies[event.response.id].done = entry.number
+
+    def _item_added(self, entry: Entry, event: events.ResponseOutputItemAdded) -> None:
+        if isinstance(event.item.id, str):
+            self.facts.owners[event.item.id] = event.response_id
+
+    def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:
+        item = event.item
+        if isinstance(item.id, str):
+            status = getattr(item, "status", None)
+            self.facts.items_done[item.id] = ItemDone(entry.number, status)
+
+    def _speech_started(self, entry: Entry, event: object) -> None:
+        if not self._interrupts:
+            return
+        for reply in self.facts.replies.values():
+            if reply.in_band and reply.done == NEVER and reply.vad_closed == NEVER:
+                reply.vad_closed = entry.number
+
+    def _speech_stopped(self, entry: Entry, event: object) -> None:
+        self._stopped = entry.number
+
+    def _user_committed(self, entry: Entry, event: object) -> None:
+        asked = self.facts.sent.get(entry.cause)
+        if asked is None or not isinstance(asked.event, events.InputAudioBufferCommit):
+            self._committed = (entry.number, entry.cause)
+            self.facts.commits.append((entry.number, self.facts.place))
+
+    def _configured(
+        self, entry: Entry, event: events.SessionCreated | events.SessionUpdated
+    ) -> None:
+        detection = _detection(event.session)
+        self._interrupts = bool(detection and detection.interrupt_response is True)
+        self._creates = bool(detection and detection.create_response is True)
+        self.facts.updates.append((entry.number, self._interrupts, self._creates))
+
+    def _error(self, entry: Entry, event: events.Error) -> None:
+        refused = Refused(event, entry.number, self.facts.sent.get(entry.cause))
+        refused.blame = blame(self.facts, refused)
+        self.facts.refused.append(refused)
+        self.facts.met[f"refusals: {refused.blame}"] += 1
+
+    # -- what the client gets ----------------------------------------------------------------
+
+    def _received(self, entry: Entry, event: events.ResponseOutputAudioDelta) -> None:
+        spoken = self.facts.parts[part_of(event)]
+        spoken.received += self._sound_format.samples(len(event.delta))
+        if spoken.first_place == NEVER:
+            spoken.first_place = self.facts.place
+
+    def _got_created(self, entry: Entry, event: events.ResponseCreated) -> None:
+        self.facts.replies[event.response.id].created_place = self.facts.place
+
+    def _got_done(self, entry: Entry, event: events.ResponseDone) -> None:
+        self.facts.replies[event.response.id].done_place = self.facts.place
+
+    def _got_speech(self, entry: Entry, event: object) -> None:
+        if self.facts.options.barge_in == "cut":
+            self.facts.cuts.append(self.facts.place)
+
+    def _got_commit(self, entry: Entry, event: object) -> None:
+        place = self._commit_places[entry.number] = self.facts.place
+        for reply in reversed(self.facts.replies.values()):
+            # The server may have answered before the client learned of the turn.
+            if reply.committed is not None and reply.committed < entry.number:
+                break
+            if reply.committed == entry.number:
+                reply.asked_place = place
+
+    # -- what else happens to the client, and what it does -------------------------------------
+
+    def _reported(self, entry: Entry, report: inputs.Rendered | inputs.PlaybackHeld) -> None:
+        self._heard(report.heard, may_fall=False)
+
+    def _playback_stopped(self, entry: Entry, report: inputs.PlaybackStopped) -> None:
+        self.facts.answers[report.cut_id] += 1
+        self._heard(report.heard, may_fall=True)
+
+    def _heard(self, counts: tuple[Heard, ...], *, may_fall: bool) -> None:
+        parts = self.facts.parts
+        for count in counts:
+            spoken = parts.get(count.part)
+            if spoken is not None and (may_fall or count.samples > spoken.reported):
+                spoken.reported = count.samples
+
+    def _device_changed(self, entry: Entry, changed: inputs.DeviceChanged) -> None:
+        self.facts.player_knows = changed.margin_samples is not None
+
+    def _blocked(self, entry: Entry, event: object) -> None:
+        self.facts.blocked = True
+
+    def _drained(self, entry: Entry, event: object) -> None:
+        self.facts.blocked = False
+        self.facts.blocked_place = self.facts.place
+
+    def _pipe_closed(self, entry: Entry, event: object) -> None:
+        self.facts.closed_place = min(self.facts.closed_place, self.facts.place)
+
+    def _close(self, entry: Entry, command: commands.Close) -> None:
+        self.facts.closed_place = min(self.facts.closed_place, self.facts.place)
+
+    def _say(self, entry: Entry, say: asks.Say) -> None:
+        if say.reply:
+            self.facts.cuts.append(self.facts.place)
+
+    def _cut(self, entry: Entry, ask: asks.Ask) -> None:
+        self.facts.cuts.append(self.facts.place)
+
+    def _sent(self, entry: Entry, event: events.ClientEvent) -> None:
+        facts = self.facts
+        sent = facts.sent[entry.number] = Sent(facts.place, entry.number, event, facts.seen)
+        if isinstance(event, _COUNTED):
+            facts.met[events.type_of(event)] += 1
+        if isinstance(event, events.ResponseCancel):
+            reply = facts.replies.get(str(event.response_id))
+            if reply is not None and reply.cancel_place == NEVER:
+                reply.cancel_place = sent.place
+
+    def _play(self, entry: Entry, command: commands.Play) -> None:
+        spoken = self.facts.parts.get(command.part)
+        if spoken is not None:
+            spoken.given += command.format.samples(len(command.audio))
+            spoken.given_place = self.facts.place
+
+    def _finish(self, entry: Entry, command: commands.FinishPlay) -> None:
+        spoken = self.facts.parts.get(command.part)
+        if spoken is not None:
+            spoken.finished = True
+
+    def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
+        self.facts.stop_places.setdefault(command.cut_id, self.facts.place)
+
+    def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
+        self.facts.met["cuts"] += 1
+        for asker in told.askers:
+            self.facts.met[f"cut by {asker}"] += 1
+
+    def _broken(self, entry: Entry, what: str) -> None:
+        self.facts.broken = True
+
+
+def part_of(event: events.ResponseOutputAudioDelta) -> Part:
+    """What the sound belongs to."""
+    return Part(event.response_id, event.item_id, event.content_index)
+
+
+def _detection(session: object) -> events.ServerVad | events.SemanticVad | None:
+    if not isinstance(session, events.Session) or not isinstance(session.audio, events.AudioConfig):
+        return None
+    heard = session.audio.input
+    if not isinstance(heard, events.AudioInputConfig):
+        return None
+    detection = heard.turn_detection
+    if isinstance(detection, events.ServerVad | events.SemanticVad):
+        return detection
+    return None
