@@ -129,6 +129,10 @@ class SimCard:
         self._card.resume(self._world.now_us)
         self._alarm.set(self._card.next_us)
 
+    def committed(self, part: Part) -> int:
+        """What was heard of the part, and what still will be if nothing more is given."""
+        return self._card.committed(part)
+
     def truth(self) -> Truth:
         """What was heard by now."""
         self._card.advance(self._world.now_us)

@@ -135,9 +135,6 @@ class SimClient:
         card, surroundings = self._card, self._surroundings
         assert card is not None and surroundings is not None, "`attach` comes first"
         match command:
-            case commands.Play():
-                card.play(command)
-                return
             case commands.SendAudio(audio=audio):
                 self._send(events.InputAudioBufferAppend(audio=audio))
                 return
@@ -146,6 +143,8 @@ class SimClient:
                 return
         self._log.write("command", command)
         match command:
+            case commands.Play():
+                card.play(command)
             case commands.FinishPlay(part=part):
                 card.finish(part)
             case commands.StopPlayback(cut_id=cut_id):
