@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bargein.audio.base import (
     Accuracy,
@@ -75,7 +75,9 @@ class Card:
         self._fade = min(settings.block, settings.fade_us * settings.rate // US_PER_S)
         self._taken_blocks = 0
         self._misses = 0
-        self._flight = Flight()
+        self._block_due = now_us
+        """When the next block is taken."""
+        self._flight = Flight(settings.latency_us * settings.rate // US_PER_S)
         self._parts: dict[Mark, _Part] = {}
         self._live: dict[Mark, _Part] = {}
         self._last: Mark | None = None
@@ -191,12 +193,12 @@ class Card:
     @property
     def next_us(self) -> int | None:
         """When `advance` has something to do; None while the card is silent and owes no answer."""
-        times = [self._due[0][0]] if self._due else []
         if self._out:
-            times.append(self._now)
-        if not self._idle:
-            times.append(self._us_of_frame(self._taken_blocks * self.settings.block))
-        return min(times, default=None)
+            return self._now
+        answer = self._due[0][0] if self._due else None
+        if self._idle:
+            return answer
+        return self._block_due if answer is None else min(answer, self._block_due)
 
     def advance(self, now_us: int) -> list[Report]:
         """Let time pass until `now_us`; gives what is to be reported, oldest first."""
@@ -262,11 +264,11 @@ class Card:
         if now_us < self._now:
             raise LocalValueError(f"now_us: {now_us} is before {self._now}; time never goes back")
         block = self.settings.block
-        while (due := self._us_of_frame(self._taken_blocks * block)) <= now_us:
+        while (due := self._block_due) <= now_us:
             if self._idle:
                 ahead = self.frame_at(now_us) // block + 1 - self._taken_blocks
                 self._ring.skip(ahead * block)
-                self._taken_blocks += ahead
+                self._took(ahead)
                 break
             self._settle(due)
             self._render()
@@ -276,10 +278,14 @@ class Card:
         self._now = now_us
         self._release(now_us)
 
+    def _took(self, blocks: int) -> None:
+        self._taken_blocks += blocks
+        self._block_due = self._us_of_frame(self._taken_blocks * self.settings.block)
+
     def _take(self) -> None:
         block = self.settings.block
         frame = self._taken_blocks * block
-        self._taken_blocks += 1
+        self._took(1)
         every = self.settings.miss_every
         if self._misses or (every and self._taken_blocks % every == 0):
             self._misses -= self._misses > 0
@@ -302,12 +308,13 @@ class Card:
 
     def _settle(self, now_us: int) -> None:
         """Count what has left the card by now."""
-        late = self.settings.latency_us * self.settings.rate // US_PER_S
+        if self._flight.empty:
+            return
         for piece in self._flight.leave(self.frame_at(now_us - self.settings.latency_us)):
             self._parts[piece.mark].heard += len(piece.pcm)
             self._fresh[piece.mark] = None
             if self._ear is not None:
-                self._ear.hear(replace(piece, frame=piece.frame + late))
+                self._ear.hear(piece)
 
     def _render(self) -> None:
         """Report what has changed, and let go of the marks that were wholly heard."""

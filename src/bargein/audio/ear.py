@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from bargein.audio.base import Mark
 from bargein.audio.formats import Samples
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """Samples of `mark` from its number `first`, at the card's rate; heard from `frame` on."""
 
     frame: int

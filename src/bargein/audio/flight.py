@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from bargein.audio.base import Mark
 from bargein.audio.ear import Heard
@@ -11,69 +10,53 @@ from bargein.audio.formats import Samples
 from bargein.audio.ring import Span
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    frame: int
-    pcm: Samples
-    spans: tuple[Span, ...]
-
-
 class Flight:
-    """Blocks on their way to the ear, by the frame numbers of the card's clock."""
+    """Sound on its way to the ear. Frames here are those of the card's clock; what is heard is
+    told on the ear's axis, which is `late_frames` behind.
+    """
 
-    def __init__(self) -> None:
-        self._blocks: deque[_Block] = deque()
-        self._left = 0
+    def __init__(self, late_frames: int) -> None:
+        self._late = late_frames
+        self._pieces: deque[Heard] = deque()
+        self._end = 0
 
     @property
     def empty(self) -> bool:
-        """Whether no marked sound is on its way."""
-        return not self._blocks
+        """Whether every block that held marked sound has sounded to its end."""
+        return self._end == 0
 
     def take(self, frame: int, pcm: Samples, spans: tuple[Span, ...]) -> None:
         """The card took a block with sound in it; its first sample is `frame`."""
-        self._blocks.append(_Block(frame, pcm, spans))
+        begin = frame + self._late
+        self._end = begin + len(pcm)
+        for span in spans:
+            sound = pcm[span.offset : span.offset + span.samples]
+            self._pieces.append(Heard(begin + span.offset, span.mark, span.first, sound))
 
     def leave(self, left: int) -> list[Heard]:
         """Every frame below `left` has sounded: gives the marked pieces that are new, in order."""
+        left += self._late
         heard: list[Heard] = []
-        left = max(self._left, left)
-        while self._blocks:
-            block = self._blocks[0]
-            end = block.frame + len(block.pcm)
-            heard += _pieces(block, self._left, min(left, end))
-            if left < end:
-                break
-            self._blocks.popleft()
-        self._left = left
+        pieces = self._pieces
+        while pieces and pieces[0].frame < left:
+            piece = pieces.popleft()
+            sounded = left - piece.frame
+            if sounded < len(piece.pcm):
+                rest = Heard(left, piece.mark, piece.first + sounded, piece.pcm[sounded:])
+                pieces.appendleft(rest)
+                piece = Heard(piece.frame, piece.mark, piece.first, piece.pcm[:sounded])
+            heard.append(piece)
+        if left >= self._end:
+            self._end = 0
         return heard
 
     def drop(self) -> list[tuple[Mark, Samples]]:
         """Empty the card: gives the sound that has not left it, in order."""
-        dropped: list[tuple[Mark, Samples]] = []
-        for block in self._blocks:
-            pieces = _pieces(block, self._left, block.frame + len(block.pcm))
-            dropped += [(piece.mark, piece.pcm) for piece in pieces]
-        self._blocks.clear()
+        dropped = [(piece.mark, piece.pcm) for piece in self._pieces]
+        self._pieces.clear()
+        self._end = 0
         return dropped
 
     def holds(self, mark: Mark) -> int:
         """Samples of the mark that have not left the card."""
-        return sum(
-            len(piece.pcm)
-            for block in self._blocks
-            for piece in _pieces(block, self._left, block.frame + len(block.pcm))
-            if piece.mark == mark
-        )
-
-
-def _pieces(block: _Block, low: int, high: int) -> list[Heard]:
-    """The marked sound of a block between two frames."""
-    pieces: list[Heard] = []
-    for span in block.spans:
-        at = block.frame + span.offset
-        begin, end = max(low, at), min(high, at + span.samples)
-        if begin < end:
-            sound = block.pcm[begin - block.frame : end - block.frame]
-            pieces.append(Heard(begin, span.mark, span.first + begin - at, sound))
-    return pieces
+        return sum(len(piece.pcm) for piece in self._pieces if piece.mark == mark)

@@ -20,14 +20,14 @@ from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from bargein.audio.base import Mark
 from bargein.audio.formats import Samples
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A stretch of a block:
 
     `samples` of `mark` from its sample number `first`, at `offset` in the block.
@@ -98,21 +98,26 @@ class Ring:
                 self._hungry = None
 
     def read(self, frames: int) -> tuple[Samples, tuple[Span, ...]]:
-        """Take the next block: always `frames` samples, silence where there is nothing to play."""
-        block: Samples = np.zeros(frames, dtype=np.int16)
+        """Take the next block: always `frames` samples, silence where there is nothing to play.
+
+        The block may be a part of a chunk that was queued: it is to be read, not to be changed.
+        """
         spans: list[Span] = []
+        pieces: list[Samples] = []
         with self._guard:
-            at = self._take(self._faded, block, 0, spans)
+            at = self._take(self._faded, frames, 0, spans, pieces)
             if not self._held:
                 before = at
-                at = self._take(self._queue, block, at, spans)
+                at = self._take(self._queue, frames, at, spans, pieces)
                 self._waiting -= at - before
             last = spans[-1].mark if spans else None
             self._after(frames, at, last)
             # A fade that filled the block has ended its sound: a cut after it fades nothing.
             if self._held:
                 self._running = None
-        return block, tuple(spans)
+        if at < frames:
+            pieces.append(np.zeros(frames - at, dtype=np.int16))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), tuple(spans)
 
     def skip(self, frames: int) -> None:
         """As `read`, for blocks that the owner knows to be silent: only the underrun is counted."""
@@ -128,17 +133,22 @@ class Ring:
             self.underrun_samples += frames - taken
 
     def _take(
-        self, source: deque[tuple[Mark, Samples]], block: Samples, at: int, spans: list[Span]
+        self,
+        source: deque[tuple[Mark, Samples]],
+        frames: int,
+        at: int,
+        spans: list[Span],
+        pieces: list[Samples],
     ) -> int:
-        frames = len(block)
         while source and at < frames:
             mark, pcm = source[0]
             n = min(len(pcm), frames - at)
-            block[at : at + n] = pcm[:n]
             if n == len(pcm):
                 source.popleft()
             else:
                 source[0] = (mark, pcm[n:])
+                pcm = pcm[:n]
+            pieces.append(pcm)
             count = self._counts[mark]
             spans.append(Span(mark, count.handed, at, n))
             count.handed += n
