@@ -58,6 +58,7 @@ class Machine:
         self._outbox = Outbox(ids)
         self._desk: Desk | None = None
         self._ended = False
+        self._due_us: int | None = None
         self._now_us = 0
         self._waiting: deque[tuple[int, events.ClientEvent]] = deque()
         self._waiting_bytes = 0
@@ -86,6 +87,20 @@ class Machine:
     @property
     def deadline_us(self) -> int | None:
         """When to give a `Tick`; None if nothing is going to happen by itself."""
+        return self._due_us
+
+    def handle(self, input: Input, *, now_us: int) -> list[Command]:
+        """Take one input and say what is to be done. Time does not run backwards: an earlier
+        `now_us` is the last one."""
+        self._now_us = now_us = max(now_us, self._now_us)
+        if self._due_us is not None and self._due_us <= now_us:
+            self._catch_up(now_us)
+        if not self._ended:
+            self._take(input, now_us)
+            self._catch_up(now_us)
+        return self._outbox.take()
+
+    def _next_due_us(self) -> int | None:
         if self._ended or self._desk is None:
             return None
         due_us = self._desk.expires_us
@@ -98,16 +113,6 @@ class Machine:
         if self._waiting and self._waiting[0][0] < due_us:
             due_us = self._waiting[0][0]
         return due_us
-
-    def handle(self, input: Input, *, now_us: int) -> list[Command]:
-        """Take one input and say what is to be done. Time does not run backwards: an earlier
-        `now_us` is the last one."""
-        self._now_us = now_us = max(now_us, self._now_us)
-        self._catch_up(now_us)
-        if not self._ended:
-            self._take(input, now_us)
-            self._catch_up(now_us)
-        return self._outbox.take()
 
     def _take(self, input: Input, now_us: int) -> None:
         self._outbox.ids.at(now_us)
@@ -200,8 +205,8 @@ class Machine:
             self._outbox.refuse(error.refusal, event.event_id)
 
     def _catch_up(self, now_us: int) -> None:
-        """Do what is due by now, in the order of time."""
-        while (due_us := self.deadline_us) is not None and due_us <= now_us:
+        """Do what is due by now, in the order of time; then it is known when to come back."""
+        while (due_us := self._next_due_us()) is not None and due_us <= now_us:
             assert self._desk is not None, "there is a deadline"
             self._outbox.ids.at(due_us)
             if self._waiting and self._waiting[0][0] == due_us:
@@ -215,6 +220,7 @@ class Machine:
                 self._desk.idle(due_us)
             else:
                 self._expire(self._options.session_us)
+        self._due_us = due_us
 
     @property
     def _session_id(self) -> str:
