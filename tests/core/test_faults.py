@@ -148,10 +148,20 @@ def test_what_is_remembered_is_bounded_and_the_newest_stay() -> None:
 
 def test_the_second_of_theirs_of_one_kind_is_ours() -> None:
     """The first one taught us."""
-    faults = Faults()
-    assert faults.blame_theirs("truncate/shorter") == "theirs"
-    assert faults.blame_theirs("truncate/not audio") == "theirs"
-    assert faults.blame_theirs("truncate/shorter") == "ours"
+    first, second = truncate("e1", "A", 1), truncate("e2", "B", 1)
+    faults = remembering(first)
+    assert faults.blame_theirs("truncate/shorter", first) == "theirs"
+    faults.remember(second)
+    assert faults.blame_theirs("truncate/not audio", second) == "theirs"
+    assert faults.blame_theirs("truncate/shorter", second) == "ours"
+
+
+def test_what_was_under_way_when_the_first_refusal_came_is_a_crossing() -> None:
+    """Nobody could know of it yet, and nobody is told of it twice."""
+    first, second = delete("e1", "A"), delete("e2", "B")
+    faults = remembering(first, second)
+    assert faults.blame_theirs("delete/unknown", first) == "theirs"
+    assert faults.blame_theirs("delete/unknown", second) == "crossing"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@
    effort, and the id is null for "… is already shorter than …").
 3. A refusal is *ours* if what we knew made it avoidable, a *crossing* if a message already under
    way made the sending wrong, *theirs* if it came of something the service does not tell. The
-   second of *theirs* of one kind in a session is ours, because the first one taught us. What the
-   application sent by itself is its own.
+   second of *theirs* of one kind in a session is ours if it was sent after the first refusal came,
+   which taught us; one that was under way by then is a crossing. What the application sent by
+   itself is its own.
 4. Crossings are absorbed: they are counted and settle what they are about, and nobody is told.
 """
 
@@ -61,6 +62,8 @@ class Sent:
     part: Part | None = None
     ask_id: int | None = None
     by_application: bool = False
+    number: int = 0
+    """Its place among all that was remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,13 @@ def shorter(message: str) -> Shorter | None:
 class Faults:
     """What may still be refused, and the count of what was."""
 
-    __slots__ = ("_kinds_of_theirs", "_open", "counts")
+    __slots__ = ("_numbered", "_open", "_taught", "counts")
 
     def __init__(self) -> None:
         self._open: dict[str, Sent] = {}
-        self._kinds_of_theirs: set[str] = set()
+        self._numbered = 0
+        self._taught: dict[str, int] = {}
+        """By kind of *theirs*, how much had been sent when the first refusal came."""
         self.counts: Counter[Blame] = Counter()
 
     @property
@@ -96,6 +101,8 @@ class Faults:
         """It is under way. Beyond the limit the oldest is forgotten: its answer is long overdue."""
         while len(self._open) >= REMEMBERED_LIMIT:
             del self._open[next(iter(self._open))]
+        self._numbered += 1
+        sent.number = self._numbered
         self._open[sent.event_id] = sent
 
     def forget(self, sent: Sent) -> None:
@@ -150,9 +157,10 @@ class Faults:
                 return sent
         return self.oldest(events.ConversationItemTruncate)
 
-    def blame_theirs(self, kind: str) -> Blame:
+    def blame_theirs(self, kind: str, sent: Sent) -> Blame:
         """Blame for something the service had not told: theirs once per kind, then ours."""
-        if kind in self._kinds_of_theirs:
-            return "ours"
-        self._kinds_of_theirs.add(kind)
-        return "theirs"
+        taught_at = self._taught.get(kind)
+        if taught_at is None:
+            self._taught[kind] = self._numbered
+            return "theirs"
+        return "ours" if sent.number > taught_at else "crossing"

@@ -217,11 +217,11 @@ class Settlement:
         """The service refused a truncate or delete. Returns whose doing it is."""
         code = body.code if isinstance(body.code, str) else "refused"
         if memory.part is None:
-            return self._delete_refused(item, code, body)
+            return self._delete_refused(memory, item, code, body)
         utterance = item.parts[memory.part.content_index]
         numbers = shorter(body.message)
         if numbers is not None:
-            return self._too_long(sent, item, utterance, numbers)
+            return self._too_long(sent, memory, item, utterance, numbers)
         utterance.answer = code
         if code in GONE:
             utterance.kept_ms = 0
@@ -230,11 +230,13 @@ class Settlement:
         if _is_not_audio(body):
             if item.untouched(exact=exact) and not item.going:
                 self._delete(sent, item)
-            return self._faults.blame_theirs("truncate/not audio")
+            return self._faults.blame_theirs("truncate/not audio", memory)
         self._learn_from(body, truncate=False)
-        return self._faults.blame_theirs(f"truncate/{code}")
+        return self._faults.blame_theirs(f"truncate/{code}", memory)
 
-    def _delete_refused(self, item: SpokenItem, code: str, body: events.ErrorBody) -> Blame:
+    def _delete_refused(
+        self, memory: Sent, item: SpokenItem, code: str, body: events.ErrorBody
+    ) -> Blame:
         item.answer = code
         if code in GONE:
             item.held = False
@@ -244,10 +246,15 @@ class Settlement:
         self._mark(item)
         self._conversation.staying(item.item_id)
         self._learn_from(body, delete=False)
-        return self._faults.blame_theirs(f"delete/{code}")
+        return self._faults.blame_theirs(f"delete/{code}", memory)
 
     def _too_long(
-        self, sent: list[str], item: SpokenItem, utterance: Utterance, numbers: Shorter
+        self,
+        sent: list[str],
+        memory: Sent,
+        item: SpokenItem,
+        utterance: Utterance,
+        numbers: Shorter,
     ) -> Blame:
         has_ms = numbers.has_ms
         # It has at least what arrived, unless it agreed to less before.
@@ -263,7 +270,7 @@ class Settlement:
             self._truncate(sent, utterance, min(has_ms, utterance.heard_ms))
         else:
             utterance.answer = "refused"
-        return self._faults.blame_theirs("truncate/shorter")
+        return self._faults.blame_theirs("truncate/shorter", memory)
 
     def _learn_grid(self, has_ms: int, length_ms: int) -> None:
         """The server says that it has less than it must have: the rest is rounding."""
@@ -280,14 +287,14 @@ class Settlement:
             fields = {name: getattr(known, name) for name in known.__struct_fields__}
             self._can = Capabilities(**{**fields, **can})
 
-    def cancel_refused(self, reply: Reply | None, body: events.ErrorBody) -> Blame:
+    def cancel_refused(self, memory: Sent, reply: Reply | None, body: events.ErrorBody) -> Blame:
         """Not active: `response.done` was under way, or is. Anything else: it cannot cancel."""
         if body.code == "response_cancel_not_active" or "Cancellation failed" in body.message:
             return "crossing"
         self._learn_from(body, cancel=False)
         if reply is not None:
             self._desk.deadlines.stop(Timer.RESPONSE_OVER, reply.response_id)
-        return self._faults.blame_theirs("cancel/unknown")
+        return self._faults.blame_theirs("cancel/unknown", memory)
 
 
 def _is_not_audio(body: events.ErrorBody) -> bool:

@@ -58,7 +58,7 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
                 return machine.settlement.refused(cut.sent, memory, item, body, exact=cut.exact)
         case events.ResponseCancel():
             reply = machine.responses.replies.get(memory.key)
-            return machine.settlement.cancel_refused(reply, body)
+            return machine.settlement.cancel_refused(memory, reply, body)
         case events.ResponseCreate():
             return _create_refused(machine, memory, body)
         case events.ConversationItemCreate():
