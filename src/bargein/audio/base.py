@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 Mark: TypeAlias = Hashable
 """Names one spoken content part; the player only compares it."""
 
@@ -40,8 +42,7 @@ class Unknown:
 Accuracy: TypeAlias = Exact | Within | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """Progress:
 
     so much of each mark was heard so far. Counts never fall. Sent at most once a block.
@@ -50,16 +51,14 @@ class Rendered:
     heard_samples: Mapping[Mark, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """The answer to `hold`: silence from here on; the counts stand until `resume` or `stop`."""
 
     cut_id: str
     heard_samples: Mapping[Mark, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """The answer to `stop`: final counts of every mark that was played and is not settled yet.
 
     Settled is what an earlier `Stopped` named, or a `Rendered` told as wholly heard; so a stop
@@ -73,8 +72,7 @@ class Stopped:
     margin_samples: int | None = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """The device under the player changed (unplugged, switched);
 
     its accuracy may be another one now.
@@ -84,8 +82,7 @@ class Changed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Starved:
+class Starved(msgspec.Struct, frozen=True):
     """The card asked for more than there was: so many samples of silence were heard in between."""
 
     samples: int

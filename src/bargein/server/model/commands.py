@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from bargein import events
 
 
-@dataclass(frozen=True, slots=True)
-class SendEvent:
+class SendEvent(msgspec.Struct, frozen=True, gc=False):
     """Send to the client."""
 
     event: events.ServerEvent
 
 
-@dataclass(frozen=True, slots=True)
-class ClosePipe:
+class ClosePipe(msgspec.Struct, frozen=True, gc=False):
     """Close the connection with this code and reason (protocol.md §1.1.4)."""
 
     code: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartEngine:
+class StartEngine(msgspec.Struct, frozen=True, gc=False):
     """Ask the engine for a response; it answers with `Produced` until final, or `EngineFailed`.
 
     `context` is what the model may know: the conversation's items in order (or `input` of an
@@ -37,8 +35,7 @@ class StartEngine:
     params: events.ResponseParams
 
 
-@dataclass(frozen=True, slots=True)
-class StopEngine:
+class StopEngine(msgspec.Struct, frozen=True, gc=False):
     """The response has ended; what the engine still makes for it is not wanted."""
 
     response_id: str

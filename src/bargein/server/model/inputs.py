@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from bargein import events
 from bargein.server.model.score import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
     it."""
 
@@ -18,22 +18,19 @@ class Opened:
     wall_time_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrameReceived:
+class FrameReceived(msgspec.Struct, frozen=True, gc=False):
     """One WebSocket frame, unread; bytes for a binary frame."""
 
     frame: str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EventReceived:
+class EventReceived(msgspec.Struct, frozen=True, gc=False):
     """A client event whose shape is known to be right (the simulator's way in)."""
 
     event: events.ClientEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(msgspec.Struct, frozen=True, gc=False):
     """The engine made more of a response: steps in order, each after the one before it.
 
     `final` says that no more will come. Steps for a response that has ended are ignored.
@@ -44,8 +41,7 @@ class Produced:
     final: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EngineFailed:
+class EngineFailed(msgspec.Struct, frozen=True, gc=False):
     """The engine broke; the response ends `failed` with this error in its `status_details`."""
 
     response_id: str
@@ -54,13 +50,11 @@ class EngineFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class PipeClosed:
+class PipeClosed(msgspec.Struct, frozen=True, gc=False):
     """The client is gone. Everything that still runs for it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """`deadline_us` has come."""
 
 

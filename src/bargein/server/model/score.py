@@ -8,41 +8,37 @@ and remembers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class OpenMessage:
+
+class OpenMessage(msgspec.Struct, frozen=True, gc=False):
     """An assistant message begins (`response.output_item.added`). `phase` as gpt-realtime-2.x has
     it."""
 
     phase: Literal["commentary", "final_answer"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPart:
+class OpenPart(msgspec.Struct, frozen=True, gc=False):
     """A content part of the open message begins (`response.content_part.added`)."""
 
     kind: Literal["audio", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class SayText:
+class SayText(msgspec.Struct, frozen=True, gc=False):
     """A transcript delta (audio part) or text delta (text part) of the open part."""
 
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(msgspec.Struct, frozen=True, gc=False):
     """An audio delta of the open part: bytes of the response's output format, any whole samples."""
 
     audio: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True, gc=False):
     """Where a word of the open audio part ends, in samples of its audio: what truncation cuts
     at."""
 
@@ -51,45 +47,38 @@ class Word:
     end_sample: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClosePart:
+class ClosePart(msgspec.Struct, frozen=True, gc=False):
     """The open part is whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseMessage:
+class CloseMessage(msgspec.Struct, frozen=True, gc=False):
     """The open message is whole; its open part closes first."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCall:
+class OpenCall(msgspec.Struct, frozen=True, gc=False):
     """A function call begins. An open message stays open until the response ends (protocol.md
     §4.5)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(msgspec.Struct, frozen=True, gc=False):
     """A delta of the open call's arguments."""
 
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class CloseCall:
+class CloseCall(msgspec.Struct, frozen=True, gc=False):
     """The open call's arguments are whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndIncomplete:
+class EndIncomplete(msgspec.Struct, frozen=True, gc=False):
     """The response ends here as `incomplete`."""
 
     reason: Literal["max_output_tokens", "content_filter"]
 
 
-@dataclass(frozen=True, slots=True)
-class EndFailed:
+class EndFailed(msgspec.Struct, frozen=True, gc=False):
     """The response ends here as `failed`."""
 
     type: str
@@ -113,8 +102,7 @@ Action: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One action, `after_us` microseconds after the step before it."""
 
     action: Action
