@@ -25,11 +25,11 @@ _DRAWN_IDS = 62**_DRAWN_CHARS
 
 def base62(number: int, chars: int) -> str:
     """The last `chars` digits of a number of 0 or more in base 62, zeros in front."""
-    digits = []
-    for _ in range(chars):
+    digits = ""
+    while number and len(digits) < chars:
         number, digit = divmod(number, 62)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+        digits = ALPHABET[digit] + digits
+    return digits.rjust(chars, ALPHABET[0])
 
 
 class Ids:

@@ -87,10 +87,12 @@ class Speaking:
     @property
     def deadline_us(self) -> int | None:
         """When `run` has something to do."""
-        dues = [due for r in self._running.values() if (due := r.next_due_us) is not None]
-        if self._rate_limits_due_us:
-            dues.append(self._rate_limits_due_us[0])
-        return min(dues, default=None)
+        earliest_us = self._rate_limits_due_us[0] if self._rate_limits_due_us else None
+        for running in self._running.values():
+            due_us = running.next_due_us
+            if due_us is not None and (earliest_us is None or due_us < earliest_us):
+                earliest_us = due_us
+        return earliest_us
 
     def create(self, params: events.ResponseParams | None, now_us: int) -> None:
         """Begin a response. `params` are the overrides; None: the session's own. Raises
