@@ -39,7 +39,11 @@ class SeedSource:
         generator = self._generators.get(stream)
         if generator is None:
             generator = self._generators[stream] = random.Random(f"{self._seed}/{stream}")
-        return generator.randrange(span + 1)
+        # As `randrange(span + 1)` does it, which takes three calls to come to this.
+        bits = (span + 1).bit_length()
+        while (drawn := generator.getrandbits(bits)) > span:
+            pass
+        return drawn
 
 
 class TapeSource:
