@@ -62,6 +62,26 @@ class TestHold:
         assert answered(talk, talk.ask(asks.Hold())).error is None
         assert talk.done_of(commands.HoldPlayback) == []
 
+    def test_where_nothing_is_held_there_is_nothing_to_resume(self) -> None:
+        talk = Talk()
+        talk.speaking()
+        assert answered(talk, talk.ask(asks.Resume())).error is None
+        talk.heard("A", 700)
+        talk.ask(asks.Hold())
+        talk.ask(asks.Resume())
+        talk.ask(asks.Resume())
+        assert len(talk.done_of(commands.ResumePlayback)) == 1
+
+    def test_a_stop_ends_the_hold(self) -> None:
+        talk = Talk()
+        talk.speaking()
+        talk.heard("A", 700)
+        talk.ask(asks.Hold())
+        talk.held("A", 705)
+        talk.cut_at(705)
+        talk.ask(asks.Resume())
+        assert talk.done_of(commands.ResumePlayback) == []
+
     def test_a_hold_that_the_player_never_answers_does_not_keep_its_asker(self) -> None:
         talk = Talk()
         talk.speaking()

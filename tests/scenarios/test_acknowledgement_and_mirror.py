@@ -180,6 +180,7 @@ def test_an_edit_of_the_application_meets_our_delete_and_nothing_is_deleted_agai
     _unheard_and_deleted(talk)
     if order == "edit first":
         _application_deletes(talk)
+        assert talk.sent() == [], "it is going already"
         talk.deleted("A")
     else:
         talk.deleted("A")
@@ -223,6 +224,24 @@ def test_an_item_that_the_application_is_deleting_is_not_named_by_us(heard_ms: i
     talk.pass_ms(10_000)
     assert talk.sent() == []
     assert talk.told(InterruptionSettled)[-1].kept_ms == 0
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_cut_of_what_the_application_has_deleted_is_settled(answered: bool) -> None:
+    """The item was in no cut when it was deleted, or when the answer had been waited for."""
+    talk = Talk()
+    talk.speaking(ms=800)
+    _application_deletes(talk)
+    if answered:
+        talk.deleted("A")
+    else:
+        talk.pass_ms(2_000)
+    talk.cut_at(300)
+    talk.cancelled()
+    talk.pass_ms(10_000)
+    assert talk.sent() == ["delete A"], "the application's own, passed on"
+    (settled,) = talk.told(InterruptionSettled)
+    assert [part.answer for part in settled.parts] == ["deleted" if answered else "unconfirmed"]
 
 
 def test_a_delete_of_something_gone_already_is_a_crossing() -> None:

@@ -174,6 +174,11 @@ class Conversation:
         content.kept_ms = kept_ms
         content.frozen = True
 
+    def is_going(self, item_id: str) -> bool:
+        """Its deletion was sent and is not answered."""
+        entry = self._entries.get(item_id)
+        return entry is not None and entry.state == "going"
+
     def going(self, item_id: str) -> None:
         """Its deletion is under way."""
         if item_id in self._entries:

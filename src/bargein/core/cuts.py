@@ -144,6 +144,7 @@ class Cuts:
         if not needed:
             return
         self._desk.do(StopPlayback(cut.cut_id))
+        self._ledger.paused = False
         cut.margin_samples = 0 if player_knows else None
         if player_knows:
             self._ledger.held_back = True

@@ -44,11 +44,14 @@ def tick(machine: Machine) -> None:
 
 def _unsettled(machine: Machine, event_id: str) -> None:
     memory = next((sent for sent in machine.faults.open if sent.event_id == event_id), None)
-    found = None if memory is None else machine.cuts.find(memory)
-    if memory is not None:
-        machine.faults.forget(memory)
-    if memory is not None and found is not None:
-        machine.settlement.unconfirmed(memory, found[1])
+    if memory is None:
+        return
+    machine.faults.forget(memory)
+    found = machine.cuts.find(memory)
+    # What the application deleted may be in no cut yet, and a later one must find it answered.
+    item = machine.ledger.items.get(memory.key) if found is None else found[1]
+    if item is not None:
+        machine.settlement.unconfirmed(memory, item)
 
 
 def _response_overdue(machine: Machine, response_id: str) -> None:

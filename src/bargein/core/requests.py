@@ -57,8 +57,7 @@ class Requests:
             case asks.Hold():
                 self._hold(ask_id)
             case asks.Resume():
-                self._desk.do(ResumePlayback())
-                self._desk.answer(ask_id)
+                self._resume(ask_id)
             case asks.Mute():
                 self._desk.do(MuteMicrophone(ask.muted))
                 self._desk.answer(ask_id)
@@ -202,7 +201,15 @@ class Requests:
         cut_id = self._desk.new_id("hold")
         self._m.holding[cut_id] = ask_id
         self._desk.do(HoldPlayback(cut_id))
+        self._m.ledger.paused = True
         self._desk.deadlines.arm(Timer.STOP_ANSWER, cut_id, self._desk.now_us)
+
+    def _resume(self, ask_id: int) -> None:
+        """What is not held needs no word: a stop has ended the hold, or nothing sounded."""
+        if self._m.ledger.paused:
+            self._m.ledger.paused = False
+            self._desk.do(ResumePlayback())
+        self._desk.answer(ask_id)
 
     def _update(self, session: events.AnySession) -> events.SessionUpdate:
         return events.SessionUpdate(event_id=self._desk.new_id("evt"), session=session)
@@ -229,6 +236,9 @@ class Requests:
                 return
             case events.ConversationItemCreate():
                 self._send_item(event)
+            case events.ConversationItemDelete() if self._m.conversation.is_going(event.item_id):
+                # Its deletion is under way already, and a second one would be refused.
+                pass
             case (
                 events.ConversationItemTruncate()
                 | events.ConversationItemDelete()

@@ -229,6 +229,7 @@ class Ledger:
         "held_back",
         "items",
         "margin_samples",
+        "paused",
         "utterances",
     )
 
@@ -239,6 +240,8 @@ class Ledger:
         self._waiting_bytes = 0
         self.held_back = False
         """A stop is not answered yet: nothing new is given to the player."""
+        self.paused = False
+        """The player was told to hold, and neither to go on nor to stop since."""
         self.dropped_samples = 0
         self.margin_samples: int | None = 0
 

@@ -78,4 +78,5 @@ def deleted(machine: Machine, event: events.ConversationItemDeleted) -> None:
                 machine.settlement.deleted(item)
     spoken = machine.ledger.items.get(event.item_id)
     if spoken is not None:
-        spoken.held = False
+        # A later cut may take it in, and must find it answered.
+        machine.settlement.deleted(spoken)
