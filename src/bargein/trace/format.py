@@ -23,7 +23,7 @@ import pybase64
 from msgspec.structs import replace
 
 from bargein import events
-from bargein.core import asks, inputs
+from bargein.core import asks, commands, inputs, notices
 from bargein.core.settings import Settings
 from bargein.errors import LocalValueError
 from bargein.events import lenient
@@ -37,7 +37,7 @@ class TraceError(LocalValueError):
     """What was given is no trace, or a damaged or newer one; the text names the line."""
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line."""
 
     bargein_trace: int
@@ -47,6 +47,8 @@ class Header(msgspec.Struct, frozen=True):
     started: str
     """When, as its writer tells the time."""
     settings: JsonObject
+    shortened_from: int = 0
+    """How many inputs it had before some were left out; 0: it is as it was written."""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in"}):
@@ -76,10 +78,22 @@ class Entry(msgspec.Struct, frozen=True):
     def input(self) -> inputs.Input:
         """The input, its sound as zeros of the same length. Raises TraceError."""
         try:
-            return _input(_with_sound(self.line))
+            return _input(_with_sound(self.line)["in"])
         except _UNREADABLE as error:
             raise TraceError(
                 f"line {self.number} holds no input of this version: {error}"
+            ) from error
+
+    def commands(self) -> list[commands.Command]:
+        """What the machine did, sound as zeros of the same length; nothing where it raised.
+
+        Raises TraceError.
+        """
+        try:
+            return [_command(raw) for raw in _with_sound(self.line)["out"]]
+        except _UNREADABLE as error:
+            raise TraceError(
+                f"line {self.number} holds no command of this version: {error}"
             ) from error
 
 
@@ -142,18 +156,19 @@ def _header(text: bytes) -> Header:
 
 
 def _with_sound(line: Line) -> JsonObject:
-    """The line's input with zeros, in base64, for the sound that was left out."""
-    counts = {path: n for path, n in line.audio.items() if path.startswith("in.")}
-    if not counts:
-        return line.input or {}
-    whole: Any = {"in": msgspec.json.decode(msgspec.json.encode(line.input))}
-    for path, length in counts.items():
+    """The line's `in` and `out` with zeros, in base64, for the sound that was left out."""
+    whole: Any = {"in": line.input or {}, "out": line.out or []}
+    if not line.audio:
+        found: JsonObject = whole
+        return found
+    whole = msgspec.json.decode(msgspec.json.encode(whole))
+    for path, length in line.audio.items():
         place = whole
         *way, last = path.split(".")
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
         place[last] = pybase64.b64encode_as_string(bytes(length))
-    found: JsonObject = whole["in"]
+    found = whole
     return found
 
 
@@ -166,6 +181,8 @@ _UNREADABLE: Final = (msgspec.MsgspecError, lenient.WrongValue, LookupError, Typ
 _LINE: Final = msgspec.json.Decoder(Line)
 _PLAIN_INPUTS: Final = _without(inputs.Input, inputs.Received, inputs.Asked)
 _PLAIN_ASKS: Final = _without(asks.Ask, asks.Respond, asks.Update, asks.SendEvent)
+_PLAIN_COMMANDS: Final = _without(commands.Command, commands.Send, commands.Notify)
+_PLAIN_NOTICES: Final = _without(notices.Notice, notices.Connected, notices.UsageReported)
 
 
 def _input(raw: JsonObject) -> inputs.Input:
@@ -195,12 +212,39 @@ def _ask(raw: JsonObject) -> asks.Ask:
         case "Update":
             return asks.Update(lenient.build(events.Session, raw["session"]))
         case "SendEvent":
-            event = events.decode_client(msgspec.json.encode(raw["event"]))
-            if isinstance(event, events.Malformed):
-                raise ValueError(event.reason)
-            if isinstance(event, events.Unknown):
-                raise ValueError(f"no event of a client: {event.type}")
-            return asks.SendEvent(event)
+            return asks.SendEvent(_client_event(raw["event"]))
         case _:
             found: asks.Ask = msgspec.convert(raw, _PLAIN_ASKS)
+            return found
+
+
+def _client_event(raw: JsonObject) -> events.ClientEvent:
+    event = events.decode_client(msgspec.json.encode(raw))
+    if isinstance(event, events.Malformed):
+        raise ValueError(event.reason)
+    if isinstance(event, events.Unknown):
+        raise ValueError(f"no event of a client: {event.type}")
+    return event
+
+
+def _command(raw: JsonObject) -> commands.Command:
+    match raw["type"]:
+        case "Send":
+            return commands.Send(_client_event(raw["event"]))
+        case "Notify":
+            return commands.Notify(_notice(raw["notice"]))
+        case _:
+            found: commands.Command = msgspec.convert(raw, _PLAIN_COMMANDS)
+            return found
+
+
+def _notice(raw: JsonObject) -> notices.Notice:
+    match raw["type"]:
+        case "Connected":
+            return notices.Connected(lenient.build(events.Session, raw["session"]))
+        case "UsageReported":
+            usage = lenient.build(events.Usage, raw["usage"])
+            return notices.UsageReported(raw["response_id"], usage)
+        case _:
+            found: notices.Notice = msgspec.convert(raw, _PLAIN_NOTICES)
             return found

@@ -37,9 +37,9 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "i
     raised: str | None = None
 
 
-def header(settings: Settings, started: str, version: str) -> bytes:
+def header(settings: Settings, started: str, version: str, *, shortened_from: int = 0) -> bytes:
     """The first line. `started` says when, for people; `version` is that of the machine."""
-    line = Header(FORMAT, version, started, without_secrets(plain(settings)))
+    line = Header(FORMAT, version, started, without_secrets(plain(settings)), shortened_from)
     return _ENCODER.encode(line) + b"\n"
 
 
