@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bargein import events
-from bargein.core import commands
+from bargein.core import commands, inputs
 from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem, RememberedPart
@@ -130,6 +130,14 @@ class _Sees:
     @property
     def mirror(self) -> tuple[ItemView, ...]:
         return self._final.mirror
+
+
+def begun(options: Options | None = None) -> Tale:
+    """A tale whose pipe is open and whose session is configured."""
+    tale = Tale(options)
+    tale.write("input", inputs.PipeOpened())
+    tale.told(events.SessionUpdated(event_id="e", session=events.Session()))
+    return tale
 
 
 def speaking(tale: Tale, *ms: int, cause: int = -1) -> None:

@@ -10,12 +10,12 @@ from bargein.sim.shrink import shrink, trimmed
 
 
 def _failing() -> Episode:
-    """The first seed that breaks I1 with the naive client."""
+    """The first seed that breaks I2 first with the naive client."""
     for seed in range(100):
         episode = run(seed, make_client=NaiveClient)
-        if episode.violations and episode.violations[0].invariant == "I1":
+        if episode.violations and episode.violations[0].invariant == "I2":
             return episode
-    raise AssertionError("the naive client keeps I1 in a hundred episodes")
+    raise AssertionError("the naive client keeps I2 in a hundred episodes")
 
 
 def test_a_failing_episode_shrinks_to_a_few_draws_that_fail_alike() -> None:
@@ -23,7 +23,7 @@ def test_a_failing_episode_shrinks_to_a_few_draws_that_fail_alike() -> None:
 
     shown = shrink(episode, make_client=NaiveClient)
 
-    assert "I1" in {violation.invariant for violation in shown.violations}
+    assert "I2" in {violation.invariant for violation in shown.violations}
     draws = [offset for offsets in trimmed(shown.tape).values() for offset in offsets if offset]
     assert len(draws) <= 6 < sum(len(offsets) for offsets in trimmed(episode.tape).values())
     assert len(shown.story().splitlines()) <= 60

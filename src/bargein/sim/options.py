@@ -50,6 +50,8 @@ class Options:
     format: AudioFormat = AudioFormat.PCM
     lengths_grid_ms: int = 1
     obeys_truncate: bool = True
+    obeys_delete: bool = True
+    obeys_cancel: bool = True
     acknowledges: bool = True
     declared: bool = False
     down: LinkOptions = field(default_factory=LinkOptions)

@@ -20,6 +20,13 @@ from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
 """*automatic*: the server refused its own automatic response; nobody sent anything wrong."""
 
+_OPTIONAL = (
+    events.ConversationItemTruncate,
+    events.ConversationItemDelete,
+    events.ResponseCancel,
+)
+"""What some servers do not do."""
+
 
 def blame(facts: Facts, refused: Refused) -> Blame:
     """Judge one error of the server."""
@@ -27,13 +34,17 @@ def blame(facts: Facts, refused: Refused) -> Blame:
     sent = refused.sent
     if sent is None:
         return "automatic" if code == "conversation_already_has_active_response" else "theirs"
+    if code == REFUSED_CODE and isinstance(sent.event, _OPTIONAL):
+        return _undisclosed(facts, refused, sent)
     match sent.event:
         case events.ResponseCancel(response_id=str(response_id)):
             return _cancel(facts, sent, response_id)
         case events.ResponseCreate() if code == "conversation_already_has_active_response":
             return _create(facts, refused, sent)
-        case events.ConversationItemTruncate() if code in (REFUSED_CODE, "invalid_value"):
-            return _truncate(facts, refused, sent)
+        case events.ConversationItemTruncate() if code == "invalid_value":
+            if facts.options.lengths_grid_ms == 1:
+                return "ours"
+            return _undisclosed(facts, refused, sent)
         case _:
             return "ours"
 
@@ -59,14 +70,14 @@ def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
     return "ours"
 
 
-def _truncate(facts: Facts, refused: Refused, sent: Sent) -> Blame:
-    options = facts.options
-    code = refused.event.error.code
-    disclosed = options.declared
-    if code == "invalid_value" and options.lengths_grid_ms == 1:
+def _undisclosed(facts: Facts, refused: Refused, sent: Sent) -> Blame:
+    """The server does not do this, or not so finely: known if it was told, or refused before."""
+    if facts.options.declared:
         return "ours"
     for earlier in facts.refused:
-        same = earlier.event.error.code == code and earlier.number < sent.seen
-        if same and earlier.sent is not None:
-            disclosed |= isinstance(earlier.sent.event, events.ConversationItemTruncate)
-    return "ours" if disclosed else "theirs"
+        if earlier.sent is None or earlier.number >= sent.seen:
+            continue
+        same_code = earlier.event.error.code == refused.event.error.code
+        if same_code and type(earlier.sent.event) is type(sent.event):
+            return "ours"
+    return "theirs"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from bargein import events
 from bargein.core.inputs import Part
-from bargein.sim.options import Options
+from bargein.core.notices import Asker
+from bargein.sim.options import WORD_US, Options
 
 if TYPE_CHECKING:
     from bargein.sim.invariants.blame import Blame
@@ -58,8 +59,8 @@ class Reply:
 @dataclass(slots=True)
 class Spoken:
     """An audio part, in samples: `made` by the server, `received` by the client, `given` to the
-    player. `reported`: the player's last word of what was heard; `given_place` is where the last
-    sound was given to it."""
+    player. `reported`: the player's last word of what was heard; `begun_place` and `given_place`
+    are where the first and the last sound was given to it."""
 
     part: Part
     in_band: bool
@@ -68,8 +69,28 @@ class Spoken:
     given: int = 0
     reported: int = 0
     first_place: int = NEVER
+    begun_place: int = -1
     given_place: int = -1
     finished: bool = False
+
+
+@dataclass(slots=True)
+class Stop:
+    """A stop of the player. It is `waited` for if the player can tell what was heard: until its
+    answer, and no longer than 200 ms."""
+
+    cut_id: str
+    place: int
+    batch_place: int
+    time_us: int
+    waited: bool
+    answered_place: int = NEVER
+    answers: int = 0
+
+    def open(self, now_us: int) -> bool:
+        """Its answer is still waited for."""
+        due_us = self.time_us + WORD_US
+        return self.waited and self.answered_place == NEVER and now_us < due_us
 
 
 @dataclass(slots=True)
@@ -117,10 +138,18 @@ class Facts:
     cuts: list[int] = field(default_factory=list)
     """Where something asked for a cut: the user's speech under the policy *cut*, a press, a typed
     message, `interrupt()`, leaving."""
-    stop_places: dict[str, int] = field(default_factory=dict)
-    """Where the stop of each cut was commanded."""
-    answers: Counter[str] = field(default_factory=Counter)
-    """How often the player answered each stop; the second time is a correction."""
+    cut_askers: list[tuple[int, Asker]] = field(default_factory=list)
+    """The same places, and who asked."""
+    stops: dict[str, Stop] = field(default_factory=dict)
+    """The stops of the player, by `cut_id`, in order."""
+    settling: list[tuple[str, str]] = field(default_factory=list)
+    """What the client sent to settle a cut: the response it concerns, and the type; in order."""
+    text_parts: set[tuple[str, int]] = field(default_factory=set)
+    """Written parts, by item and content index."""
+    shown: set[str] = field(default_factory=set)
+    """Items with text that the application was given."""
+    foreign: set[str] = field(default_factory=set)
+    """Items that the application itself truncates or deletes."""
     player_knows: bool = True
     """The player can tell what was heard."""
     blocked: bool = False
@@ -133,6 +162,53 @@ class Facts:
     """A machine did what none may do, and is not run any more."""
     met: Counter[str] = field(default_factory=Counter)
     """What happened, counted by name."""
+
+    def known_completed(self, item_id: str) -> bool:
+        """The client knows that the item is whole."""
+        done = self.items_done.get(item_id)
+        return done is not None and done.number < self.seen and done.status == "completed"
+
+    def spoken(self, item_id: str, content_index: int) -> Spoken | None:
+        """The audio part there, if it is one."""
+        response_id = self.owners.get(item_id)
+        if response_id is None:
+            return None
+        return self.parts.get(Part(response_id, item_id, content_index))
+
+    def spoken_of(self, item_id: str) -> list[Spoken]:
+        """The audio parts of the item."""
+        return [spoken for part, spoken in self.parts.items() if part.item_id == item_id]
+
+    def refused_number(self, number: int) -> Refused | None:
+        """The server's error with that number."""
+        return next((one for one in reversed(self.refused) if one.number == number), None)
+
+    def refused_part(self, number: int) -> Spoken | None:
+        """The part whose truncate the server's error with that number refuses."""
+        refused = self.refused_number(number)
+        if refused is None or refused.sent is None:
+            return None
+        asked = refused.sent.event
+        if not isinstance(asked, events.ConversationItemTruncate):
+            return None
+        return self.spoken(asked.item_id, asked.content_index)
+
+    @property
+    def stopping(self) -> Stop | None:
+        """The stop that the client waits for, if there is one."""
+        # Only the last one can be open: an ask during a cut joins it.
+        for stop in reversed(self.stops.values()):
+            return stop if stop.open(self.time_us) else None
+        return None
+
+    def stop_after(self, place: int) -> Stop | None:
+        """The first stop that was commanded after that place."""
+        found = None
+        for stop in reversed(self.stops.values()):
+            if stop.place < place:
+                break
+            found = stop
+        return found
 
     def first_cut(self, reply: Reply) -> int:
         """The first cut that had to concern the response: one that came while it was asked for or

@@ -10,9 +10,14 @@ import msgspec
 from bargein.core import commands, inputs
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
+from bargein.sim.invariants.bounds import Bounds
+from bargein.sim.invariants.calls import EachCallOnce
 from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.landing import CommandsAreLegal
+from bargein.sim.invariants.mirror import MirrorIsTheServers
 from bargein.sim.invariants.reader import Reader
-from bargein.sim.invariants.rest import ComesToRest, MirrorIsTheServers
+from bargein.sim.invariants.record import TheRecordIsTrue
+from bargein.sim.invariants.rest import ComesToRest
 from bargein.sim.invariants.sending import (
     ForgottenBeforeTheNext,
     NoFaultOfOurs,
@@ -20,11 +25,16 @@ from bargein.sim.invariants.sending import (
     TheCutEnds,
 )
 from bargein.sim.invariants.sound import (
-    Bounds,
     MemoryIsHearing,
     OrderOfSound,
     SilenceAfterStop,
     TheUnbornStaySilent,
+)
+from bargein.sim.invariants.telling import (
+    NothingNewUntilSilent,
+    StopThenTell,
+    TooLongIsSaidOnceMore,
+    TruncateSaysTheLastWord,
 )
 from bargein.sim.options import Options
 
@@ -40,6 +50,13 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     MirrorIsTheServers,
     Bounds,
     ComesToRest,
+    StopThenTell,
+    NothingNewUntilSilent,
+    TruncateSaysTheLastWord,
+    TooLongIsSaidOnceMore,
+    TheRecordIsTrue,
+    EachCallOnce,
+    CommandsAreLegal,
 )
 
 _Table: TypeAlias = dict[type[Any], list[Handler]]

@@ -9,15 +9,16 @@ from bargein import events
 from bargein.audio.card_settings import margin_of
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.inputs import Heard, Part
+from bargein.core.notices import Asker
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Watched
 from bargein.sim.invariants.blame import blame
-from bargein.sim.invariants.facts import NEVER, Facts, ItemDone, Refused, Reply, Sent, Spoken
+from bargein.sim.invariants.facts import NEVER, Facts, ItemDone, Refused, Reply, Sent, Spoken, Stop
 
 _SENT = tuple(
     kind for kind in get_args(events.ClientEvent) if kind is not events.InputAudioBufferAppend
 )
-_COUNTED = events.ConversationItemTruncate, events.ConversationItemDelete, events.ResponseCancel
+_SETTLING = events.ConversationItemTruncate, events.ConversationItemDelete, events.ResponseCancel
 
 
 class Reader:
@@ -50,6 +51,8 @@ class Reader:
             ("client_got", events.ResponseOutputAudioDelta, self._received),
             ("client_got", events.ResponseCreated, self._got_created),
             ("client_got", events.ResponseDone, self._got_done),
+            ("client_got", events.ResponseOutputTextDelta, self._text),
+            ("client_got", events.ResponseOutputTextDone, self._text),
             ("client_got", events.InputAudioBufferSpeechStarted, self._got_speech),
             ("client_got", events.InputAudioBufferCommitted, self._got_commit),
             ("input", inputs.Rendered, self._reported),
@@ -60,14 +63,16 @@ class Reader:
             ("input", inputs.Drained, self._drained),
             ("input", inputs.PipeClosed, self._pipe_closed),
             ("ask", asks.Say, self._say),
-            ("ask", asks.Interrupt, self._cut),
-            ("ask", asks.Press, self._cut),
-            ("ask", asks.Leave, self._cut),
+            ("ask", asks.Interrupt, lambda entry, ask: self._cut("interrupt")),
+            ("ask", asks.Press, lambda entry, ask: self._cut("push_to_talk")),
+            ("ask", asks.Leave, lambda entry, ask: self._cut("leave")),
+            ("ask", asks.SendEvent, self._sends),
             ("command", commands.Play, self._play),
             ("command", commands.FinishPlay, self._finish),
             ("command", commands.StopPlayback, self._stop),
             ("command", commands.Close, self._close),
             ("notice", notices.Interruption, self._interruption),
+            ("notice", notices.Transcript, self._transcript),
             ("broken", str, self._broken),
         )
 
@@ -156,9 +161,14 @@ class Reader:
     def _got_done(self, entry: Entry, event: events.ResponseDone) -> None:
         self.facts.replies[event.response.id].done_place = self.facts.place
 
+    def _text(
+        self, entry: Entry, event: events.ResponseOutputTextDelta | events.ResponseOutputTextDone
+    ) -> None:
+        self.facts.text_parts.add((event.item_id, event.content_index))
+
     def _got_speech(self, entry: Entry, event: object) -> None:
         if self.facts.options.barge_in == "cut":
-            self.facts.cuts.append(self.facts.place)
+            self._cut("speech")
 
     def _got_commit(self, entry: Entry, event: object) -> None:
         place = self._commit_places[entry.number] = self.facts.place
@@ -175,7 +185,10 @@ class Reader:
         self._heard(report.heard, may_fall=False)
 
     def _playback_stopped(self, entry: Entry, report: inputs.PlaybackStopped) -> None:
-        self.facts.answers[report.cut_id] += 1
+        stop = self.facts.stops.get(report.cut_id)
+        if stop is not None:
+            stop.answers += 1
+            stop.answered_place = min(stop.answered_place, self.facts.place)
         self._heard(report.heard, may_fall=True)
 
     def _heard(self, counts: tuple[Heard, ...], *, may_fall: bool) -> None:
@@ -197,32 +210,49 @@ class Reader:
 
     def _pipe_closed(self, entry: Entry, event: object) -> None:
         self.facts.closed_place = min(self.facts.closed_place, self.facts.place)
+        for stop in self.facts.stops.values():
+            # Nobody is told of its answer any more.
+            stop.waited = False
 
     def _close(self, entry: Entry, command: commands.Close) -> None:
         self.facts.closed_place = min(self.facts.closed_place, self.facts.place)
 
     def _say(self, entry: Entry, say: asks.Say) -> None:
         if say.reply:
-            self.facts.cuts.append(self.facts.place)
+            self._cut("typed")
 
-    def _cut(self, entry: Entry, ask: asks.Ask) -> None:
+    def _cut(self, asker: Asker) -> None:
         self.facts.cuts.append(self.facts.place)
+        self.facts.cut_askers.append((self.facts.place, asker))
+
+    def _sends(self, entry: Entry, ask: asks.SendEvent) -> None:
+        if isinstance(ask.event, events.ConversationItemTruncate | events.ConversationItemDelete):
+            self.facts.foreign.add(ask.event.item_id)
 
     def _sent(self, entry: Entry, event: events.ClientEvent) -> None:
         facts = self.facts
         sent = facts.sent[entry.number] = Sent(facts.place, entry.number, event, facts.seen)
-        if isinstance(event, _COUNTED):
-            facts.met[events.type_of(event)] += 1
+        if not isinstance(event, _SETTLING):
+            return
+        facts.met[events.type_of(event)] += 1
         if isinstance(event, events.ResponseCancel):
-            reply = facts.replies.get(str(event.response_id))
+            response_id = str(event.response_id)
+            reply = facts.replies.get(response_id)
             if reply is not None and reply.cancel_place == NEVER:
                 reply.cancel_place = sent.place
+        elif event.item_id in facts.foreign:
+            return
+        else:
+            response_id = facts.owners.get(event.item_id, "")
+        facts.settling.append((response_id, events.type_of(event)))
 
     def _play(self, entry: Entry, command: commands.Play) -> None:
         spoken = self.facts.parts.get(command.part)
         if spoken is not None:
             spoken.given += command.format.samples(len(command.audio))
             spoken.given_place = self.facts.place
+            if spoken.begun_place < 0:
+                spoken.begun_place = self.facts.place
 
     def _finish(self, entry: Entry, command: commands.FinishPlay) -> None:
         spoken = self.facts.parts.get(command.part)
@@ -230,12 +260,24 @@ class Reader:
             spoken.finished = True
 
     def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
-        self.facts.stop_places.setdefault(command.cut_id, self.facts.place)
+        facts = self.facts
+        if command.cut_id not in facts.stops:
+            facts.stops[command.cut_id] = Stop(
+                command.cut_id,
+                facts.place,
+                facts.batch_place,
+                facts.time_us,
+                waited=facts.player_knows,
+            )
 
     def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
         self.facts.met["cuts"] += 1
         for asker in told.askers:
             self.facts.met[f"cut by {asker}"] += 1
+
+    def _transcript(self, entry: Entry, told: notices.Transcript) -> None:
+        if told.text and (told.item_id, told.content_index) in self.facts.text_parts:
+            self.facts.shown.add(told.item_id)
 
     def _broken(self, entry: Entry, what: str) -> None:
         self.facts.broken = True

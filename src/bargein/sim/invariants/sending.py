@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import UNSET
-
 from bargein import events
 from bargein.core.inputs import Part
 from bargein.sim.history import Entry, Final
@@ -31,22 +29,30 @@ class NoFaultOfOurs(Invariant):
 
 
 class NothingWholeIsTouched(Invariant):
-    """A part counts as known to be whole once its item's `done` has arrived."""
+    """A part counts as known to be whole once its item's `done` has arrived. A response that the
+    user's speech ends by itself, or that is known to be over, needs no cancel.
+
+    Excused: what waited for the socket, and was decided before more was known; what the
+    application sends by itself.
+    """
 
     name = "P4"
     sentence = (
-        "A completed part that was wholly heard keeps its transcript, and nothing is told twice."
+        "A completed part that was wholly heard keeps its transcript, and nothing is told twice "
+        "or in vain."
     )
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._told: set[tuple[str, int, int]] = set()
         self._cancelled: set[object] = set()
-        self._of_completed: list[tuple[int, Part]] = []
+        self._deleted: set[str] = set()
+        self._of_completed: list[Part] = []
 
     def watches(self) -> Iterable[Watched]:
         return (
             ("client_sent", events.ConversationItemTruncate, self._truncate),
+            ("client_sent", events.ConversationItemDelete, self._delete),
             ("client_sent", events.ResponseCancel, self._cancel),
         )
 
@@ -56,44 +62,61 @@ class NothingWholeIsTouched(Invariant):
             self.fail(f"truncate {event.item_id} to {event.audio_end_ms} ms is sent twice")
         self._told.add(key)
         facts = self.facts
-        done = facts.items_done.get(event.item_id)
-        if done is None or done.number >= facts.seen or done.status != "completed":
+        if facts.blocked_place == facts.batch_place or event.item_id in facts.foreign:
             return
-        part = Part(facts.owners[event.item_id], event.item_id, event.content_index)
-        self._of_completed.append((entry.number, part))
+        if facts.known_completed(event.item_id):
+            part = Part(facts.owners[event.item_id], event.item_id, event.content_index)
+            self._of_completed.append(part)
+
+    def _delete(self, entry: Entry, event: events.ConversationItemDelete) -> None:
+        if event.item_id in self._deleted:
+            self.fail(f"{event.item_id} is deleted twice")
+        self._deleted.add(event.item_id)
 
     def _cancel(self, entry: Entry, event: events.ResponseCancel) -> None:
-        if event.response_id is not UNSET:
-            if event.response_id in self._cancelled:
-                self.fail(f"{event.response_id} is cancelled twice")
-            self._cancelled.add(event.response_id)
+        response_id = event.response_id
+        if not isinstance(response_id, str):
+            return
+        if response_id in self._cancelled:
+            self.fail(f"{response_id} is cancelled twice")
+        self._cancelled.add(response_id)
+        facts = self.facts
+        reply = facts.replies.get(response_id)
+        if reply is None or facts.blocked_place == facts.batch_place:
+            return
+        if reply.done_place < facts.place:
+            self.fail(f"{response_id} is cancelled and was over")
+        elif reply.vad_closed < facts.seen:
+            self.fail(f"{response_id} is cancelled and had been ended by the user's speech")
 
     def finish(self, final: Final) -> None:
         if not self.options.exact:
             return
-        refused = {r.sent.number for r in self.facts.refused if r.sent is not None}
-        for number, part in self._of_completed:
+        for part in self._of_completed:
             spoken = self.facts.parts.get(part)
-            if spoken is None or number in refused:
+            if spoken is None:
                 continue
             if final.truth.heard.get(part, 0) == spoken.made:
                 self.fail(f"{part_name(part)} was wholly heard and is truncated")
 
 
 class TheCutEnds(Invariant):
-    """Excused: a socket that took nothing at some time since the cut, a pipe that died."""
+    """Excused: a socket that took nothing at some time since the cut, a pipe that died, a server
+    that cancels nothing."""
 
     name = "rule 9"
     sentence = "A cut response that the server does not end by itself is cancelled."
 
     def watches(self) -> Iterable[Watched]:
+        if not self.options.obeys_cancel:
+            return ()
         return (("client_got", events.ResponseDone, self._done),)
 
     def _done(self, entry: Entry, event: events.ResponseDone) -> None:
         self._judge(self.facts.replies[event.response.id])
 
     def finish(self, final: Final) -> None:
-        if final.lost:
+        if final.lost or not self.options.obeys_cancel:
             return
         for reply in self.facts.replies.values():
             if reply.done_place == NEVER and reply.created_place != NEVER:
@@ -108,7 +131,8 @@ class TheCutEnds(Invariant):
 
 
 class ForgottenBeforeTheNext(Invariant):
-    """Excused: a player whose first word is not its last."""
+    """Excused: a player whose first word is not its last; a server that cancels nothing, whose
+    reply may run on beyond the 5 s for which the next one waits."""
 
     name = "rule 5"
     sentence = "What was not heard is deleted before the next reply is asked for."
@@ -118,7 +142,7 @@ class ForgottenBeforeTheNext(Invariant):
         self._creates: list[int] = []
 
     def watches(self) -> Iterable[Watched]:
-        if not self.options.exact:
+        if not self.options.exact or not self.options.obeys_cancel:
             return ()
         return (
             ("client_sent", events.ConversationItemDelete, self._delete),

@@ -2,52 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bargein import events
-from bargein.core import commands
+from bargein.core import commands, notices
 from bargein.core.inputs import Part
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
-from bargein.sim.invariants.facts import Reply
+from bargein.sim.invariants.facts import NEVER, Reply, Spoken
 from bargein.units import AudioFormat
 
 
 class MemoryIsHearing(Invariant):
-    """Excused: a player that cannot tell, a server that cannot truncate, a pipe that died."""
+    """To a millisecond, the server's grid of lengths and the player's margin: at the end, and as
+    soon as a record says that it is so.
+
+    Excused: a player that cannot tell or breaks its word, and at the end a pipe that died. Where
+    the server truncates nothing, parts that were cut of items that could not be deleted; where it
+    deletes nothing, items of which nothing was heard or shown. Where it cancels nothing, a reply
+    that still runs when the application leaves. By its error, the first word of a player that
+    corrects itself: what it deletes or cuts too short cannot be put back, and after the close
+    nobody is there to hear the better word.
+    """
 
     name = "I1"
     sentence = "What the service remembers of each spoken part is what the ear got."
 
-    def finish(self, final: Final) -> None:
-        options = self.options
-        margin = options.margin_samples
-        if margin is None or not options.obeys_truncate or final.lost:
+    def watches(self) -> Iterable[Watched]:
+        return (("notice", notices.InterruptionSettled, self._settled),)
+
+    def _settled(self, entry: Entry, record: notices.InterruptionSettled) -> None:
+        witness = self.scene.witness
+        if witness is None or record.exactness not in ("exact", "within"):
             return
-        kept = {item.id: item for item in final.memory}
+        stop = self.facts.stops.get(record.cut_id)
+        early = stop is not None and stop.answers < 2
+        memory = {item.id: item for item in witness.memory}
+        for told in record.parts:
+            part = Part(told.response_id, told.item_id, told.content_index)
+            spoken = self.facts.parts.get(part)
+            if spoken is not None:
+                self._judge(spoken, witness.heard, memory.get(part.item_id), early=early)
+
+    def finish(self, final: Final) -> None:
+        if final.lost:
+            return
+        memory = {item.id: item for item in final.memory}
+
+        def heard_of(part: Part) -> int:
+            return final.truth.heard.get(part, 0)
+
+        for part, spoken in self.facts.parts.items():
+            if final.left and (not spoken.received or self._runs_on(spoken)):
+                continue
+            self._judge(spoken, heard_of, memory.get(part.item_id), early=final.left)
+
+    def _runs_on(self, spoken: Spoken) -> bool:
+        reply = self.facts.replies.get(spoken.part.response_id)
+        return not self.options.obeys_cancel and (reply is None or reply.done_place == NEVER)
+
+    def _untouched(self, item: RememberedItem | None, heard_of: Callable[[Part], int]) -> bool:
+        """Nothing of the item was heard or can have been read: it is deleted, not truncated."""
+        if item is None:
+            return True
+        if item.id in self.facts.shown:
+            return False
+        return not any(heard_of(spoken.part) for spoken in self.facts.spoken_of(item.id))
+
+    def _judge(
+        self,
+        spoken: Spoken,
+        heard_of: Callable[[Part], int],
+        item: RememberedItem | None,
+        *,
+        early: bool,
+    ) -> None:
+        options, part = self.options, spoken.part
+        heard = heard_of(part)
+        margin = options.margin_samples
+        if margin is None or not spoken.in_band:
+            return
+        remembered, whole = kept_of(item, part)
+        if not heard and self._untouched(item, heard_of):
+            if not options.obeys_delete:
+                return
+        elif heard < spoken.made and not options.obeys_truncate:
+            return
         rate = options.format.rate
         grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
         unit = (1 + grid_ms) * rate // 1_000
-        # What was deleted or cut too short on the first word of a player cannot be put back, and
-        # after the close nobody is there to hear its better word.
         lost = abs(options.card.first_error_samples)
-        unheard = lost if final.left else 0
-        for part, spoken in self.facts.parts.items():
-            if not spoken.in_band or (final.left and not spoken.received):
-                continue
-            heard = final.truth.heard.get(part, 0)
-            remembered, whole = kept_of(kept.get(part.item_id), part)
-            # A part is left whole where the player's count, itself off by its margin, comes within
-            # the margin of its end.
-            most = unit + (2 if whole else 1) * (margin + unheard)
-            if not -(unit + margin + lost) <= remembered - heard <= most:
-                self.fail(
-                    f"{part_name(part)}: heard {in_ms(heard, options.format)}, "
-                    f"kept {in_ms(remembered, options.format)}, "
-                    f"received {in_ms(spoken.received, options.format)}, "
-                    f"made {in_ms(spoken.made, options.format)}"
-                )
+        # A part is left whole where the player's count, itself off by its margin, comes within
+        # the margin of its end.
+        most = unit + (2 if whole else 1) * (margin + (lost if early else 0))
+        if not -(unit + margin + lost) <= remembered - heard <= most:
+            self.fail(
+                f"{part_name(part)}: heard {in_ms(heard, options.format)}, "
+                f"kept {in_ms(remembered, options.format)}, "
+                f"received {in_ms(spoken.received, options.format)}, "
+                f"made {in_ms(spoken.made, options.format)}"
+            )
 
 
 class SilenceAfterStop(Invariant):
@@ -62,7 +117,8 @@ class SilenceAfterStop(Invariant):
     def finish(self, final: Final) -> None:
         facts, truth = self.facts, final.truth
         for cut_id, committed in truth.committed_at_stop.items():
-            stop_place = facts.stop_places.get(cut_id, 0)
+            stop = facts.stops.get(cut_id)
+            stop_place = stop.place if stop is not None else 0
             for part, heard in truth.heard.items():
                 spoken, reply = facts.parts.get(part), facts.replies.get(part.response_id)
                 if spoken is None or reply is None or not spoken.in_band:
@@ -117,26 +173,6 @@ class OrderOfSound(Invariant):
         ]
         if begun != sorted(begun):
             self.fail("a part that arrived later was heard earlier")
-
-
-class Bounds(Invariant):
-    """What machines may not do is written down as it happens."""
-
-    name = "I9"
-    sentence = (
-        "Nothing raises, no deadline is in the past, the stop comes first, no sound of the dead."
-    )
-
-    def watches(self) -> Iterable[Watched]:
-        return (("broken", str, self._broken),)
-
-    def _broken(self, entry: Entry, what: str) -> None:
-        self.fail(what)
-
-    def finish(self, final: Final) -> None:
-        late = final.truth.late_samples
-        if late:
-            self.fail(f"{in_ms(late, self.options.format)} of sound were given to stopped parts")
 
 
 def kept_of(item: RememberedItem | None, part: Part) -> tuple[int, bool]:

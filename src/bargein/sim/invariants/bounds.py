@@ -1,0 +1,61 @@
+"""The invariant of bounds: what no machine may do, and what may wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bargein import events
+from bargein.core import inputs
+from bargein.core.settings import Settings
+from bargein.sim.history import Entry, Final
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.sound import in_ms
+from bargein.units import samples_floor
+
+_MICROPHONE_LIMIT_MS = Settings().microphone_limit_ms
+
+
+class Bounds(Invariant):
+    """What machines may not do is written down as it happens. What waited for the socket shows when
+    it takes again."""
+
+    name = "I9"
+    sentence = (
+        "Nothing raises, no deadline is in the past, the stop comes first, no sound of the dead, "
+        "and what waits is bounded."
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._waited = 0
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("broken", str, self._broken),
+            ("input", inputs.Drained, self._drained),
+            ("client_sent", events.InputAudioBufferAppend, self._append),
+        )
+
+    def _broken(self, entry: Entry, what: str) -> None:
+        self.fail(what)
+
+    def _drained(self, entry: Entry, event: inputs.Drained) -> None:
+        self._waited = 0
+        self.scene.afterwards(self._was_bounded)
+
+    def _append(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
+        facts = self.facts
+        if facts.blocked:
+            self.fail("sound is sent while the socket takes nothing")
+        elif facts.blocked_place == facts.batch_place:
+            self._waited += self.options.format.samples(len(event.audio))
+
+    def _was_bounded(self) -> None:
+        sound_format = self.options.format
+        if self._waited > samples_floor(_MICROPHONE_LIMIT_MS, sound_format.rate):
+            self.fail(f"{in_ms(self._waited, sound_format)} of the microphone waited")
+
+    def finish(self, final: Final) -> None:
+        late = final.truth.late_samples
+        if late:
+            self.fail(f"{in_ms(late, self.options.format)} of sound were given to stopped parts")

@@ -1,0 +1,160 @@
+"""The invariant of the mirror: what the client shows of the conversation is what the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bargein import events
+from bargein.core import notices
+from bargein.core.conversation import ContentView, ItemView
+from bargein.server.model.memory import RememberedItem, RememberedPart
+from bargein.sim.history import Entry, Final
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.units import ms_floor
+
+_Place = tuple[str, int]
+
+
+class MirrorIsTheServers(Invariant):
+    """Of a cut part the words are an estimate: of the words that had come, no more than the share
+    that was heard, and nothing that arrives later lengthens it.
+
+    Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed.
+    """
+
+    name = "I6"
+    sentence = (
+        "The client's conversation is the server's: at each acknowledgement, and when quiet in "
+        "ids, order, lengths, status and words."
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._came: dict[_Place, str] = {}
+        self._left: dict[_Place, str] = {}
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("client_got", events.ConversationItemAdded, self._added),
+            ("client_got", events.ConversationItemTruncated, self._truncated),
+            ("client_got", events.ConversationItemDeleted, self._deleted),
+            ("client_got", events.ResponseOutputAudioTranscriptDelta, self._words),
+            ("client_got", events.ResponseOutputAudioTranscriptDone, self._all_words),
+            ("notice", notices.Transcript, self._transcript),
+        )
+
+    # -- at each acknowledgement ---------------------------------------------------------------
+
+    def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
+        self.scene.afterwards(lambda: self._must_have(event))
+
+    def _must_have(self, event: events.ConversationItemAdded) -> None:
+        mirror = self._mirror()
+        if mirror is None:
+            return
+        ids = [item.id for item in mirror if item.state != "coming"]
+        item_id, previous = event.item.id, event.previous_item_id
+        if item_id not in ids:
+            self.fail(f"{item_id} was added and is not shown")
+        elif previous is None and ids[0] != item_id:
+            self.fail(f"{item_id} was added as the first, and {ids[0]} is shown before it")
+        elif isinstance(previous, str) and previous in ids:
+            if ids.index(item_id) != ids.index(previous) + 1:
+                self.fail(f"{item_id} was added behind {previous} and is not shown there")
+
+    def _truncated(self, entry: Entry, event: events.ConversationItemTruncated) -> None:
+        self.scene.afterwards(lambda: self._must_keep(event))
+
+    def _must_keep(self, event: events.ConversationItemTruncated) -> None:
+        mirror = self._mirror()
+        if mirror is None:
+            return
+        item = next((item for item in mirror if item.id == event.item_id), None)
+        kept = [content.kept_ms for content in item.content] if item is not None else []
+        if event.content_index >= len(kept) or kept[event.content_index] != event.audio_end_ms:
+            self.fail(f"{event.item_id} was cut to {event.audio_end_ms} ms, and {kept} is shown")
+
+    def _deleted(self, entry: Entry, event: events.ConversationItemDeleted) -> None:
+        self.scene.afterwards(lambda: self._must_lack(event))
+
+    def _must_lack(self, event: events.ConversationItemDeleted) -> None:
+        mirror = self._mirror()
+        if mirror is not None and any(item.id == event.item_id for item in mirror):
+            self.fail(f"{event.item_id} was deleted and is shown")
+
+    def _mirror(self) -> tuple[ItemView, ...] | None:
+        witness = self.scene.witness
+        return None if witness is None or self.facts.broken else witness.mirror
+
+    # -- words ---------------------------------------------------------------------------------
+
+    def _words(self, entry: Entry, event: events.ResponseOutputAudioTranscriptDelta) -> None:
+        place = (event.item_id, event.content_index)
+        self._came[place] = self._came.get(place, "") + event.delta
+
+    def _all_words(self, entry: Entry, event: events.ResponseOutputAudioTranscriptDone) -> None:
+        self._came[event.item_id, event.content_index] = event.transcript
+
+    def _transcript(self, entry: Entry, told: notices.Transcript) -> None:
+        if not told.cut:
+            return
+        place = (told.item_id, told.content_index)
+        came = self._came.get(place, "")
+        spoken = self.facts.spoken(*place)
+        self._left[place] = told.text
+        if spoken is None or not came.startswith(told.text):
+            self.fail(f"{told.item_id}: {told.text!r} is left of {came!r}")
+            return
+        rate = self.options.format.rate
+        heard_ms = ms_floor(min(spoken.reported, spoken.received), rate)
+        received_ms = ms_floor(spoken.received, rate)
+        if len(told.text) * received_ms > len(came) * heard_ms:
+            self.fail(
+                f"{told.item_id}: {told.text!r} is left of {came!r}, and {heard_ms} of "
+                f"{received_ms} ms were heard"
+            )
+
+    # -- when quiet ----------------------------------------------------------------------------
+
+    def finish(self, final: Final) -> None:
+        if final.lost or final.left or not self.options.acknowledges:
+            return
+        mirror = [item.id for item in final.mirror]
+        memory = [item.id for item in final.memory]
+        if mirror != memory:
+            self.fail(f"the mirror has {_short(mirror)}, the server {_short(memory)}")
+            return
+        for item, remembered in zip(final.mirror, final.memory, strict=True):
+            if item.state in ("coming", "going"):
+                self.fail(f"{item.id} is still {item.state}")
+            self._same(item, remembered)
+
+    def _same(self, item: ItemView, remembered: RememberedItem) -> None:
+        if item.status != remembered.status:
+            self.fail(
+                f"{item.id} is {item.status} in the mirror, {remembered.status} at the server"
+            )
+        if len(item.content) != len(remembered.parts):
+            self.fail(
+                f"{item.id} has {len(item.content)} parts in the mirror, {len(remembered.parts)} "
+                "at the server"
+            )
+        for index, (content, part) in enumerate(zip(item.content, remembered.parts, strict=False)):
+            self._same_part(item.id, index, content, part)
+
+    def _same_part(
+        self, item_id: str, index: int, content: ContentView, part: RememberedPart
+    ) -> None:
+        kept_ms = ms_floor(part.kept_samples, part.format.rate)
+        if part.truncated and content.kept_ms != kept_ms:
+            self.fail(f"{item_id}: the mirror keeps {content.kept_ms} ms, the server {kept_ms}")
+        left = self._left.get((item_id, index))
+        if left is not None:
+            if content.text != left:
+                self.fail(f"{item_id}: {left!r} was left of a cut part, and {content.text!r} is")
+        elif not part.truncated and content.text != (part.text or ""):
+            self.fail(f"{item_id}: {content.text!r} in the mirror, {part.text!r} at the server")
+
+
+def _short(ids: list[str]) -> str:
+    return " ".join(item_id[-6:] for item_id in ids) or "nothing"

@@ -1,0 +1,159 @@
+"""The invariant of proof: each interruption is one record, told twice, and it tells the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from bargein.core import notices
+from bargein.core.inputs import Part
+from bargein.core.notices import PartRecord
+from bargein.sim.history import Entry
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.facts import Stop
+from bargein.sim.invariants.sound import kept_of, part_name
+from bargein.units import ms_floor
+
+_Record: TypeAlias = notices.Interruption | notices.InterruptionSettled
+
+
+class TheRecordIsTrue(Invariant):
+    """Excused: a player that cannot tell, or that breaks its word; the first word of a player that
+    corrects itself, by its error; the list of what was sent, where the pipe ended before it left,
+    or where the cut concerns a response out of band.
+    """
+
+    name = "P6"
+    sentence = "An interruption is told once, then settled, and its records say what happened."
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._told: set[str] = set()
+        self._settled: dict[str, int] = {}
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("notice", notices.Interruption, self._interruption),
+            ("notice", notices.InterruptionSettled, self._settlement),
+        )
+
+    def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
+        facts = self.facts
+        if told.cut_id in self._told:
+            self.fail(f"{told.cut_id} is told twice")
+        self._told.add(told.cut_id)
+        stop = facts.stops.get(told.cut_id)
+        self._askers(told, stop)
+        self._sums(told)
+        if told.margin_samples is not None:
+            self._heard(told, stop, told.margin_samples)
+        latency_us = told.speech_to_silence_us
+        if latency_us is not None and latency_us < told.stop_latency_us:
+            self.fail(f"{told.cut_id}: speech to silence took {latency_us} us, less than the stop")
+        self._latency(told.cut_id, stop, told.stop_latency_us)
+
+    def _settlement(self, entry: Entry, settled: notices.InterruptionSettled) -> None:
+        cut_id = settled.cut_id
+        stop = self.facts.stops.get(cut_id)
+        if cut_id not in self._told:
+            self.fail(f"{cut_id} is settled and was never told")
+        answers = stop.answers if stop is not None else 0
+        if self._settled.get(cut_id) == answers:
+            self.fail(f"{cut_id} is settled twice, and the player said nothing in between")
+        self._settled[cut_id] = answers
+        self._latency(cut_id, stop, settled.settle_latency_us)
+        self._sums(settled)
+        self._commands(settled)
+        if settled.exactness in ("exact", "within"):
+            margin = self.options.margin_samples
+            if margin is not None:
+                self._heard(settled, stop, margin)
+            self._kept(settled, stop)
+
+    def _latency(self, cut_id: str, stop: Stop | None, latency_us: int) -> None:
+        if latency_us < 0:
+            self.fail(f"{cut_id}: a latency of {latency_us} us")
+        elif stop is not None and latency_us != self.facts.time_us - stop.time_us:
+            took_us = self.facts.time_us - stop.time_us
+            self.fail(f"{cut_id}: a latency of {latency_us} us, and it took {took_us} us")
+
+    def _askers(self, told: notices.Interruption, stop: Stop | None) -> None:
+        """All who asked until the answer came are named (rule 15)."""
+        if not told.askers or len(set(told.askers)) != len(told.askers):
+            self.fail(f"{told.cut_id} is asked for by {told.askers}")
+        if stop is None:
+            return
+        for place, asker in self.facts.cut_askers:
+            if stop.batch_place <= place < self.facts.batch_place and asker not in told.askers:
+                self.fail(f"{told.cut_id} was asked for by {asker}, too, and does not say so")
+
+    def _sums(self, record: _Record) -> None:
+        heard_ms = 0
+        for part in record.parts:
+            heard_ms += part.heard_ms
+            if part.heard_ms != ms_floor(min(part.heard_samples, part.received_samples), part.rate):
+                self.fail(f"{part.item_id}: {part.heard_samples} samples are {part.heard_ms} ms")
+            spoken = self.facts.parts.get(_part(part))
+            if spoken is not None and part.received_samples != spoken.received:
+                self.fail(
+                    f"{part_name(spoken.part)}: {part.received_samples} samples received, it "
+                    f"says, and {spoken.received} came"
+                )
+        if record.heard_ms != heard_ms:
+            self.fail(f"{record.cut_id}: {record.heard_ms} ms heard, in parts {heard_ms} ms")
+        if isinstance(record, notices.InterruptionSettled) and record.kept_ms is not None:
+            kept_ms = sum(part.kept_ms or 0 for part in record.parts)
+            if (record.kept_ms, record.drift_ms) != (kept_ms, kept_ms - heard_ms):
+                self.fail(f"{record.cut_id}: {record.kept_ms} ms kept, in parts {kept_ms} ms")
+
+    def _heard(self, record: _Record, stop: Stop | None, margin_samples: int) -> None:
+        witness, options = self.scene.witness, self.options
+        if witness is None or options.margin_samples is None:
+            return
+        allowed = margin_samples
+        if stop is not None and stop.answers < 2:
+            allowed += abs(options.card.first_error_samples)
+        for part in record.parts:
+            heard = witness.heard(_part(part))
+            if abs(part.heard_samples - heard) > allowed:
+                self.fail(
+                    f"{part_name(_part(part))}: {part.heard_samples} samples heard, says "
+                    f"{record.cut_id}, and the ear got {heard}"
+                )
+
+    def _kept(self, settled: notices.InterruptionSettled, stop: Stop | None) -> None:
+        witness, options = self.scene.witness, self.options
+        if witness is None:
+            return
+        memory = {item.id: item for item in witness.memory}
+        corrected = stop is not None and stop.answers > 1
+        grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
+        slack_ms = 1 + grid_ms + (options.margin_samples or 0) * 1_000 // options.format.rate
+        for part in settled.parts:
+            if part.kept_ms is None or (corrected and part.action == "none"):
+                continue
+            kept, _ = kept_of(memory.get(part.item_id), _part(part))
+            kept_ms = ms_floor(kept, part.rate)
+            told = part.action == "truncate" and part.answer == "truncated"
+            if abs(kept_ms - part.kept_ms) > (0 if told or part.action == "delete" else slack_ms):
+                self.fail(
+                    f"{part_name(_part(part))}: {part.kept_ms} ms kept, says {settled.cut_id}, "
+                    f"and the server keeps {kept_ms} ms"
+                )
+
+    def _commands(self, settled: notices.InterruptionSettled) -> None:
+        facts = self.facts
+        if settled.exactness == "lost" and facts.blocked:
+            return
+        replies = [facts.replies.get(response_id) for response_id in settled.response_ids]
+        if any(reply is None or not reply.in_band for reply in replies):
+            return
+        sent = tuple(
+            kind for response_id, kind in facts.settling if response_id in settled.response_ids
+        )
+        if sent != settled.commands:
+            self.fail(f"{settled.cut_id}: {settled.commands} were sent, it says, and {sent} were")
+
+
+def _part(record: PartRecord) -> Part:
+    return Part(record.response_id, record.item_id, record.content_index)
