@@ -67,7 +67,7 @@ def test_the_plainest_conversation_asks_and_interrupts() -> None:
 def test_a_client_that_truncates_by_the_clock_is_found_out() -> None:
     broken = Counter(
         name
-        for seed in range(60)
+        for seed in range(90)
         for name in {v.invariant for v in run(seed, make_client=NaiveClient).violations}
     )
 

@@ -1,21 +1,74 @@
 """Moments that the user's acts are drawn around: at one, a microsecond or a sample before or after.
 
-Uniform times miss the interesting ones: some rules were met in one uniform episode of a thousand.
-Whoever knows that a moment is coming announces it, with its time; links and cards know theirs
-beforehand, so that an act can also come just before.
+1. Uniform times miss the interesting ones: some rules were met in one uniform episode of a
+   thousand. Whoever knows that a moment is coming announces it, with its time; links and cards
+   know theirs beforehand, so that an act can also come just before.
+2. What the application is told is a moment, too: it then acts from inside the notice, before
+   anything else happens.
+3. Anchors are only added at the end: a tape names them by their places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, get_args
 
+from bargein import events
+from bargein.core import notices
 from bargein.sim.world import Action, World
 
 Anchor: TypeAlias = Literal[
-    "created", "first_delta", "last_delta", "done", "stopped", "last_taken", "last_heard"
+    "created",
+    "first_delta",
+    "last_delta",
+    "done",
+    "stopped",
+    "last_taken",
+    "last_heard",
+    "speech_started",
+    "speech_stopped",
+    "committed",
+    "acknowledged",
+    "create_arrives",
+    "cancel_arrives",
+    "truncate_arrives",
+    "told_turn_started",
+    "told_turn_ended",
+    "told_floor",
+    "told_cut",
+    "told_settled",
+    "told_call",
+    "told_words",
 ]
 ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
+
+OF_SERVER_EVENTS: Mapping[type, Anchor] = {
+    events.ResponseCreated: "created",
+    events.ResponseDone: "done",
+    events.InputAudioBufferSpeechStarted: "speech_started",
+    events.InputAudioBufferSpeechStopped: "speech_stopped",
+    events.InputAudioBufferCommitted: "committed",
+    events.ConversationItemTruncated: "acknowledged",
+    events.ConversationItemDeleted: "acknowledged",
+}
+"""Each at its arrival; the deltas are counted by the server, which knows which is the last."""
+
+OF_CLIENT_EVENTS: Mapping[type, Anchor] = {
+    events.ResponseCreate: "create_arrives",
+    events.ResponseCancel: "cancel_arrives",
+    events.ConversationItemTruncate: "truncate_arrives",
+    events.ConversationItemDelete: "truncate_arrives",
+}
+
+OF_NOTICES: Mapping[type, Anchor] = {
+    notices.TurnStarted: "told_turn_started",
+    notices.TurnEnded: "told_turn_ended",
+    notices.FloorChanged: "told_floor",
+    notices.Interruption: "told_cut",
+    notices.InterruptionSettled: "told_settled",
+    notices.ToolCalled: "told_call",
+    notices.Transcript: "told_words",
+}
 
 
 class Moments:

@@ -1,8 +1,9 @@
 """What one episode's world is like, drawn once at its start.
 
 1. Whole features are off in most episodes, so that each is met alone as well as with others (a
-   swarm). The defaults are the plainest world.
+   swarm). The defaults are the plainest world. `features.py` has their names.
 2. An episode prints its options, so a seed that fails is a readable report.
+3. Each option has a stream of its own, so that a new one does not change the tapes that exist.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from bargein.audio.card_settings import CardSettings
 from bargein.core.settings import BargeIn
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
+from bargein.sim.features import FEATURES, UNUSUAL, draws_of, features_of
 from bargein.units import US_PER_MS, AudioFormat
+
+__all__ = ["FEATURES", "CardChange", "Options", "draw_options", "features_of"]
 
 T = TypeVar("T")
 
 TurnKind: TypeAlias = Literal["server_vad", "semantic_vad", "manual"]
+Direction: TypeAlias = Literal["", "down", "up"]
 
 WORD_US = 200 * US_PER_MS
 """Within this a player answers a stop; one that does not is no longer believed
@@ -38,8 +43,10 @@ class CardChange:
 class Options:
     """The world of one episode.
 
-    `declared` says whether the client was told of what its server does differently (`obeys`,
-    `acknowledges`, `lengths_grid_ms`) or has to find out.
+    `declared` says whether the client was told of what its server does differently (`obeys_…`,
+    `acknowledges`, `lengths_grid_ms`) or has to find out. `half_open` names the direction that
+    falls silent; `closes` is the code of the close frame (1001: the session's time is up; 1011: the
+    server broke; 0: none); `echoes` is how often the microphone may hear the assistant.
     """
 
     turns: TurnKind = "server_vad"
@@ -58,32 +65,39 @@ class Options:
     up: LinkOptions = field(default_factory=LinkOptions)
     blocks: bool = False
     dies: bool = False
+    half_open: Direction = ""
+    closes: int = 0
     card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
     card_changes: CardChange | None = None
     chunk_ms: int = 100
     tools: bool = False
+    mixed_parts: bool = False
+    echoes: int = 0
     acts: int = 2
 
     @property
     def exact(self) -> bool:
         """Whether the player's first word is the truth, given in time."""
         card = self.card
-        delay_us = card.answer_delay_us
         return (
             isinstance(card.accuracy, Exact)
             and not card.first_error_samples
-            and delay_us is not None
-            and delay_us < WORD_US
+            and not self.card_breaks_its_word
         )
+
+    @property
+    def card_breaks_its_word(self) -> bool:
+        """Whether the player answers a stop too late, or never."""
+        delay_us = self.card.answer_delay_us
+        return delay_us is None or delay_us >= WORD_US
 
     @property
     def margin_samples(self) -> int | None:
         """How far the player's last word may be off, at the sound's rate; None where it cannot be
         told."""
-        card = self.card
-        if card.answer_delay_us is None or card.answer_delay_us >= WORD_US:
+        if self.card_breaks_its_word:
             return None
-        match card.accuracy:
+        match self.card.accuracy:
             case Exact():
                 return 0
             case Within(samples=samples):
@@ -93,26 +107,36 @@ class Options:
 
 
 class _Draw:
-    """Each option has a stream of its own: a new one does not move the others."""
+    """Draws options by name; with a feature asked for, those that switch features on are fixed."""
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, choices: Choices, only: str | None) -> None:
         self._choices = choices
-
-    def pick(self, name: str, *values: T) -> T:
-        """The first is the plainest."""
-        return self._choices.pick(f"options.{name}", values)
-
-    def rarely(self, name: str, one_in: int) -> bool:
-        return self._choices.rarely(f"options.{name}", one_in)
+        self._fixed = None if only is None else draws_of(only)
 
     def number(self, name: str, low: int, high: int) -> int:
         """The low end is the plainest."""
-        return self._choices.draw(f"options.{name}", low, high)
+        stream = f"options.{name}"
+        if self._fixed is None or name not in UNUSUAL:
+            return self._choices.draw(stream, low, high)
+        offset = self._choices.pick(stream, self._fixed.get(name, (0,)))
+        # The tape is to say what the option is, not which of the allowed ones was picked.
+        self._choices.tape[stream][-1] = offset
+        return low + offset
+
+    def pick(self, name: str, *values: T) -> T:
+        """The first is the plainest."""
+        return values[self.number(name, 0, len(values) - 1)]
+
+    def rarely(self, name: str, one_in: int) -> bool:
+        return self.number(name, 0, one_in - 1) == one_in - 1
 
 
-def draw_options(choices: Choices) -> Options:
-    """The world of this episode."""
-    draw = _Draw(choices)
+def draw_options(choices: Choices, only: str | None = None) -> Options:
+    """The world of this episode; with `only`, the one feature of that name is on.
+
+    Raises `LocalValueError` for a name that is not in `FEATURES`.
+    """
+    draw = _Draw(choices, only)
     vad: TurnKind = "server_vad"
     turns = draw.pick("turns", vad, vad, vad, "manual", "semantic_vad")
     interrupts = not draw.rarely("lets_interrupt", 3)
@@ -120,6 +144,8 @@ def draw_options(choices: Choices) -> Options:
     keeps_talking = draw.rarely("keeps_talking", 4) and client_may_decide
     pcm = AudioFormat.PCM
     sound_format = draw.pick("format", pcm, pcm, pcm, AudioFormat.PCMU, AudioFormat.PCMA)
+    vad_hears = turns != "manual"
+    breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
     return Options(
         turns=turns,
         interrupt_response=interrupts,
@@ -131,23 +157,32 @@ def draw_options(choices: Choices) -> Options:
         obeys_truncate=not draw.rarely("refuses_truncate", 40),
         acknowledges=not draw.rarely("silent", 40),
         declared=draw.rarely("declared", 2),
-        down=_draw_link(draw, "down"),
-        up=_draw_link(draw, "up"),
+        down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
+        up=_draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up"),
         blocks=draw.rarely("blocks", 5),
         dies=draw.rarely("dies", 50),
+        half_open=draw.pick("half_open_way", "down", "up") if draw.rarely("half_open", 50) else "",
+        closes=draw.pick("close_code", 1001, 1011) if draw.rarely("closes", 50) else 0,
         card=_draw_card(draw, sound_format),
         chunk_ms=draw.pick("chunk_ms", 100, 60, 40, 20),
         tools=draw.rarely("tools", 4),
+        mixed_parts=draw.rarely("mixed_parts", 5),
+        echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         acts=draw.number("acts", 2, 5),
     )
 
 
-def _draw_link(draw: _Draw, name: str) -> LinkOptions:
+def _draw_link(draw: _Draw, name: str, rates: tuple[int, int], *, breaks: bool) -> LinkOptions:
     most_ms = draw.pick(f"{name}.most_ms", 30, 120, 300)
+    is_slow = draw.rarely(f"{name}.slow", 10)
+    # A request has some hundred bytes, a second of sound 64,000.
+    about = draw.pick(f"{name}.breaks_about", 3_000, 30_000, 100_000, 300_000) if breaks else 0
     return LinkOptions(
         base_us=draw.number(f"{name}.base_ms", 1, most_ms) * US_PER_MS,
         jitter_us=draw.pick(f"{name}.jitter_ms", 0, 5, 50, 200) * US_PER_MS,
         stall_one_in=draw.pick(f"{name}.stall_one_in", 0, 0, 100, 30),
+        bytes_per_s=draw.pick(f"{name}.rate", *rates) if is_slow else 0,
+        breaks_at_byte=draw.number(f"{name}.breaks_at", 1, about) if breaks else 0,
     )
 
 
@@ -183,6 +218,6 @@ def _draw_card(draw: _Draw, sound_format: AudioFormat) -> CardSettings:
         answer_delay_us=None if delay_ms is None else delay_ms * US_PER_MS,
         correction_delay_us=correction_us,
         first_error_samples=first_error,
-        rate_error_ppm=draw.pick("card.rate_error_ppm", 0, 0, 0, 250, -250),
+        rate_error_ppm=draw.pick("card.rate_error_ppm", 0, 0, 0, 300, -300),
         miss_every=draw.pick("card.miss_every", 0, 0, 0, 0, 0, 37),
     )

@@ -1,7 +1,11 @@
 """The actors of one episode, put together, and how long they play.
 
-First things happen, with faults. Then the faults stop and the user is silent: the world must come
-to rest, and in 10 s more nothing may be left open.
+1. First things happen, with faults. Then the faults stop and the user is silent: the world must
+   come to rest, and nothing may be left open. Where the client still waits for something then,
+   it has 10 s to see that it does not come.
+2. A connection is a set of channels, of which each knows its own faults (`actors/network.py`). It
+   ends once: by the client's close; without a word; behind the server's close frame; or, half
+   open, when the client misses the answer to its ping.
 """
 
 from __future__ import annotations
@@ -14,25 +18,36 @@ from bargein.capabilities import Capabilities
 from bargein.core import inputs
 from bargein.core.conversation import ItemView
 from bargein.core.settings import Settings
+from bargein.server.model.machine import GOING_AWAY
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.actors.human import Human, turn_detection
-from bargein.sim.actors.network import Link
+from bargein.sim.actors.network import Channel, Link
 from bargein.sim.actors.server import SimServer
 from bargein.sim.choices import Choices
 from bargein.sim.history import Entry, Final, History
 from bargein.sim.invariants.judge import Judge
 from bargein.sim.log import Log
-from bargein.sim.moments import Moments
+from bargein.sim.moments import OF_CLIENT_EVENTS, Moments
 from bargein.sim.options import Options
-from bargein.sim.world import World
-from bargein.units import US_PER_S, AudioFormat
+from bargein.sim.world import Action, World
+from bargein.units import US_PER_MS, US_PER_S, AudioFormat
 
 _LONGEST_US = 400 * US_PER_S
 """Five acts of 24 s of speech each, with every pause drawn: no episode needs as long."""
 _QUIET_US = 10 * US_PER_S
 _MOST_STEPS = 200_000
+_LATEST_END_US = 20 * US_PER_S
+_PING_US = 40 * US_PER_S
+"""The pipe pings every 20 s and waits as long for the answer (`transports/websocket.py`)."""
+_CLOSE_TIMEOUT_US = 2 * US_PER_S
+_FULL_US = 250 * US_PER_MS
+"""The socket takes no more when what it holds needs longer than this to leave."""
+NORMAL_CLOSURE = 1000
+_INTERNAL_ERROR = 1011
+_ENVELOPE_BYTES = 200
+_EVENT_BYTES = 500
 
 
 class _Ended(Exception):
@@ -57,13 +72,26 @@ class Stage:
         self.judge = Judge(options, witness=self)
         take = self._take_until_first if stop_at_first else self.judge.take
         self._log = log = Log(world, take)
-        moments = Moments(world)
+        self._moments = moments = Moments(world)
         self._up: Link[tuple[int, events.ClientEvent]] = Link(
-            "up", options.up, world=world, choices=choices, deliver=lambda m: server.receive(m)
+            "up",
+            options.up,
+            world=world,
+            choices=choices,
+            deliver=lambda m: server.receive(m),
+            size_of=_bytes_of,
+            broken=self._end_at_server,
         )
         self._down: Link[tuple[int, events.ServerEvent]] = Link(
-            "down", options.down, world=world, choices=choices, deliver=lambda m: client.receive(m)
+            "down",
+            options.down,
+            world=world,
+            choices=choices,
+            deliver=lambda m: client.receive(m),
+            size_of=_bytes_of,
+            broken=self._die,
         )
+        self._channels: tuple[Channel, ...] = (self._up, self._down)
         server = self._server = SimServer(
             options,
             world=world,
@@ -71,7 +99,8 @@ class Stage:
             log=log,
             moments=moments,
             send=self._down.send,
-            hang_up=self._die,
+            hang_up=self._end_at_server,
+            session_us=self._session_us(),
         )
         client = self._client = SimClient(
             make_client(settings(options)),
@@ -86,6 +115,8 @@ class Stage:
         )
         client.attach(self._card, self._human)
         self._lost = False
+        self._ended = False
+        self._ends_due = 0
         self._blocked = False
 
     # -- the truth now, for the judge ----------------------------------------------------------
@@ -126,9 +157,7 @@ class Stage:
         self._server.open()
         self._client.give(inputs.PipeOpened(capabilities(self._options)))
         self._human.begin()
-        if self._options.dies:
-            when_us = self._choices.draw("network.death", 1, 20_000_000)
-            self.world.at(when_us, self._die)
+        self._plan_ends()
         return self._run_until_quiet()
 
     def _final(self, *, quiet: bool) -> Final:
@@ -150,10 +179,13 @@ class Stage:
                 self._log.write("broken", f"{_MOST_STEPS} steps in one second")
                 return False
             if not self._human.busy:
-                self._up.calm()
-                self._down.calm()
+                for channel in self._channels:
+                    channel.calm()
             if self._busy:
                 calm_since_us = None
+            elif self._client.deadline_us is None:
+                # Nobody has anything to do, now or later.
+                return True
             elif calm_since_us is None:
                 calm_since_us = world.now_us
             elif world.now_us - calm_since_us >= _QUIET_US:
@@ -163,42 +195,116 @@ class Stage:
     @property
     def _busy(self) -> bool:
         running = self._server.busy and not (self._lost or self._client.closed)
-        under_way = self._up.under_way or self._down.under_way
-        return bool(self._human.busy or running or under_way or not self._card.idle)
+        under_way = any(channel.under_way for channel in self._channels)
+        acting = self._human.busy or self._ends_due
+        return bool(acting or running or under_way or not self._card.idle)
 
     def _send_up(self, message: tuple[int, events.ClientEvent]) -> int:
-        stalls = self._up.stalls
-        arrival_us = self._up.send(message)
-        if self._options.blocks and self._up.stalls > stalls and not self._blocked:
-            self._blocked = True
-            # The socket takes no more until what it holds has gone.
-            self.world.after(0, lambda: self._client.give(inputs.Blocked()))
-            self.world.at(arrival_us, self._drain)
+        up = self._up
+        stalls = up.stalls
+        arrival_us = up.send(message)
+        anchor = OF_CLIENT_EVENTS.get(type(message[1]))
+        if anchor is not None:
+            self._moments.announce(anchor, arrival_us)
+        if self._options.blocks and not self._blocked:
+            full = up.free_us > self.world.now_us + _FULL_US
+            if full or up.stalls > stalls:
+                self._blocked = True
+                # The socket takes no more until what it holds has gone.
+                self.world.after(0, lambda: self._client.give(inputs.Blocked()))
+                self.world.at(arrival_us, self._drain)
         return arrival_us
 
     def _drain(self) -> None:
         self._blocked = False
         self._client.give(inputs.Drained())
 
+    # -- how the connection ends -------------------------------------------------------------
+
+    def _session_us(self) -> int | None:
+        """How long the server lets the session last."""
+        if self._options.closes != GOING_AWAY:
+            return None
+        return self._choices.draw("network.close", US_PER_S, _LATEST_END_US)
+
+    def _plan_ends(self) -> None:
+        options, choices = self._options, self._choices
+        if options.dies:
+            self._end_at(choices.draw("network.death", 1, _LATEST_END_US), self._die)
+        if options.closes == _INTERNAL_ERROR:
+            when_us = choices.draw("network.close", 1, _LATEST_END_US)
+            self._end_at(when_us, lambda: self._end_at_server(_INTERNAL_ERROR, "It broke."))
+        if options.half_open:
+            when_us = choices.draw("network.half_open", 1, _LATEST_END_US)
+            missed_us = when_us + choices.draw("network.half_open", _PING_US // 2, _PING_US)
+            self._end_at(when_us, self._fall_silent)
+            self._end_at(missed_us, self._die)
+
+    def _end_at(self, when_us: int, end: Action) -> None:
+        self._ends_due += 1
+
+        def run() -> None:
+            self._ends_due -= 1
+            if not self._client.closed and not self._ended:
+                end()
+
+        self.world.at(when_us, run)
+
     def _hang_up(self) -> None:
         """The client closes: what it sent before still arrives, and the answer is the close."""
-        arrival_us = self.world.now_us + self._options.up.base_us
-        self.world.at(max(arrival_us, self._up.last_us), self._server.close)
+        now_us, options = self.world.now_us, self._options
+        arrival_us = max(now_us + options.up.base_us, self._up.last_us)
+        self._up.behind(self._server.close)
         self._down.close()
-        self.world.at(
-            max(arrival_us, self._up.last_us) + self._options.down.base_us,
-            lambda: self._client.give(inputs.PipeClosed(1000)),
-        )
+        if self._lost:
+            # Nobody answers the close.
+            self.world.after(_CLOSE_TIMEOUT_US, self._close_client)
+        else:
+            self.world.at(
+                arrival_us + options.down.base_us, lambda: self._close_client(NORMAL_CLOSURE)
+            )
 
-    def _die(self) -> None:
-        """The pipe ends without a word."""
-        if self._lost or self._client.closed:
+    def _fall_silent(self) -> None:
+        """One direction carries nothing any more, and neither side is told."""
+        self._lost = True
+        self._log.write("note", f"nothing gets {self._options.half_open} any more")
+        (self._down if self._options.half_open == "down" else self._up).close()
+
+    def _end_at_server(self, code: int | None = None, reason: str = "") -> None:
+        """The server's side ends. What it has sent arrives, and behind it the end."""
+        if self._client.closed:
             return
         self._lost = True
         self._up.close()
-        self._down.close()
         self._server.close()
-        self._client.give(inputs.PipeClosed())
+        self._down.behind(lambda: self._close_client(code, reason))
+
+    def _die(self) -> None:
+        """The pipe ends without a word."""
+        if self._client.closed:
+            return
+        self._lost = True
+        for channel in self._channels:
+            channel.close()
+        self._server.close()
+        self._close_client()
+
+    def _close_client(self, code: int | None = None, reason: str = "") -> None:
+        if not self._ended:
+            self._ended = True
+            self._client.give(inputs.PipeClosed(code, reason))
+
+
+def _bytes_of(message: tuple[int, object]) -> int:
+    """About what the message has on the wire: sound in base64, everything else like everything
+    else."""
+    match message[1]:
+        case events.ResponseOutputAudioDelta(delta=sound):
+            return _ENVELOPE_BYTES + len(sound) * 4 // 3
+        case events.InputAudioBufferAppend(audio=sound):
+            return _ENVELOPE_BYTES + len(sound) * 4 // 3
+        case _:
+            return _EVENT_BYTES
 
 
 def settings(options: Options) -> Settings:
@@ -226,6 +332,8 @@ def capabilities(options: Options) -> Capabilities:
         return Capabilities()
     return Capabilities(
         truncate=options.obeys_truncate,
+        delete=options.obeys_delete,
+        cancel=options.obeys_cancel,
         acknowledges=options.acknowledges,
         lengths_grid_ms=options.lengths_grid_ms,
     )

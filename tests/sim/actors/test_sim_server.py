@@ -26,7 +26,7 @@ class _Stage:
             log=self.log,
             moments=Moments(self.world),
             send=self._send,
-            hang_up=lambda: None,
+            hang_up=lambda code, reason: None,
         )
         self.server.open()
         self._sent = 0

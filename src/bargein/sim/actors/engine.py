@@ -2,11 +2,16 @@
 
 1. The sound of a part counts its samples, so that whoever hears a piece knows where it belongs.
 2. Deltas are not aligned to milliseconds, come at 1 to 20 times real time, and pause.
+3. With tools there are calls before, between and after the messages, several at a time; the message
+   before them may stay open, as the service does it (protocol.md §4.5). A call that is cut by the
+   limit of tokens has half its arguments.
+4. With mixed parts a message has text and sound in any order, and sound more than once.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -20,6 +25,21 @@ from bargein.units import US_PER_MS, US_PER_S, AudioFormat
 _PERIOD = 251
 """Of the pattern in every part; it fits the codes of G.711."""
 _LONGEST_S = 1
+
+_Kind: TypeAlias = Literal["audio", "text"]
+_MIXED: tuple[tuple[_Kind, ...], ...] = (
+    ("audio",),
+    ("audio", "text"),
+    ("text", "audio"),
+    ("audio", "audio"),
+    ("audio", "text", "audio"),
+    ("text", "text"),
+)
+_ENDS: dict[str, score.Action] = {
+    "failed": score.EndFailed("server_error", None, "The engine broke."),
+    "incomplete": score.EndIncomplete("max_output_tokens"),
+    "filtered": score.EndIncomplete("content_filter"),
+}
 
 
 @lru_cache(maxsize=3)
@@ -52,10 +72,13 @@ def heard_sample(sound_format: AudioFormat, number: int) -> int:
 class Engine:
     """Draws one score a response, each from a stream of its own."""
 
-    def __init__(self, choices: Choices, *, sound_format: AudioFormat, tools: bool) -> None:
+    def __init__(
+        self, choices: Choices, *, sound_format: AudioFormat, tools: bool, mixed_parts: bool = False
+    ) -> None:
         self._choices = choices
         self._format = sound_format
         self._tools = tools
+        self._mixed_parts = mixed_parts
         self._responses = 0
         self._stream = ""
 
@@ -64,45 +87,56 @@ class Engine:
         self._responses += 1
         self._stream = f"engine/{self._responses}"
         choices, stream = self._choices, self._stream
-        steps: list[Step] = []
         think_us = choices.draw(stream, 0, 600) * US_PER_MS
-        kind = choices.pick(stream, ("whole",) * 8 + ("empty", "failed", "incomplete", "text"))
+        kinds = ("whole",) * 8 + ("empty", "failed", "incomplete", "text", "filtered", "cut_call")
+        kind = choices.pick(stream, kinds)
         # A call out of band belongs to no conversation that its output could be added to.
-        calls = self._tools and params.conversation != "none"
-        tool_at = choices.pick(stream, (None, "before", "after")) if calls else None
-        if tool_at == "before":
-            steps += self._call()
+        may_call = self._tools and params.conversation != "none"
+        places = (None, "before", "after", "between", None, None)
+        tool_at = choices.pick(stream, places) if may_call else None
         speaks = params.output_modalities == ("audio",) and kind != "text"
+        messages: list[list[Step]] = []
         if kind != "empty":
-            for _ in range(choices.pick(stream, (1, 1, 1, 2, 3))):
-                steps += self._message(speaks)
-        if tool_at == "after":
-            steps += self._call()
-        if kind in ("failed", "incomplete"):
+            count = choices.pick(stream, (1, 1, 1, 2, 3))
+            if tool_at == "between":
+                count = max(2, count)
+            messages = [self._message(speaks) for _ in range(count)]
+        steps = self._with_calls(messages, tool_at)
+        if kind in _ENDS:
             del steps[choices.draw(stream, 0, len(steps)) :]
-            end: score.Action = (
-                score.EndFailed("server_error", None, "The engine broke.")
-                if kind == "failed"
-                else score.EndIncomplete("max_output_tokens")
-            )
-            steps.append(Step(end, 5 * US_PER_MS))
+            steps.append(Step(_ENDS[kind], 5 * US_PER_MS))
+        elif kind == "cut_call" and may_call:
+            steps += self._call()[:2]
+            steps.append(Step(_ENDS["incomplete"], 5 * US_PER_MS))
         if steps:
             first = steps[0]
             steps[0] = Step(first.action, first.after_us + think_us)
         return tuple(steps)
 
+    def _with_calls(self, messages: list[list[Step]], tool_at: str | None) -> list[Step]:
+        calls: list[Step] = []
+        if tool_at is not None:
+            stream = f"{self._stream}.calls"
+            for _ in range(self._choices.pick(stream, (1, 1, 2, 3))):
+                calls += self._call()
+            place = {"before": 0, "between": 1, "after": len(messages)}[tool_at]
+            if place and messages and self._choices.rarely(stream, 3):
+                # It stays open behind the calls.
+                messages[place - 1].pop()
+            messages.insert(place, calls)
+        return [step for steps in messages for step in steps]
+
     def _message(self, speaks: bool) -> list[Step]:
         choices, stream = self._choices, self._stream
         steps = [Step(score.OpenMessage(), choices.draw(stream, 0, 50) * US_PER_MS)]
         text_first = speaks and choices.rarely(stream, 10)
-        if not speaks or text_first:
-            steps += [
-                Step(score.OpenPart("text")),
-                Step(score.SayText("Written."), 20 * US_PER_MS),
-                Step(score.ClosePart()),
-            ]
-        if speaks:
-            steps += self._speech()
+        kinds: tuple[_Kind, ...] = ("text", "audio") if text_first else ("audio",)
+        if not speaks:
+            kinds = ("text",)
+        elif self._mixed_parts:
+            kinds = choices.pick(f"{stream}.parts", _MIXED)
+        for kind in kinds:
+            steps += self._speech() if kind == "audio" else _WRITING
         steps.append(Step(score.CloseMessage()))
         return steps
 
@@ -135,3 +169,10 @@ class Engine:
             Step(score.Arguments('{"city": "Bonn"}'), 10 * US_PER_MS),
             Step(score.CloseCall(), 5 * US_PER_MS),
         ]
+
+
+_WRITING = [
+    Step(score.OpenPart("text")),
+    Step(score.SayText("Written."), 20 * US_PER_MS),
+    Step(score.ClosePart()),
+]

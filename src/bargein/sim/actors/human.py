@@ -1,33 +1,37 @@
-"""The user and the application: what is done to the session, and when.
+"""The user, and whoever has the hands on the application: what is done to the session, and when.
 
 1. An episode is a few acts, one after the other begun, not ended: the user may speak, press and
    type all at once. The first one asks for something, so that there is something to cut.
-2. Half of the acts come at a moment of the world (`moments.py`), the other half after 0 to 9 s.
-3. The application does what a good one does: it asks for the reply that the server does not begin
-   by itself, and answers the calls of functions.
+2. Half of the acts come at a moment of the world (`moments.py`), the other half after 0 to 9 s. A
+   moment may be a notice: then the application acts before it does anything else.
+3. What the application does by itself is in `application.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from bargein import events
-from bargein.core import asks, commands, inputs, notices
+from bargein.core import asks, commands, notices
 from bargein.core.notices import Notice
+from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
 from bargein.sim.actors.microphone import Microphone
 from bargein.sim.choices import Choices
 from bargein.sim.log import Log
-from bargein.sim.moments import ANCHORS, Moments
+from bargein.sim.moments import ANCHORS, OF_NOTICES, Anchor, Moments
 from bargein.sim.options import Options
-from bargein.sim.world import World
+from bargein.sim.world import Action, World
 from bargein.units import US_PER_MS, US_PER_S, AudioFormat
 
 _SAMPLE_US = (-125, -42, -1, 0, 1, 42, 125)
 """A microsecond or a sample, at 24 or 8 kHz, before and after; 0 is the moment itself."""
+_OFFSETS_US = (0, *_SAMPLE_US, -30_000, 80_000, 500_000)
 _PATIENCE_US = 9 * US_PER_S
 _SILENCE_BEHIND_US = 200 * US_PER_MS
 """More than the frames and chunks that a turn's end may take beyond its silence."""
+_Act: TypeAlias = Callable[[], object]
 
 
 class Human:
@@ -50,11 +54,11 @@ class Human:
         self._moments = moments
         self._client = client
         self._microphone = Microphone(options.chunk_ms, world=world, give=client.give)
-        self._asked = 0
+        self._application = Application(options, choices=choices, client=client, soon=self._soon)
         self._acted = 0
         self._pressed = False
-        self._last_reply_ask: int | None = None
-        self._calls = 0
+        self._audible = False
+        self._echoes = 0
         self._pending = 0
         self._stream = "human/0"
 
@@ -77,24 +81,29 @@ class Human:
         self._microphone.muted = muted
 
     def notified(self, notice: Notice) -> None:
-        """Do what a good application does then."""
-        options = self._options
-        match notice:
-            case notices.TurnEnded(role="user"):
-                # With push-to-talk the client asks for the reply itself.
-                if options.turns != "manual" and not options.create_response:
-                    self._soon(lambda: self._ask(asks.Respond()), 0)
-            case notices.ToolCalled(call_id=call_id):
-                self._calls += 1
-                stream = f"tools/{self._calls}"
-                delay_us = self._choices.draw(stream, 0, 5_000) * US_PER_MS
-                self._soon(lambda: self._answer_call(call_id), delay_us)
-            case _:
-                pass
+        """Hear of it, and act if that is what was waited for."""
+        anchor = OF_NOTICES.get(type(notice))
+        if anchor is None:
+            return
+        self._moments.announce(anchor, self._world.now_us)
+        if isinstance(notice, notices.FloorChanged):
+            self._audible = notice.floor == "assistant"
+            if self._audible and self._echoes < self._options.echoes:
+                self._hear_assistant()
+        self._application.notified(notice)
 
-    def _answer_call(self, call_id: str) -> None:
-        output = events.FunctionCallOutputItem(call_id=call_id, output='{"rain": true}')
-        self._ask(asks.SendEvent(events.ConversationItemCreate(item=output)))
+    def _hear_assistant(self) -> None:
+        """The microphone picks up the reply after a while, if it still sounds then."""
+        self._echoes += 1
+        stream = f"echo/{self._echoes}"
+        for_ms = self._choices.draw(stream, 80, 250)
+
+        def echo() -> None:
+            if self._audible:
+                self._log.write("note", f"echo for {for_ms} ms")
+                self._voice(for_ms)
+
+        self._soon(echo, self._choices.draw(stream, 0, 1_500) * US_PER_MS)
 
     # -- the acts ----------------------------------------------------------------------------
 
@@ -102,7 +111,11 @@ class Human:
         """Do the first act soon and plan the rest."""
         self._soon(self._act, 500 * US_PER_MS)
 
-    def _soon(self, action: Callable[[], None], delay_us: int) -> None:
+    def _soon(self, action: _Act, delay_us: int) -> None:
+        self._world.after(delay_us, self._promise(action))
+
+    def _promise(self, action: _Act) -> Action:
+        """The action, which is still to be done from now on; it is not if the session is over."""
         self._pending += 1
 
         def run() -> None:
@@ -110,7 +123,17 @@ class Human:
             if not self._client.closed:
                 action()
 
-        self._world.after(delay_us, run)
+        return run
+
+    def _at_moment(self, stream: str, action: _Act) -> None:
+        anchor: Anchor = self._choices.pick(stream, ANCHORS)
+        offset_us = self._choices.pick(stream, _OFFSETS_US)
+
+        def act() -> None:
+            self._log.write("note", f"acts at {anchor} {offset_us:+} us")
+            action()
+
+        self._moments.when(anchor, offset_us, _PATIENCE_US, self._promise(act))
 
     def _act(self) -> None:
         self._acted += 1
@@ -122,78 +145,60 @@ class Human:
             self._plan()
         elif self._choices.rarely(self._stream, 15):
             delay_us = self._choices.draw(self._stream, 0, 3_000) * US_PER_MS
-            self._soon(lambda: self._ask(asks.Leave()), delay_us)
+            if self._choices.rarely("leave", 2):
+                self._at_moment("leave", self._leave)
+            else:
+                self._soon(self._leave, delay_us)
 
     def _plan(self) -> None:
         """Half of the moments are relative to something that happens."""
         choices, stream = self._choices, self._stream
-        if not choices.rarely(stream, 2):
+        if choices.rarely(stream, 2):
+            self._at_moment(stream, self._act)
+        else:
             self._soon(self._act, choices.draw(stream, 0, 9_000) * US_PER_MS)
-            return
-        anchor = choices.pick(stream, ANCHORS)
-        offset_us = choices.pick(stream, (0, *_SAMPLE_US, -30_000, 80_000, 500_000))
-        self._pending += 1
 
-        def run() -> None:
-            self._pending -= 1
-            if not self._client.closed:
-                self._log.write("note", f"acts at {anchor} {offset_us:+} us")
-                self._act()
+    def _acts_first(self) -> tuple[_Act, ...]:
+        return (self._application.say, self._speak, self._application.respond)
 
-        self._moments.when(anchor, offset_us, _PATIENCE_US, run)
-
-    def _acts_first(self) -> tuple[Callable[[], None], ...]:
-        return (self._say, self._speak, self._respond)
-
-    def _acts_later(self) -> tuple[Callable[[], None], ...]:
-        common = (
-            self._interrupt,
-            self._interrupt,
-            self._say,
-            self._say_without_reply,
-            self._respond,
-            self._respond_out_of_band,
-            self._cancel_reply,
+    def _acts_later(self) -> tuple[_Act, ...]:
+        """What was added later stands behind, so that tapes keep their meaning."""
+        does, stream = self._application, self._stream
+        common: tuple[_Act, ...] = (
+            does.interrupt,
+            does.interrupt,
+            does.say,
+            does.say_without_reply,
+            does.respond,
+            lambda: does.respond_aside(stream),
+            does.cancel_reply,
             self._interrupt_twice,
         )
+        by_voice: tuple[_Act, ...] = (self._speak_and_interrupt, self._update, self._mute)
+        added: tuple[_Act, ...] = (
+            *[self._speak] * 4,
+            *[does.interrupt] * 2,
+            *[does.say] * 2,
+            lambda: does.respond_aside_twice_or_more(stream),
+            does.cancel_aside,
+            does.cancel_by_event,
+            does.respond_by_event,
+            does.instruct,
+            lambda: does.hold(stream),
+            lambda: does.place_item(stream),
+            lambda: does.touch_item(stream),
+        )
         if self._options.turns == "manual":
-            return (*common, *[self._speak] * 6)
-        return (*common, *[self._speak] * 6, self._speak_and_interrupt, self._update, self._mute)
+            by_voice = ()
+        return (*common, *[self._speak] * 6, *by_voice, *added)
 
-    def _ask(self, ask: asks.Ask) -> None:
-        self._asked += 1
-        ask_id = self._asked
-        if isinstance(ask, asks.Say | asks.Respond):
-            self._last_reply_ask = ask_id
-        self._client.give(inputs.Asked(ask_id, ask))
-
-    def _say(self) -> None:
-        self._ask(asks.Say("Tell me a story."))
-
-    def _say_without_reply(self) -> None:
-        self._ask(asks.Say("By the way.", reply=False))
-
-    def _respond(self) -> None:
-        self._ask(asks.Respond())
-
-    def _respond_out_of_band(self) -> None:
-        modality = self._choices.pick(self._stream, ("text", "audio"))
-        params = events.ResponseParams(conversation="none", output_modalities=(modality,))
-        self._ask(asks.Respond(params))
-
-    def _interrupt(self) -> None:
-        self._ask(asks.Interrupt())
+    def _leave(self) -> None:
+        self._application.ask(asks.Leave())
 
     def _interrupt_twice(self) -> None:
-        self._interrupt()
+        self._application.interrupt()
         delay_ms = self._choices.pick(self._stream, (80, 0, 1, 300))
-        self._soon(self._interrupt, delay_ms * US_PER_MS)
-
-    def _cancel_reply(self) -> None:
-        if self._last_reply_ask is None:
-            self._interrupt()
-        else:
-            self._ask(asks.CancelReply(self._last_reply_ask))
+        self._soon(self._application.interrupt, delay_ms * US_PER_MS)
 
     def _speak(self) -> None:
         """Speak as turns are made here; once in four times regret it after 80 ms."""
@@ -203,25 +208,28 @@ class Human:
             self._push_to_talk(for_ms)
         else:
             self._log.write("note", f"speaks for {for_ms} ms")
-            silence_us = self._silence_ms * US_PER_MS + _SILENCE_BEHIND_US
-            self._microphone.speak(for_ms * US_PER_MS, silence_us)
+            self._voice(for_ms)
+
+    def _voice(self, for_ms: int) -> None:
+        silence_us = self._silence_ms * US_PER_MS + _SILENCE_BEHIND_US
+        self._microphone.speak(for_ms * US_PER_MS, silence_us)
 
     def _push_to_talk(self, for_ms: int) -> None:
         if self._pressed:
             return
         self._pressed = True
-        self._ask(asks.Press())
+        self._application.ask(asks.Press())
         self._microphone.speak(for_ms * US_PER_MS, 0)
         self._soon(self._release, for_ms * US_PER_MS)
 
     def _release(self) -> None:
         self._pressed = False
-        self._ask(asks.Release())
+        self._application.ask(asks.Release())
 
     def _speak_and_interrupt(self) -> None:
         self._speak()
         delay_ms = self._choices.draw(self._stream, 0, 300)
-        self._soon(self._interrupt, delay_ms * US_PER_MS)
+        self._soon(self._application.interrupt, delay_ms * US_PER_MS)
 
     def _update(self) -> None:
         """Change who interrupts and who replies while things are under way."""
@@ -232,12 +240,12 @@ class Human:
         creates = not self._choices.rarely(self._stream, 2)
         detection = turn_detection(self._options, interrupts, creates)
         audio = events.AudioConfig(input=events.AudioInputConfig(turn_detection=detection))
-        self._ask(asks.Update(events.Session(audio=audio)))
+        self._application.ask(asks.Update(events.Session(audio=audio)))
 
     def _mute(self) -> None:
-        self._ask(asks.Mute(True))
+        self._application.ask(asks.Mute(True))
         delay_us = self._choices.draw(self._stream, 0, 2_000) * US_PER_MS
-        self._soon(lambda: self._ask(asks.Mute(False)), delay_us)
+        self._soon(lambda: self._application.ask(asks.Mute(False)), delay_us)
 
     @property
     def _silence_ms(self) -> int:

@@ -2,14 +2,16 @@
 
 1. A client's message is the cause of what the server answers in the same breath. What was due
    before is done before, so nothing else is taken for an answer.
-2. A server that refuses truncation, or acknowledges nothing, is this one with a filter before it:
-   the machine inside stays the product.
+2. A server that refuses truncation, cancels or deletes, or acknowledges nothing, is this one with
+   a filter before it: the machine inside stays the product.
+3. When the session's time is over the machine says so and closes, with a code.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 from bargein import events
 from bargein.server.model import score
@@ -23,7 +25,7 @@ from bargein.server.model.vad import EnergyVad
 from bargein.sim.actors.engine import Engine
 from bargein.sim.choices import Choices
 from bargein.sim.log import Log
-from bargein.sim.moments import Moments
+from bargein.sim.moments import OF_SERVER_EVENTS, Moments
 from bargein.sim.options import Options
 from bargein.sim.world import Alarm, World
 from bargein.units import US_PER_S
@@ -31,11 +33,12 @@ from bargein.units import US_PER_S
 _MODEL = "gpt-realtime"
 _WALL_TIME_S = 1_785_457_327
 REFUSED_CODE = "unsupported_event"
-"""What a server that knows no truncation answers."""
+"""What a server answers to a truncate, cancel or delete if it does not do such a thing."""
 
 
 class SimServer:
-    """`send` carries an event with its number and gives the time of its arrival."""
+    """`send` carries an event with its number and gives the time of its arrival; `hang_up` closes
+    the connection with a code and a reason. `session_us`: when the session's time is over."""
 
     def __init__(
         self,
@@ -46,19 +49,32 @@ class SimServer:
         log: Log,
         moments: Moments,
         send: Callable[[tuple[int, events.ServerEvent]], int],
-        hang_up: Callable[[], None],
+        hang_up: Callable[[int, str], None],
+        session_us: int | None = None,
     ) -> None:
-        self._options = options
+        self._acknowledges = options.acknowledges
+        obeys = {
+            events.ConversationItemTruncate: options.obeys_truncate,
+            events.ConversationItemDelete: options.obeys_delete,
+            events.ResponseCancel: options.obeys_cancel,
+        }
+        self._refused = frozenset(kind for kind, obeyed in obeys.items() if not obeyed)
         self._world = world
         self._log = log
         self._moments = moments
         self._send = send
         self._hang_up = hang_up
-        self._engine = Engine(choices, sound_format=options.format, tools=options.tools)
+        self._engine = Engine(
+            choices,
+            sound_format=options.format,
+            tools=options.tools,
+            mixed_parts=options.mixed_parts,
+        )
+        settings = ServerOptions(lengths_grid_ms=options.lengths_grid_ms)
+        if session_us is not None:
+            settings = replace(settings, session_us=session_us)
         self._machine = Machine(
-            ids=Ids(itertools.count(1).__next__),
-            detector=EnergyVad(),
-            options=ServerOptions(lengths_grid_ms=options.lengths_grid_ms),
+            ids=Ids(itertools.count(1).__next__), detector=EnergyVad(), options=settings
         )
         self._alarm = Alarm(world, self._tick)
         self._sent = 0
@@ -84,7 +100,7 @@ class SimServer:
         """A message of the client has arrived."""
         number, event = message
         self._log.write("server_got", event, number)
-        if isinstance(event, events.ConversationItemTruncate) and not self._options.obeys_truncate:
+        if type(event) in self._refused:
             self._refuse(event, number)
             return
         self._tick()
@@ -107,8 +123,8 @@ class SimServer:
                     self._start(response_id, params)
                 case StopEngine():
                     pass
-                case ClosePipe():
-                    self._hang_up()
+                case ClosePipe(code=code, reason=reason):
+                    self._hang_up(code, reason)
         due_us = self._machine.deadline_us
         # The end of the session's hour is beyond every episode.
         if due_us is not None and due_us > self._world.now_us + 3_000 * US_PER_S:
@@ -128,19 +144,19 @@ class SimServer:
         # The engine answers from outside of the machine, never from within its `handle`.
         self._world.after(0, produce)
 
-    def _refuse(self, event: events.ConversationItemTruncate, cause: int) -> None:
+    def _refuse(self, event: events.ClientEvent, cause: int) -> None:
         self._refusals += 1
         body = events.ErrorBody(
             type="invalid_request_error",
             code=REFUSED_CODE,
-            message="Event 'conversation.item.truncate' is not supported.",
+            message=f"Event '{events.type_of(event)}' is not supported.",
             param=None,
             event_id=event.event_id,
         )
         self._tell(events.Error(event_id=f"event_refusal_{self._refusals}", error=body), cause)
 
     def _tell(self, event: events.ServerEvent, cause: int) -> None:
-        if not self._options.acknowledges and isinstance(
+        if not self._acknowledges and isinstance(
             event, events.ConversationItemTruncated | events.ConversationItemDeleted
         ):
             return
@@ -148,17 +164,17 @@ class SimServer:
         self._sent += 1
         self._log.write("server_sent", event, number, cause)
         arrival_us = self._send((number, event))
-        match event:
-            case events.ResponseOutputAudioDelta(response_id=response_id):
-                self._deltas_left[response_id] -= 1
-                if response_id not in self._begun:
-                    self._begun.add(response_id)
-                    self._moments.announce("first_delta", arrival_us)
-                if not self._deltas_left[response_id]:
-                    self._moments.announce("last_delta", arrival_us)
-            case events.ResponseCreated():
-                self._moments.announce("created", arrival_us)
-            case events.ResponseDone():
-                self._moments.announce("done", arrival_us)
-            case _:
-                pass
+        if isinstance(event, events.ResponseOutputAudioDelta):
+            self._announce_delta(event.response_id, arrival_us)
+            return
+        anchor = OF_SERVER_EVENTS.get(type(event))
+        if anchor is not None:
+            self._moments.announce(anchor, arrival_us)
+
+    def _announce_delta(self, response_id: str, arrival_us: int) -> None:
+        self._deltas_left[response_id] -= 1
+        if response_id not in self._begun:
+            self._begun.add(response_id)
+            self._moments.announce("first_delta", arrival_us)
+        if not self._deltas_left[response_id]:
+            self._moments.announce("last_delta", arrival_us)
