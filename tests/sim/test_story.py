@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.sim.tale import ITEM, RESPONSE, Tale, created, delta, done, truncate
 
 from bargein import events
+from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, inputs
+from bargein.sim.episode import run
 from bargein.sim.history import Final, History, Truth
+from bargein.sim.invariants.judge import Violation
 from bargein.sim.options import Options
-from bargein.sim.story import tell
+from bargein.sim.story import tell, unusual, world
+from bargein.units import AudioFormat
 
 
-def _history(tale: Tale) -> History:
+def history(tale: Tale) -> History:
     final = Final(Truth({}, {}, {}, ()), (), ())
-    return History(Options(), tuple(tale.entries), final)
+    return History(tale.options, tuple(tale.entries), final)
 
 
-def test_a_story_names_time_actor_and_event_with_short_ids() -> None:
+def test_a_story_is_a_line_about_the_world_and_a_table_with_short_ids() -> None:
     tale = Tale()
     tale.server(created())
     tale.arrive()
@@ -25,36 +31,71 @@ def test_a_story_names_time_actor_and_event_with_short_ids() -> None:
     tale.client(truncate(40))
     tale.told(done(status="cancelled"))
 
-    lines = [line.split("ms  ", 1)[1] for line in tell(_history(tale)).splitlines()]
+    told = tell(history(tale))
 
-    assert lines == [
-        "server sends  #0 response.created r1",
-        "client gets   #0 response.created r1",
-        "server sends  #1 audio.delta A[0] +120.00 ms",
-        "client gets   #1 audio.delta A[0] +120.00 ms",
-        "client gets   asked 1: Interrupt()",
-        "client sends  #0 conversation.item.truncate A audio_end_ms=40",
-        "server sends  #2 response.done r1 cancelled",
-        "client gets   #2 response.done r1 cancelled",
+    assert told.splitlines() == [
+        "world: plain",
+        "  time in ms  actor      event (-> when it arrives)",
+        "       0.000  service    sends response.created r1 -> 0.001",
+        "       0.002  service    sends 120.00 ms of A[0] (r1) -> 0.003",
+        "       0.004  app        interrupts",
+        "       0.005  client     sends item.truncate A[0] to 40 ms -> (see below)",
+        "       0.006  service    sends response.done r1: cancelled -> 0.007",
     ]
-    assert ITEM not in str(lines) and RESPONSE not in str(lines)
+    assert ITEM not in told and RESPONSE not in told
 
 
-def test_what_only_fills_the_story_is_shown_on_demand() -> None:
+def test_the_world_is_told_by_what_is_not_plain_in_it() -> None:
+    plain = run({"options.acts": [3]}).options
+    card = replace(plain.card, latency_us=40_000)
+
+    assert world(plain) == "plain"
+    assert unusual(replace(plain, turns="manual", card=card, format=AudioFormat.PCMU)) == {
+        "turns": "manual",
+        "format": "audio/pcmu",
+        "card.latency_us": "40000",
+    }
+    assert isinstance(card, CardSettings)
+
+
+def test_everything_is_a_row_on_demand() -> None:
     tale = Tale()
     tale.client(events.InputAudioBufferAppend(audio=b"\0\0"))
     tale.write("input", inputs.Captured(b"\0" * 480))
     tale.write("input", inputs.Tick())
 
-    assert tell(_history(tale)) == ""
-    everything = tell(_history(tale), everything=True)
-    assert "input_audio_buffer.append" in everything
-    assert "Captured 240 samples" in everything
+    assert len(tell(history(tale)).splitlines()) == 2
+    everything = tell(history(tale), everything=True)
+    assert "client     sends #0 input_audio_buffer.append" in everything
+    assert "user       240 samples captured" in everything
+    assert "client     Tick()" in everything
 
 
-def test_an_error_is_told_with_its_text() -> None:
-    tale = Tale()
-    number = tale.client(truncate(40))
-    tale.refused(number, "invalid_value", "Too long.")
+def test_no_line_of_a_whole_seed_is_wider_than_a_page() -> None:
+    for seed in range(12):
+        episode = run(seed)
+        for line in episode.story().splitlines() + episode.story(everything=True).splitlines():
+            assert len(line) <= 120, (seed, line)
 
-    assert "error invalid_value: Too long." in tell(_history(tale))
+
+def test_a_whole_seed_is_told_in_far_fewer_rows_than_it_has_entries() -> None:
+    told = entries = 0
+    for seed in range(12):
+        episode = run(seed)
+        told += len(episode.story().splitlines())
+        entries += len(episode.history.entries)
+
+    assert told * 5 < entries
+
+
+def test_a_broken_invariant_is_the_last_row_with_its_name_its_sentence_and_how() -> None:
+    tale = Tale(Options(turns="manual"))
+    tale.told(created())
+    how = f"{RESPONSE} was cut while it was open, and went on"
+
+    told = tell(history(tale), [Violation("rule 9", "A cut response is cancelled.", how, -1, 1)])
+
+    assert told.splitlines()[-2:] == [
+        "       0.001  rule 9     BROKEN: A cut response is cancelled.",
+        "                         r1 was cut while it was open, and went on",
+    ]

@@ -1,155 +1,118 @@
-"""An episode as a table that can be read: time, actor, event. Ids are shortened, sounds joined."""
+"""An episode as a table that can be read: time, actor, event.
+
+1. What follows from another row without a choice is not told: the opening, the steps of the ladder
+   between `response.created`, the sound and `response.done`, progress, the microphone's sound,
+   answers, notices. With `everything` each entry is a row.
+2. The world is told by what is not plain in it.
+3. A broken invariant has a row where it broke; of an episode that ended with it, the last one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import assert_never
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+
+import msgspec
 
 from bargein import events
-from bargein.core import commands, inputs
-from bargein.core.inputs import Heard
+from bargein.core import inputs
+from bargein.sim.choices import Choices, TapeSource
 from bargein.sim.history import Entry, History
-from bargein.units import US_PER_MS, AudioFormat
-
-_WIDTH = 130
-_ACTORS = {
-    "server_sent": "server sends",
-    "client_got": "client gets",
-    "client_sent": "client sends",
-    "server_got": "server gets",
-    "input": "client gets",
-    "command": "client does",
-    "note": "world",
-    "broken": "BROKEN",
-}
-_QUIET_EVENTS = (
-    events.RateLimitsUpdated,
-    events.ResponseOutputAudioTranscriptDelta,
-    events.ResponseOutputAudioTranscriptDone,
-    events.ResponseContentPartDone,
-    events.ConversationItemAdded,
-    events.ConversationItemDone,
-    events.InputAudioBufferAppend,
+from bargein.sim.invariants.judge import Violation
+from bargein.sim.options import Options, draw_options
+from bargein.sim.telling import (
+    ACTOR_COLUMNS,
+    COLUMNS,
+    TIME_COLUMNS,
+    Row,
+    actor_of,
+    broken,
+    rows,
 )
-_QUIET_INPUTS = (inputs.Rendered, inputs.Captured, inputs.Tick)
+from bargein.sim.wording import Wording
+
+_MOST = 3 * COLUMNS
+"""Characters of an entry, where each is told."""
 
 
-def tell(history: History, *, everything: bool = False) -> str:
-    """The table. Without `everything`, what only fills it is left out."""
-    teller = _Teller(history.options.format)
-    rows = []
-    for entry in history.entries:
-        if not everything and _is_quiet(entry):
+def tell(
+    history: History, violations: Sequence[Violation] = (), *, everything: bool = False
+) -> str:
+    """The world in a line, then the table."""
+    told = _everything if everything else rows
+    lines = [line for row in told(history, violations) for line in row.lines]
+    head = f"{'time in ms':>{TIME_COLUMNS}}  {'actor':<{ACTOR_COLUMNS}}  event (-> when it arrives)"
+    return "\n".join([*_wrapped(f"world: {world(history.options)}"), head, *lines])
+
+
+def world(options: Options) -> str:
+    """What is not plain in this world."""
+    return ", ".join(f"{name} {value}" for name, value in unusual(options).items()) or "plain"
+
+
+def unusual(options: Options) -> dict[str, str]:
+    """The options that differ from those of the plainest world. How much the user does is seen in
+    the story."""
+    return {name: value for name, value in _different(options, _plain()) if name != "acts"}
+
+
+def _everything(history: History, violations: Sequence[Violation] = ()) -> list[Row]:
+    """Every entry, one by one."""
+    wording = Wording(history.options.format)
+    told = [Row(entry.time_us, actor_of(entry), _raw(entry, wording)) for entry in history.entries]
+    return [*told, *(broken(violation, history, wording) for violation in violations)]
+
+
+@cache
+def _plain() -> Options:
+    return draw_options(Choices(TapeSource({})))
+
+
+def _different(this: object, plain: object) -> Iterator[tuple[str, str]]:
+    for name in _fields(this):
+        value, usual = getattr(this, name), getattr(plain, name)
+        if value == usual:
             continue
-        time_ms = entry.time_us / US_PER_MS
-        rows.append(f"{time_ms:>12.3f} ms  {_ACTORS[entry.kind]:<12}  {teller.text(entry)}")
-    return "\n".join(rows)
+        if type(value) is type(usual) and _fields(value):
+            for inner, told in _different(value, usual):
+                yield f"{name}.{inner}", told
+        else:
+            yield name, str(getattr(value, "value", value))
 
 
-def _is_quiet(entry: Entry) -> bool:
+def _fields(of: object) -> tuple[str, ...]:
+    if isinstance(of, msgspec.Struct):
+        return of.__struct_fields__
+    return tuple(each.name for each in fields(of)) if is_dataclass(of) else ()
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, COLUMNS, subsequent_indent="       ", break_on_hyphens=False)
+
+
+def _raw(entry: Entry, wording: Wording) -> str:
+    what = entry.what
     match entry.kind:
-        case "server_sent" | "client_got" | "client_sent" | "server_got":
-            return isinstance(entry.what, _QUIET_EVENTS)
+        case "server_sent" | "client_sent" | "client_got" | "server_got":
+            verb = "sends" if entry.kind.endswith("sent") else "gets"
+            if isinstance(what, events.ResponseOutputAudioDelta):
+                length = wording.ms(wording.samples(what.delta))
+                return f"{verb} #{entry.number} {events.type_of(what)} {length} of " + wording.part(
+                    what.item_id, what.content_index
+                )
+            told = wording.event(what)
+            if told is None and isinstance(what, events.Shape):
+                told = events.type_of(what)
+            return f"{verb} #{entry.number} {told}"
         case "input":
-            return isinstance(entry.what, _QUIET_INPUTS)
-        case "command":
-            return isinstance(entry.what, commands.Play)
-        case "note" | "broken":
-            return False
-        case _:
-            assert_never(entry.kind)
+            if isinstance(what, inputs.Captured):
+                return f"{wording.samples(what.audio)} samples captured"
+            return _clipped(wording.shortened(repr(what)))
+        case "command" | "note" | "broken":
+            return what if isinstance(what, str) else _clipped(wording.shortened(repr(what)))
 
 
-class _Teller:
-    def __init__(self, sound_format: AudioFormat) -> None:
-        self._format = sound_format
-        self._names: dict[str, str] = {}
-
-    def text(self, entry: Entry) -> str:
-        what = entry.what
-        if isinstance(what, str):
-            return what
-        if isinstance(what, commands.Notify):
-            return f"Notify {self._fields(what.notice)}"
-        if isinstance(what, inputs.Asked):
-            return f"asked {what.ask_id}: {self._fields(what.ask)}"
-        if entry.kind in ("server_sent", "client_got", "client_sent", "server_got"):
-            return f"#{entry.number} {self._event(what)}"
-        return self._fields(what)
-
-    def _event(self, event: object) -> str:
-        match event:
-            case events.Error(error=body):
-                return f"error {body.code}: {self._short(str(body.message))}"
-            case events.ResponseOutputAudioDelta():
-                samples = self._format.samples(len(event.delta))
-                ms = samples * 1_000 / self._format.rate
-                return f"audio.delta {self._id(event.item_id)}[{event.content_index}] +{ms:.2f} ms"
-            case events.ResponseCreated(response=response):
-                return f"response.created {self._id(response.id)}"
-            case events.ResponseDone(response=response):
-                return f"response.done {self._id(response.id)} {response.status}"
-            case events.SessionCreated() | events.SessionUpdated():
-                return events.type_of(event)
-            case _ if isinstance(event, events.Shape):
-                return f"{events.type_of(event)} {' '.join(self._details(event))}".strip()
-            case _:
-                return repr(event)
-
-    def _details(self, event: events.Shape) -> Iterator[str]:
-        for name in ("response_id", "item_id", "previous_item_id", "content_index"):
-            value = getattr(event, name, None)
-            if isinstance(value, str):
-                yield self._id(value)
-        for name in ("audio_end_ms", "audio_start_ms", "event_id"):
-            value = getattr(event, name, None)
-            if isinstance(value, int):
-                yield f"{name}={value}"
-        item = getattr(event, "item", None)
-        if isinstance(item, events.Shape) and isinstance(getattr(item, "id", None), str):
-            yield self._id(str(getattr(item, "id", "")))
-            yield str(getattr(item, "status", ""))
-
-    def _fields(self, what: object) -> str:
-        match what:
-            case inputs.PlaybackStopped(cut_id=cut_id, heard=heard, margin_samples=margin):
-                return f"PlaybackStopped {cut_id} {self._heard(heard)} margin={margin}"
-            case inputs.PlaybackHeld(cut_id=cut_id, heard=heard):
-                return f"PlaybackHeld {cut_id} {self._heard(heard)}"
-            case inputs.Rendered(heard=heard):
-                return f"Rendered {self._heard(heard)}"
-            case inputs.Captured(audio=audio):
-                return f"Captured {self._format.samples(len(audio))} samples"
-            case commands.FinishPlay(part=part):
-                return f"FinishPlay {self._id(part.item_id)}[{part.content_index}]"
-            case _:
-                return self._short(repr(what))
-
-    def _heard(self, heard: tuple[Heard, ...]) -> str:
-        rate = self._format.rate
-        return ", ".join(
-            f"{self._id(count.part.item_id)}[{count.part.content_index}] "
-            f"{count.samples * 1_000 / rate:.2f} ms"
-            for count in heard
-        )
-
-    def _id(self, wire_id: str) -> str:
-        """`item_…` becomes A, B, …; `resp_…` becomes r1, r2, …"""
-        name = self._names.get(wire_id)
-        if name is None:
-            prefix = wire_id.partition("_")[0]
-            count = sum(1 for known in self._names if known.startswith(prefix + "_"))
-            if prefix == "resp":
-                name = f"r{count + 1}"
-            elif prefix == "item":
-                letter = chr(ord("A") + count % 26)
-                name = letter + str(count // 26 or "")
-            else:
-                name = wire_id
-            self._names[wire_id] = name
-        return name
-
-    def _short(self, text: str) -> str:
-        for wire_id, name in self._names.items():
-            text = text.replace(wire_id, name)
-        return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+def _clipped(text: str) -> str:
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
