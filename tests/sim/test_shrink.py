@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.sim.naive_client import NaiveClient
 
+from bargein.core.settings import Settings
 from bargein.sim.episode import Episode, run
 from bargein.sim.shrink import shrink, trimmed
+from bargein.sim.telling import rows
 
 
 def _failing() -> Episode:
@@ -18,24 +20,41 @@ def _failing() -> Episode:
     raise AssertionError("the naive client keeps I2 in a hundred episodes")
 
 
-def test_a_failing_episode_shrinks_to_a_few_draws_that_fail_alike() -> None:
+def test_a_failing_episode_shrinks_to_a_few_rows_and_draws_that_fail_alike() -> None:
     episode = _failing()
 
     shown = shrink(episode, make_client=NaiveClient)
 
-    assert "I2" in {violation.invariant for violation in shown.violations}
+    assert shown.violations[0].invariant == episode.violations[0].invariant
+    told = rows(shown.history, shown.violations)
+    assert len(told) <= 12 < len(rows(episode.history, episode.violations))
+    assert told[-1].actor == episode.violations[0].invariant
     draws = [offset for offsets in trimmed(shown.tape).values() for offset in offsets if offset]
     assert len(draws) <= 6 < sum(len(offsets) for offsets in trimmed(episode.tape).values())
-    assert len(shown.story().splitlines()) <= 60
 
 
 def test_the_shrunk_tape_replays() -> None:
     shown = shrink(_failing(), make_client=NaiveClient, at_most_runs=50)
 
-    again = run(trimmed(shown.tape), make_client=NaiveClient)
+    again = run(trimmed(shown.tape), make_client=NaiveClient, stop_at_first=True)
+    whole = run(trimmed(shown.tape), make_client=NaiveClient)
 
-    assert again.violations == shown.violations
+    assert again.violations == shown.violations == whole.violations[:1]
     assert again.digest == shown.digest
+
+
+def test_one_tape_shrinks_to_one_result_within_the_runs_that_it_is_given() -> None:
+    runs = 0
+
+    def counted(settings: Settings) -> NaiveClient:
+        nonlocal runs
+        runs += 1
+        return NaiveClient(settings)
+
+    first, second = (shrink(_failing(), make_client=counted, at_most_runs=40) for _ in range(2))
+
+    assert first.tape == second.tape
+    assert runs <= 2 * (40 + 1)
 
 
 def test_what_keeps_every_promise_cannot_be_shrunk() -> None:
