@@ -78,6 +78,26 @@ def test_a_second_answer_to_a_stop_that_says_more_is_recorded_only() -> None:
     assert (settled.heard_ms, settled.kept_ms, settled.drift_ms) == (940, 900, -40)
 
 
+@pytest.mark.parametrize("ms", [2_000, 1_995, 1_960])
+def test_a_part_left_whole_is_kept_whole_whatever_the_second_answer_says(ms: int) -> None:
+    """Scenario 48 for a player that is off: by its margin the part was taken for wholly heard."""
+    talk = Talk()
+    talk.speaking()
+    talk.audio_done("A")
+    talk.item_done("A")
+    talk.done("r1")
+    talk.speaking("r2", "B", 1_000)
+    talk.heard("A", 1_970)
+    talk.speech_started()
+    talk.stopped({"A": 1_970, "B": 0}, margin=960)
+    talk.stopped({"A": ms, "B": 0}, margin=0 if ms == 2_000 else 960)
+    talk.cancelled("r2")
+    talk.agree()
+    (part, _) = talk.told(InterruptionSettled)[-1].parts
+    assert (part.action, part.heard_ms, part.kept_ms) == ("none", ms, 2_000)
+    assert "truncate A/0" not in " ".join(talk.sent())
+
+
 def test_a_second_answer_like_the_first_changes_nothing() -> None:
     """Scenario 48."""
     talk = Talk()

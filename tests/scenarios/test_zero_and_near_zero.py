@@ -6,7 +6,7 @@ import pytest
 from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
 
 from bargein.core import asks
-from bargein.core.notices import Fault, InterruptionSettled
+from bargein.core.notices import Fault, InterruptionSettled, Transcript
 
 
 @pytest.mark.parametrize("part", [False, True], ids=["no part", "an empty part"])
@@ -231,3 +231,30 @@ def test_nothing_is_truncated_twice_when_the_stop_button_meets_an_empty_reply() 
     talk.cancelled(reason="client_cancelled")
     talk.agree()
     assert talk.sent() == ["delete A"]
+
+
+@pytest.mark.parametrize("words", ["before", "behind"])
+def test_words_of_a_part_that_was_cut_before_its_first_sound_are_not_in_the_mirror(
+    words: str,
+) -> None:
+    """Rule 11: nobody heard them. The item stays for the text that was shown before."""
+    talk = Talk()
+    talk.response("r1")
+    talk.item("A")
+    talk.part("A", 0, "text")
+    talk.text("A", "Written.")
+    talk.part("A", 1)
+    if words == "before":
+        talk.words("A", "Once upon ", 1)
+    talk.speech_started()
+    if words == "behind":
+        talk.words("A", "Once upon ", 1)
+    talk.delta("A", 400, 1)
+    talk.all_words("A", "Once upon a time.", 1)
+    talk.cancelled()
+    talk.agree()
+    assert talk.mirrored("A").text == "Written."
+    told = [one for one in talk.told(Transcript) if one.cut]
+    assert [(one.content_index, one.text) for one in told] == (
+        [(1, "")] if words == "before" else []
+    )

@@ -163,6 +163,16 @@ class Conversation:
             content.text = _share(content.text, heard_ms, received_ms)
         return content.text
 
+    def unheard(self, item_id: str, content_index: int) -> None:
+        """The part was cut before its first sound: no word of it was heard, or will be."""
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return
+        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        if not content.frozen:
+            content.frozen = True
+            content.text, content.heard_ms = "", 0
+
     def truncated(self, item_id: str, content_index: int, kept_ms: int) -> None:
         """The service keeps so much of the part's sound."""
         entry = self._entries.get(item_id)

@@ -264,6 +264,8 @@ class Cuts:
         self._desk.notify(cut.record)
         for utterance in cut.utterances:
             self._told(utterance)
+        for item in cut.items:
+            self._tell_unheard(item)
         self._answer_asks(cut)
         self._desk.deadlines.arm(Timer.ITEM_OVER, cut.cut_id, now_us)
 
@@ -277,6 +279,14 @@ class Cuts:
         self._desk.notify(
             Transcript("assistant", part.item_id, text, True, part.content_index, cut=True)
         )
+
+    def _tell_unheard(self, item: SpokenItem) -> None:
+        """Words can come before the first sound of their part."""
+        if not item.in_conversation:
+            return
+        for index in sorted(item.texts.keys() - item.parts.keys()):
+            self._conversation.unheard(item.item_id, index)
+            self._desk.notify(Transcript("assistant", item.item_id, "", True, index, cut=True))
 
     def _is_moot(self, cut: Cut) -> bool:
         """Everything had been said and heard when the stop came: nothing was interrupted."""
@@ -301,7 +311,7 @@ class Cuts:
         for utterance in cut.utterances:
             utterance.cut = utterance.final = False
             utterance.finished = True
-            utterance.action, utterance.kept_ms = "none", utterance.heard_ms
+            utterance.action, utterance.kept_ms = "none", utterance.received_ms
         self._answer_asks(cut)
 
     def _answer_asks(self, cut: Cut) -> None:

@@ -127,6 +127,8 @@ class Settlement:
         """
         if item.untouched(exact=exact):
             return
+        if utterance.action == "none" and item.kept_whole(utterance, self.grid_ms):
+            return
         kept_ms = utterance.sent_ms if utterance.action == "truncate" else utterance.kept_ms
         if utterance.action in ("truncate", "none") and kept_ms is not None:
             # On a coarser grid the server's length is shorter than the number it agreed to.

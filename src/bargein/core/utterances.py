@@ -198,7 +198,7 @@ def deeds(item: SpokenItem, *, exact: bool, grid_ms: int, may_truncate: bool) ->
     for utterance in pending:
         if item.kept_whole(utterance, grid_ms):
             utterance.action = "none"
-            utterance.kept_ms = utterance.heard_ms
+            utterance.kept_ms = utterance.received_ms
     if item.untouched(exact=exact):
         return [Delete(item)] if item.over else []
     if not (may_truncate or item.over):

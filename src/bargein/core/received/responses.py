@@ -120,6 +120,7 @@ def audio_delta(machine: Machine, event: events.ResponseOutputAudioDelta) -> Non
     if reply is None:
         return
     item = _spoken(machine, reply, event.item_id)
+    _unheard(machine, reply, item, event.content_index)
     if not machine.conversation.announced and reply.default:
         # A server that never says `added` holds what it speaks.
         item.held = True
@@ -152,6 +153,7 @@ def transcript_delta(machine: Machine, event: events.ResponseOutputAudioTranscri
     item = _spoken(machine, reply, event.item_id)
     index = event.content_index
     item.texts[index] = item.texts.get(index, "") + event.delta
+    _unheard(machine, reply, item, index)
     _assistant_text(machine, reply, event.item_id, index, "output_audio", event.delta, final=False)
 
 
@@ -162,10 +164,17 @@ def transcript_done(machine: Machine, event: events.ResponseOutputAudioTranscrip
         return
     item = _spoken(machine, reply, event.item_id)
     item.texts[event.content_index] = event.transcript
+    _unheard(machine, reply, item, event.content_index)
     # Final for the application when it was heard, not when it was made.
     machine.conversation.heard_text(
         event.item_id, event.content_index, "output_audio", event.transcript, final=True
     )
+
+
+def _unheard(machine: Machine, reply: Reply, item: SpokenItem, index: int) -> None:
+    """A part of a cut response that has no sound yet: what it says is never heard (rule 11)."""
+    if reply.cut_id is not None and index not in item.parts:
+        machine.conversation.unheard(item.item_id, index)
 
 
 def text_delta(machine: Machine, event: events.ResponseOutputTextDelta) -> None:
