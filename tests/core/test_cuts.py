@@ -221,9 +221,11 @@ def test_when_the_pipe_ends_the_record_is_lost_and_told(settled: bool) -> None:
     talk.give(inputs.PipeClosed(1006, "gone"))
     exactness = [one.exactness for one in talk.told(InterruptionSettled)]
     assert exactness == (["exact"] if settled else ["lost"])
+    before = len(talk.notices)
     talk.stopped({"A": 100})
     talk.pass_ms(60_000)
     assert talk.sent() == ["truncate A/0 700"]
+    assert len(talk.notices) == before, "the record was closed with the pipe"
 
 
 @pytest.mark.parametrize("turns", [SERVER_VAD, FALSE_VAD])

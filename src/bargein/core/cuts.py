@@ -371,6 +371,8 @@ class Cuts:
                 self._desk.notify(cut.record)
                 self._answer_asks(cut)
             self._close(cut, lost=True)
+        # A better word of the player has nobody left to be told to.
+        self.settled.clear()
         self._ledger.held_back = False
 
     def find(self, sent: Sent) -> tuple[Cut, SpokenItem] | None:
