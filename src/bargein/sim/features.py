@@ -70,6 +70,16 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: not o.obeys_truncate,
         {"refuses_truncate": (39,)},
     ),
+    "refuses_delete": Feature(
+        "The server knows no deletion and says so.",
+        lambda o: not o.obeys_delete,
+        {"refuses_delete": (59,)},
+    ),
+    "refuses_cancel": Feature(
+        "The server knows no cancel and says so; its replies run to their ends.",
+        lambda o: not o.obeys_cancel,
+        {"refuses_cancel": (59,)},
+    ),
     "silent_server": Feature(
         "The server acknowledges neither truncates nor deletes.",
         lambda o: not o.acknowledges,

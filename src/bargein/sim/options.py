@@ -155,6 +155,8 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         format=sound_format,
         lengths_grid_ms=50 if draw.rarely("coarse_lengths", 6) else 1,
         obeys_truncate=not draw.rarely("refuses_truncate", 40),
+        obeys_delete=not draw.rarely("refuses_delete", 60),
+        obeys_cancel=not draw.rarely("refuses_cancel", 60),
         acknowledges=not draw.rarely("silent", 40),
         declared=draw.rarely("declared", 2),
         down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
