@@ -151,7 +151,10 @@ class Resampler:
         if upto <= self._out:
             return _EMPTY
         shift = 1 - self._ahead - self._past_at
-        if self._up <= _FEW_PHASES:
+        if not self._past.any():
+            # Silence stays silence: half of what a microphone gives, and all of a muted one.
+            total = np.zeros(upto - self._out)
+        elif self._up <= _FEW_PHASES:
             total = self._by_phase(shift, upto)
         else:
             windows = np.lib.stride_tricks.sliding_window_view(self._past, 2 * self._ahead)
