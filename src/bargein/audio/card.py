@@ -271,11 +271,11 @@ class Card:
                 self._took(ahead)
                 break
             self._settle(due)
-            self._render()
+            if self._fresh:
+                self._render()
             self._take()
             self._release(due)
         self._settle(now_us)
-        self._now = now_us
         self._release(now_us)
 
     def _took(self, blocks: int) -> None:
@@ -307,8 +307,9 @@ class Card:
             self._flight.take(frame, pcm, spans)
 
     def _settle(self, now_us: int) -> None:
-        """Count what has left the card by now."""
-        if self._flight.empty:
+        """Count what has left the card since the last time."""
+        since_us, self._now = self._now, now_us
+        if since_us == now_us or self._flight.empty:
             return
         for piece in self._flight.leave(self.frame_at(now_us - self.settings.latency_us)):
             self._parts[piece.mark].heard += len(piece.pcm)

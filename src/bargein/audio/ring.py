@@ -105,7 +105,9 @@ class Ring:
         spans: list[Span] = []
         pieces: list[Samples] = []
         with self._guard:
-            at = self._take(self._faded, frames, 0, spans, pieces)
+            at = 0
+            if self._faded:
+                at = self._take(self._faded, frames, at, spans, pieces)
             if not self._held:
                 before = at
                 at = self._take(self._queue, frames, at, spans, pieces)

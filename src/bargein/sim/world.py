@@ -72,6 +72,8 @@ class Alarm:
 
     def set(self, due_us: int | None) -> None:
         """Ring then instead, or never. What is overdue rings now, after what is due before it."""
+        if due_us == self._due_us:
+            return
         if due_us is not None:
             due_us = max(due_us, self._world.now_us)
             if due_us not in self._queued:
