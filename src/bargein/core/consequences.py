@@ -74,12 +74,12 @@ def _end(machine: Machine, reply: Reply) -> None:
 
 
 def _heard_out(machine: Machine, reply: Reply) -> bool:
-    return all(
-        part.played_out
-        for item in machine.ledger.items.values()
-        if item.response_id == reply.response_id
-        for part in item.parts.values()
-    )
+    for item in machine.ledger.items.values():
+        if item.response_id == reply.response_id:
+            for part in item.parts.values():
+                if not part.played_out:
+                    return False
+    return True
 
 
 def _cut_short(machine: Machine, reply: Reply) -> bool:
@@ -152,11 +152,10 @@ def _tell_floor(machine: Machine) -> None:
     floor: Floor = "nobody"
     if machine.listening.user_speaks:
         floor = "user"
-    elif any(
-        part.heard_samples and not part.cut and not part.played_out
-        for part in machine.ledger.utterances.values()
-    ):
-        floor = "assistant"
+    else:
+        for part in machine.ledger.utterances.values():
+            if part.heard_samples and not part.cut and not part.played_out:
+                floor = "assistant"
     if floor != machine.floor:
         machine.floor = floor
         machine.desk.notify(FloorChanged(floor))

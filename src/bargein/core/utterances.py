@@ -101,11 +101,12 @@ class Utterance:
         A player that is off may never count to the end; one that cannot tell is believed when its
         estimate is near it.
         """
+        if not self.audio_over or self.waiting:
+            return False
         slack = self.margin_samples
         if slack is None:
             slack = samples_floor(ESTIMATE_SLACK_MS, self.format.rate)
-        heard_samples = self.heard_samples + slack
-        return self.audio_over and not self.waiting and heard_samples >= self.given_samples
+        return self.heard_samples + slack >= self.given_samples
 
     def record(self) -> PartRecord:
         """As it stands now."""
@@ -198,7 +199,7 @@ def deeds(item: SpokenItem, *, exact: bool, grid_ms: int, may_truncate: bool) ->
     for utterance in pending:
         if item.kept_whole(utterance, grid_ms):
             utterance.action = "none"
-            utterance.kept_ms = utterance.received_ms
+            utterance.kept_ms = utterance.heard_ms
     if item.untouched(exact=exact):
         return [Delete(item)] if item.over else []
     if not (may_truncate or item.over):
@@ -229,7 +230,6 @@ class Ledger:
         "held_back",
         "items",
         "margin_samples",
-        "paused",
         "utterances",
     )
 
@@ -240,8 +240,6 @@ class Ledger:
         self._waiting_bytes = 0
         self.held_back = False
         """A stop is not answered yet: nothing new is given to the player."""
-        self.paused = False
-        """The player was told to hold, and neither to go on nor to stop since."""
         self.dropped_samples = 0
         self.margin_samples: int | None = 0
 
