@@ -9,12 +9,12 @@ that the rule is not needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeVar
 
 import click
 import msgspec
@@ -28,7 +28,7 @@ from bargein.sim.mutants.verdicts import Hunt, Share, Verdict, judged, markdown
 BASE_SEEDS = (1, 2, 3)
 """Where to look, unless told otherwise."""
 
-Job: TypeAlias = Callable[[], Hunt | Share]
+T = TypeVar("T")
 
 
 @click.command("mutants")
@@ -83,7 +83,7 @@ def command(
         outdir.prepare(keep)
     verdicts = _verdicts(chosen, base_seeds, episodes, jobs, share)
     if keep is not None:
-        _keep(verdicts, keep)
+        _keep(verdicts, keep, jobs)
     if as_json:
         click.echo(msgspec.json.encode({"episodes": episodes, "mutants": verdicts}))
     elif as_markdown:
@@ -107,50 +107,53 @@ def _verdicts(
     share: int | None,
 ) -> tuple[Verdict, ...]:
     bases = tuple(dict.fromkeys(base_seeds))
-    work: list[Job] = [
+    work: list[Callable[[], Hunt | Share]] = [
         partial(mutation.hunt, mutant, base, episodes) for mutant in chosen for base in bases
     ]
     if share is not None:
         work += [partial(mutation.share, mutant, bases[0], share) for mutant in chosen]
     hunts: list[Hunt] = []
     shares: list[Share] = []
-    with _progress("mutants", len(work)) as advance:
-        for found in _done(work, jobs):
-            if isinstance(found, Hunt):
-                hunts.append(found)
-            else:
-                shares.append(found)
-            advance()
+    for found in _done("mutants", work, jobs):
+        if isinstance(found, Hunt):
+            hunts.append(found)
+        else:
+            shares.append(found)
     return judged(chosen, hunts, shares)
 
 
-def _done(work: list[Job], jobs: int) -> Iterator[Hunt | Share]:
-    if jobs == 1:
-        for job in work:
-            yield job()
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = [pool.submit(job) for job in work]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            # At Ctrl-C, what has not begun never does.
-            pool.shutdown(wait=False, cancel_futures=True)
+def _done(name: str, work: Sequence[Callable[[], T]], jobs: int) -> Iterator[T]:
+    """What the work comes to, as it is done."""
+    with _progress(name, len(work)) as advance:
+        if jobs == 1:
+            for job in work:
+                yield job()
+                advance()
+            return
+        with ProcessPoolExecutor(jobs) as pool:
+            futures = [pool.submit(job) for job in work]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+                    advance()
+            finally:
+                # At Ctrl-C, what has not begun never does.
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _keep(verdicts: Iterable[Verdict], folder: Path) -> None:
-    killed = [
-        (verdict.mutant, first.seed)
+def _keep(verdicts: Iterable[Verdict], folder: Path, jobs: int) -> None:
+    work = [
+        partial(_keep_one, verdict.mutant, first.seed, folder / f"{verdict.mutant.name}.json")
         for verdict in verdicts
         for first in [min(verdict.hunts, key=lambda hunt: (hunt.seed is None, hunt.episodes))]
         if first.seed is not None
     ]
-    with _progress("shrinking", len(killed)) as advance:
-        for mutant, seed in killed:
-            file = folder / f"{mutant.name}.json"
-            file.write_bytes(mutation.kept(mutant, seed))
-            advance()
+    for _ in _done("shrinking", work, jobs):
+        pass
+
+
+def _keep_one(mutant: Mutant, seed: int, file: Path) -> None:
+    file.write_bytes(mutation.kept(mutant, seed))
 
 
 def _line(verdict: Verdict) -> str:
