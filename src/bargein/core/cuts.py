@@ -144,6 +144,7 @@ class Cuts:
         if not needed:
             return
         self._desk.do(StopPlayback(cut.cut_id))
+        self._ledger.paused = False
         cut.margin_samples = 0 if player_knows else None
         if player_knows:
             self._ledger.held_back = True
@@ -263,6 +264,8 @@ class Cuts:
         self._desk.notify(cut.record)
         for utterance in cut.utterances:
             self._told(utterance)
+        for item in cut.items:
+            self._tell_unheard(item)
         self._answer_asks(cut)
         self._desk.deadlines.arm(Timer.ITEM_OVER, cut.cut_id, now_us)
 
@@ -276,6 +279,14 @@ class Cuts:
         self._desk.notify(
             Transcript("assistant", part.item_id, text, True, part.content_index, cut=True)
         )
+
+    def _tell_unheard(self, item: SpokenItem) -> None:
+        """Words can come before the first sound of their part."""
+        if not item.in_conversation:
+            return
+        for index in sorted(item.texts.keys() - item.parts.keys()):
+            self._conversation.unheard(item.item_id, index)
+            self._desk.notify(Transcript("assistant", item.item_id, "", True, index, cut=True))
 
     def _is_moot(self, cut: Cut) -> bool:
         """Everything had been said and heard when the stop came: nothing was interrupted."""
@@ -299,8 +310,8 @@ class Cuts:
             reply.cut_id = None
         for utterance in cut.utterances:
             utterance.cut = utterance.final = False
-            utterance.finished = True
-            utterance.action, utterance.kept_ms = "none", utterance.heard_ms
+            utterance.finished = utterance.stopped = True
+            utterance.action, utterance.kept_ms = "none", utterance.received_ms
         self._answer_asks(cut)
 
     def _answer_asks(self, cut: Cut) -> None:
@@ -360,6 +371,8 @@ class Cuts:
                 self._desk.notify(cut.record)
                 self._answer_asks(cut)
             self._close(cut, lost=True)
+        # A better word of the player has nobody left to be told to.
+        self.settled.clear()
         self._ledger.held_back = False
 
     def find(self, sent: Sent) -> tuple[Cut, SpokenItem] | None:

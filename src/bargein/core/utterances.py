@@ -71,6 +71,8 @@ class Utterance:
     """None of it is given to the player any more."""
     final: bool = False
     """The player has answered the stop: only a correction changes what was heard."""
+    stopped: bool = False
+    """The player was stopped near its end, and no more of it will be heard."""
     half: bytes = b""
     """The beginning of a sample whose end is in the next delta."""
     waiting: deque[bytes] = field(default_factory=deque)
@@ -103,6 +105,8 @@ class Utterance:
         """
         if not self.audio_over or self.waiting:
             return False
+        if self.stopped:
+            return True
         slack = self.margin_samples
         if slack is None:
             slack = samples_floor(ESTIMATE_SLACK_MS, self.format.rate)
@@ -199,7 +203,7 @@ def deeds(item: SpokenItem, *, exact: bool, grid_ms: int, may_truncate: bool) ->
     for utterance in pending:
         if item.kept_whole(utterance, grid_ms):
             utterance.action = "none"
-            utterance.kept_ms = utterance.heard_ms
+            utterance.kept_ms = utterance.received_ms
     if item.untouched(exact=exact):
         return [Delete(item)] if item.over else []
     if not (may_truncate or item.over):
@@ -230,6 +234,7 @@ class Ledger:
         "held_back",
         "items",
         "margin_samples",
+        "paused",
         "utterances",
     )
 
@@ -240,6 +245,8 @@ class Ledger:
         self._waiting_bytes = 0
         self.held_back = False
         """A stop is not answered yet: nothing new is given to the player."""
+        self.paused = False
+        """The player was told to hold, and neither to go on nor to stop since."""
         self.dropped_samples = 0
         self.margin_samples: int | None = 0
 
