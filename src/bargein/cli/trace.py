@@ -1,4 +1,4 @@
-"""Read the trace of a session: show it as a log, or replay it through the client's machine.
+"""Read the trace of a session: show it, replay it, check it, or shorten one that broke a promise.
 
 A trace is written by `connect(trace=…)`. It holds what was said as text, and neither sound nor
 keys.
@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from bargein.cli._trace_check import check_command, shorten_command
 from bargein.core.machine import Machine
 from bargein.errors import LocalValueError
 from bargein.trace.format import JsonObject, Reader
@@ -35,7 +36,11 @@ _STYLES: Final[dict[Kind, str]] = {
 
 @click.group(name="trace")
 def command() -> None:
-    """Show the trace of a session, or replay it."""
+    """Show the trace of a session, replay it, check it, shorten it."""
+
+
+command.add_command(check_command)
+command.add_command(shorten_command)
 
 
 @command.command("show")

@@ -27,6 +27,7 @@ from bargein.core.inputs import Heard, Part
 from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final, Kind, Truth
 from bargein.sim.invariants.judge import INVARIANTS, Judge
+from bargein.sim.invariants.sound import part_name
 from bargein.sim.options import Options
 from bargein.sim.own_word import SENTENCES, broken
 from bargein.sim.remembered import Remembered
@@ -171,9 +172,8 @@ class _Teller:
     def verdict(self, *, ended: bool, mirror: tuple[ItemView, ...] | None) -> Verdict:
         quiet = self._at_us - self._happened_us >= QUIET_US
         rests = self._closed or (ended and quiet)
-        truth, undecided = self._truth(rests=rests)
         final = Final(
-            truth=truth,
+            truth=self._truth(),
             memory=self._memory.items(self._options.format),
             mirror=mirror or (),
             left=self._left,
@@ -181,13 +181,19 @@ class _Teller:
         )
         self._judge.finish(final)
         not_judged = self._not_judged(rests=rests, mirrored=mirror is not None)
-        if undecided:
+        undecided = self._undecided(rests=rests)
+        if undecided and "I1" not in not_judged:
             not_judged["I1 of some"] = (
-                f"of {undecided} parts the trace does not tell what became of them"
+                f"of {len(undecided)} parts the trace does not tell what became of them"
             )
         names = [each.name for each in INVARIANTS if each.name not in not_judged]
         return Verdict(
-            findings=tuple(each for each in self._findings() if each.invariant in names),
+            findings=tuple(
+                each
+                for each in self._findings()
+                if each.invariant in names
+                and not (each.invariant == "I1" and each.detail.partition(":")[0] in undecided)
+            ),
             judged={name: _PARTLY.get(name, "") for name in names},
             not_judged=not_judged,
             met={
@@ -287,25 +293,26 @@ class _Teller:
 
     # -- what came of it -----------------------------------------------------------------------
 
-    def _truth(self, *, rests: bool) -> tuple[Truth, int]:
-        """The player's word; and of how many parts the trace does not tell what became of them.
-        Of these it is taken for granted that the ear got what the service keeps."""
-        heard = dict(self._word.heard)
-        undecided = 0
+    def _undecided(self, *, rests: bool) -> set[str]:
+        """Names of the parts of which the trace does not tell what became of them."""
         # What was done about these is not known.
         asked = {getattr(event, "item_id", None) for event in self._causes.open}
+        found = set()
         for part, spoken in self._judge.facts.parts.items():
-            whole = part.response_id in self._over and heard.get(part, 0) >= spoken.received
+            heard = self._word.heard.get(part, 0)
+            whole = part.response_id in self._over and heard >= spoken.received
             decided = rests or whole or part.response_id in self._settled
-            if not decided or part.item_id in asked:
-                heard[part] = self._memory.kept_samples(part)
-                undecided += spoken.in_band
-        exact = self._options.exact
-        truth = Truth(
-            heard=heard,
-            committed_at_stop=self._word.at_stop if exact and not undecided else {},
-            formats=dict.fromkeys(heard, self._options.format),
-            order=tuple(self._word.heard),
-            late_samples=self._word.late_samples,
+            if spoken.in_band and (not decided or part.item_id in asked):
+                found.add(part_name(part))
+        return found
+
+    def _truth(self) -> Truth:
+        """The player's word. One that is not exact may contradict itself."""
+        word = self._word
+        return Truth(
+            heard=word.heard,
+            committed_at_stop=word.at_stop if self._options.exact else {},
+            formats=dict.fromkeys(word.heard, self._options.format),
+            order=tuple(word.heard),
+            late_samples=word.late_samples,
         )
-        return truth, undecided

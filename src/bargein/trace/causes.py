@@ -72,6 +72,12 @@ class Causes:
         """What is unanswered, oldest first; of the microphone's sound nothing."""
         return tuple(self._open.values())
 
+    def answered_by(self, event: object) -> events.ClientEvent | None:
+        """The message that the event would answer."""
+        cause = self.of(event)
+        found: events.ClientEvent | None = None if cause is None else self._open[cause]
+        return found
+
     def turn(self) -> int:
         """The number of the last message that had left when the waiting turn of the user ended; -1
         if nothing had."""

@@ -4,7 +4,8 @@
    answer is readdressed to what now stands in the place of what it answered: what the machine did
    about the same input, else the oldest of the same kind that is not taken.
 2. What answered something must answer something again: an acknowledgement without its request, the
-   sound of a response that never began, a player that heard what it was never given, is left out.
+   sound of a response that never began, a player that heard what it was never given, anything on a
+   pipe that was never opened, is left out.
 3. A clock is real: a deadline that is long over before the next input ticks, whether the trace has
    that tick or not.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -72,6 +73,8 @@ class Telling(msgspec.Struct, frozen=True):
     """Which of the inputs were fed, by their places in the story."""
     left_out: int
     """How many of the inputs that were to be fed answered nothing any more."""
+    unanswered: int
+    """How many stops and holds the player was told and never answered, though time went on."""
     mirror: tuple[ItemView, ...]
 
 
@@ -115,8 +118,8 @@ class Story:
         for place, (entry, step) in enumerate(zip(self.entries, self.steps, strict=True)):
             event = step.input.event if isinstance(step.input, inputs.Received) else None
             self.answers.append(causes.taken(event) is not None)
-            self.needs.append(tuple(_needs(event, births)))
-            for name in _born(event):
+            self.needs.append(tuple(_needs(step.input, births)))
+            for name in _born(step.input):
                 births.setdefault(name, place)
             text = msgspec.json.encode(entry.line.input).decode()
             self.mentions.append(frozenset(pattern.findall(text)) & self.names.keys())
@@ -159,8 +162,23 @@ class _Teller:
             tuple(self._steps),
             tuple(sorted(self._fed)),
             len(places) - len(self._fed),
+            self._unanswered(),
             self._machine.conversation.items,
         )
+
+    def _unanswered(self) -> int:
+        told_us: dict[str, int] = {}
+        for step in self._steps:
+            told_us.pop(_addressee(step.input), None)
+            for command in step.commands:
+                match command:
+                    case commands.StopPlayback(cut_id=cut_id):
+                        told_us[cut_id] = step.at_us
+                    case commands.HoldPlayback(cut_id=cut_id):
+                        told_us[cut_id] = step.at_us
+                    case _:
+                        pass
+        return sum(at_us < self._now_us for at_us in told_us.values())
 
     def _ticks(self, now_us: int) -> None:
         for _ in range(_MOST_TICKS):
@@ -235,6 +253,12 @@ class _Teller:
         """The input without the counts of parts that were never given; None if the player heard
         more of one than it was given."""
         match input:
+            case inputs.Received(event=events.ConversationItemTruncated() as event):
+                asked = self._causes.answered_by(event)
+                if not isinstance(asked, events.ConversationItemTruncate):
+                    return input
+                # The service repeats the number that it was asked for.
+                return inputs.Received(replace(event, audio_end_ms=asked.audio_end_ms))
             case (
                 inputs.Rendered(heard=heard)
                 | inputs.PlaybackHeld(heard=heard)
@@ -327,25 +351,39 @@ def _renamed(raw: JsonObject | None, images: dict[str, str]) -> JsonObject:
     return found
 
 
-def _born(event: Any) -> Iterator[str]:
-    """What begins with the event: a response, or an item."""
-    match event:
-        case events.ResponseCreated(response=response):
+def _born(input: inputs.Input) -> Iterator[str]:
+    """What begins with the input: the session, a response, or an item."""
+    match input:
+        case inputs.PipeOpened():
+            yield "pipe"
+        case inputs.Received(event=events.SessionCreated()):
+            yield "session"
+        case inputs.Received(event=events.SessionUpdated()):
+            yield "settings"
+        case inputs.Received(event=events.ResponseCreated(response=response)):
             yield f"response {response.id}"
-        case events.ResponseOutputItemAdded(item=item):
+        case inputs.Received(event=events.ResponseOutputItemAdded(item=item)):
             yield f"item {item.id}"
+        case inputs.Received(event=events.ConversationItemAdded(item=item)):
+            yield f"held {item.id}"
         case _:
             pass
 
 
-def _needs(event: Any, births: dict[str, int]) -> Iterator[int]:
-    """The places where that began of which the event speaks."""
+def _needs(input: inputs.Input, births: dict[str, int]) -> Iterator[int]:
+    """The places where that began without which the input could not be."""
+    event = getattr(input, "event", None)
     response = getattr(event, "response", None)
     item = getattr(event, "item", None)
     names = (
+        "pipe",
+        "session",
+        "settings",
         f"response {getattr(event, 'response_id', None)}",
         f"response {getattr(response, 'id', None)}",
         f"item {getattr(event, 'item_id', None)}",
         f"item {getattr(item, 'id', None)}",
+        f"held {getattr(event, 'item_id', None)}",
+        f"held {getattr(item, 'id', None)}",
     )
     yield from {births[name] for name in names if name in births}
