@@ -8,8 +8,9 @@ import pytest
 from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
 
 from bargein import events
+from bargein.capabilities import Capabilities
 from bargein.core import asks, inputs
-from bargein.core.notices import Fault, Interruption, InterruptionSettled
+from bargein.core.notices import Fault, Interruption, InterruptionSettled, TurnEnded
 
 
 def test_a_newer_response_is_not_played_until_the_stop_is_answered() -> None:
@@ -393,3 +394,16 @@ def test_a_completed_part_on_a_coarse_grid_settles_at_the_refusal_and_the_next_n
     talk.stopped({"B": 3_120})
     talk.pass_ms(10_000)
     assert talk.sent() == []
+
+
+def test_a_turn_stopped_within_the_last_step_of_a_coarse_grid_ends() -> None:
+    """Scenario 54, where nothing has to be sent: what was left of the part is never heard."""
+    talk = Talk(can=Capabilities(lengths_grid_ms=50))
+    talk.speaking(ms=1_648)
+    talk.audio_done("A")
+    talk.item_done("A")
+    talk.done("r1")
+    talk.cut_at(1_610)
+    talk.pass_ms(10_000)
+    assert talk.sent() == []
+    assert [one.response_id for one in talk.told(TurnEnded) if one.role == "assistant"] == ["r1"]
