@@ -233,7 +233,7 @@ def test_what_was_asked_for_and_cut_before_its_birth_is_never_heard(ask: asks.As
         heard={PART: 2_400}, memory=(remembered(2_400, truncated=False),), mirror=(_view(),)
     )
 
-    assert _broken(violations) == ["I4"]
+    assert _broken(violations, "I4") == ["I4"]
 
 
 def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> None:

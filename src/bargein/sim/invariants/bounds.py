@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from bargein import events
 from bargein.core import inputs
+from bargein.core.outbox import OVERTAKING
 from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
@@ -34,6 +35,7 @@ class Bounds(Invariant):
             ("broken", str, self._broken),
             ("input", inputs.Drained, self._drained),
             ("client_sent", events.InputAudioBufferAppend, self._append),
+            *(("client_sent", kind, self._overtakes) for kind in OVERTAKING),
         )
 
     def _broken(self, entry: Entry, what: str) -> None:
@@ -49,6 +51,10 @@ class Bounds(Invariant):
             self.fail("sound is sent while the socket takes nothing")
         elif facts.blocked_place == facts.batch_place:
             self._waited += self.options.format.samples(len(event.audio))
+
+    def _overtakes(self, entry: Entry, event: events.ClientEvent) -> None:
+        if self._waited and self.facts.blocked_place == self.facts.batch_place:
+            self.fail(f"{events.type_of(event)} waited behind the microphone's sound")
 
     def _was_bounded(self) -> None:
         sound_format = self.options.format

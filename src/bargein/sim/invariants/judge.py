@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
 from bargein.core import commands, inputs
-from bargein.sim.history import Entry, Final
+from bargein.sim.history import Entry, Final, Kind
 from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
 from bargein.sim.invariants.bounds import Bounds
 from bargein.sim.invariants.calls import EachCallOnce
 from bargein.sim.invariants.facts import Facts
+from bargein.sim.invariants.forgetting import ForgottenBeforeTheNext
 from bargein.sim.invariants.landing import CommandsAreLegal
+from bargein.sim.invariants.listening import OnlyWhileThePressLasts
 from bargein.sim.invariants.mirror import MirrorIsTheServers
 from bargein.sim.invariants.reader import Reader
 from bargein.sim.invariants.record import TheRecordIsTrue
 from bargein.sim.invariants.rest import ComesToRest
 from bargein.sim.invariants.sending import (
-    ForgottenBeforeTheNext,
     NoFaultOfOurs,
     NothingWholeIsTouched,
     TheCutEnds,
@@ -57,9 +58,11 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TheRecordIsTrue,
     EachCallOnce,
     CommandsAreLegal,
+    OnlyWhileThePressLasts,
 )
 
 _Table: TypeAlias = dict[type[Any], list[Handler]]
+_KINDS: tuple[WatchKind, ...] = (*get_args(Kind), "notice", "ask")
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -84,18 +87,16 @@ class Judge:
         self.witness = witness
         self.violations: list[Violation] = []
         self._later: list[Callable[[], None]] = []
-        self._next_place = 0
-        self._tables: dict[WatchKind, _Table] = {}
+        self._tables: dict[WatchKind, _Table] = {kind: {} for kind in _KINDS}
         self._invariants = [make(self) for make in INVARIANTS]
         watched = [Reader(self.facts).watches(), *(one.watches() for one in self._invariants)]
         for watches in watched:
             for kind, what, handler in watches:
-                self._tables.setdefault(kind, {}).setdefault(what, []).append(handler)
-        command_table = self._tables.setdefault("command", {})
+                self._tables[kind].setdefault(what, []).append(handler)
+        command_table = self._tables["command"]
         command_table[commands.Notify] = [self._notified, *command_table.get(commands.Notify, ())]
-        input_table = self._tables.setdefault("input", {})
+        input_table = self._tables["input"]
         input_table[inputs.Asked] = [self._asked, *input_table.get(inputs.Asked, ())]
-        self._nothing: _Table = {}
 
     def take(self, entry: Entry) -> None:
         """It happened."""
@@ -105,16 +106,16 @@ class Judge:
             # The client has done all that followed from what it was told before.
             if self._later:
                 self._look()
-            facts.batch_place = self._next_place
+            facts.batch_place = facts.place + 1
             if kind == "client_got":
                 facts.seen = entry.number + 1
-        facts.place = self._next_place
+        facts.place += 1
         facts.time_us = entry.time_us
-        self._next_place += 1
-        handlers = self._tables.get(kind, self._nothing).get(type(entry.what))
+        what = entry.what
+        handlers = self._tables[kind].get(type(what))
         if handlers is not None:
             for handler in handlers:
-                handler(entry, entry.what)
+                handler(entry, what)
 
     def finish(self, final: Final) -> None:
         """The episode has ended so."""
@@ -149,7 +150,7 @@ class Judge:
         self._pass_on("ask", entry, asked.ask)
 
     def _pass_on(self, kind: WatchKind, entry: Entry, what: object) -> None:
-        for handler in self._tables.get(kind, self._nothing).get(type(what), ()):
+        for handler in self._tables[kind].get(type(what), ()):
             handler(entry, what)
 
 

@@ -32,6 +32,7 @@ class MirrorIsTheServers(Invariant):
         super().__init__(scene)
         self._came: dict[_Place, str] = {}
         self._left: dict[_Place, str] = {}
+        self._cut: set[str | None] = set()
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -41,6 +42,7 @@ class MirrorIsTheServers(Invariant):
             ("client_got", events.ResponseOutputAudioTranscriptDelta, self._words),
             ("client_got", events.ResponseOutputAudioTranscriptDone, self._all_words),
             ("notice", notices.Transcript, self._transcript),
+            ("notice", notices.Interruption, self._interruption),
         )
 
     # -- at each acknowledgement ---------------------------------------------------------------
@@ -97,22 +99,32 @@ class MirrorIsTheServers(Invariant):
 
     def _transcript(self, entry: Entry, told: notices.Transcript) -> None:
         if not told.cut:
+            if told.role == "assistant" and self._is_cut(told.item_id):
+                self.fail(f"{told.item_id}: {told.text!r} is shown after it was cut")
             return
         place = (told.item_id, told.content_index)
         came = self._came.get(place, "")
         spoken = self.facts.spoken(*place)
         self._left[place] = told.text
-        if spoken is None or not came.startswith(told.text):
+        if not came.startswith(told.text):
             self.fail(f"{told.item_id}: {told.text!r} is left of {came!r}")
-            return
         rate = self.options.format.rate
-        heard_ms = ms_floor(min(spoken.reported, spoken.received), rate)
-        received_ms = ms_floor(spoken.received, rate)
+        # Of a part whose sound never came, no word was heard.
+        heard_ms, received_ms = 0, 1
+        if spoken is not None and spoken.received:
+            heard_ms = ms_floor(min(spoken.reported, spoken.received), rate)
+            received_ms = ms_floor(spoken.received, rate)
         if len(told.text) * received_ms > len(came) * heard_ms:
             self.fail(
                 f"{told.item_id}: {told.text!r} is left of {came!r}, and {heard_ms} of "
                 f"{received_ms} ms were heard"
             )
+
+    def _is_cut(self, item_id: str) -> bool:
+        return self.facts.owners.get(item_id) in self._cut
+
+    def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
+        self._cut.update(told.response_ids)
 
     # -- when quiet ----------------------------------------------------------------------------
 
@@ -152,7 +164,10 @@ class MirrorIsTheServers(Invariant):
         if left is not None:
             if content.text != left:
                 self.fail(f"{item_id}: {left!r} was left of a cut part, and {content.text!r} is")
-        elif not part.truncated and content.text != (part.text or ""):
+        elif part.truncated:
+            if content.text and not part.kept_samples:
+                self.fail(f"{item_id}: {content.text!r} is shown, and nothing is kept of it")
+        elif content.text != (part.text or ""):
             self.fail(f"{item_id}: {content.text!r} in the mirror, {part.text!r} at the server")
 
 

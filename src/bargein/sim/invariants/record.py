@@ -68,7 +68,7 @@ class TheRecordIsTrue(Invariant):
             margin = self.options.margin_samples
             if margin is not None:
                 self._heard(settled, stop, margin)
-            self._kept(settled, stop)
+            self._kept(settled)
 
     def _latency(self, cut_id: str, stop: Stop | None, latency_us: int) -> None:
         if latency_us < 0:
@@ -79,6 +79,8 @@ class TheRecordIsTrue(Invariant):
 
     def _askers(self, told: notices.Interruption, stop: Stop | None) -> None:
         """All who asked until the answer came are named (rule 15)."""
+        if "speech" in told.askers and self.options.barge_in == "keep_talking":
+            self.fail(f"{told.cut_id} is asked for by speech, which is to keep the reply talking")
         if not told.askers or len(set(told.askers)) != len(told.askers):
             self.fail(f"{told.cut_id} is asked for by {told.askers}")
         if stop is None:
@@ -121,16 +123,15 @@ class TheRecordIsTrue(Invariant):
                     f"{record.cut_id}, and the ear got {heard}"
                 )
 
-    def _kept(self, settled: notices.InterruptionSettled, stop: Stop | None) -> None:
+    def _kept(self, settled: notices.InterruptionSettled) -> None:
         witness, options = self.scene.witness, self.options
         if witness is None:
             return
         memory = {item.id: item for item in witness.memory}
-        corrected = stop is not None and stop.answers > 1
         grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
         slack_ms = 1 + grid_ms + (options.margin_samples or 0) * 1_000 // options.format.rate
         for part in settled.parts:
-            if part.kept_ms is None or (corrected and part.action == "none"):
+            if part.kept_ms is None:
                 continue
             kept, _ = kept_of(memory.get(part.item_id), _part(part))
             kept_ms = ms_floor(kept, part.rate)

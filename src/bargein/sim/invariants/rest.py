@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.notices import Floor
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.units import US_PER_MS
@@ -20,6 +21,10 @@ class ComesToRest(Invariant):
         super().__init__(scene)
         self._asked: dict[int, asks.Ask] = {}
         self._answered: set[int] = set()
+        self._owed: dict[int, None] = {}
+        self._ended: dict[int, notices.TurnEnded] = {}
+        self._turns: dict[str, None] = {}
+        self._floor: Floor = "nobody"
         self._open_cuts: dict[str, None] = {}
 
     def watches(self) -> Iterable[Watched]:
@@ -28,6 +33,9 @@ class ComesToRest(Invariant):
             ("command", commands.Answer, self._answer),
             ("notice", notices.Interruption, self._interruption),
             ("notice", notices.InterruptionSettled, self._settlement),
+            ("notice", notices.TurnStarted, self._turn_started),
+            ("notice", notices.TurnEnded, self._turn_ended),
+            ("notice", notices.FloorChanged, self._floor_changed),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
@@ -35,6 +43,37 @@ class ComesToRest(Invariant):
 
     def _answer(self, entry: Entry, answer: commands.Answer) -> None:
         self._answered.add(answer.ask_id)
+        if answer.error is None and self._asks_for_a_reply(answer):
+            self._owed[answer.ask_id] = None
+
+    def _asks_for_a_reply(self, answer: commands.Answer) -> bool:
+        match self._asked.get(answer.ask_id):
+            case asks.Say(reply=reply):
+                return reply
+            case asks.Release():
+                return answer.value is True
+            case ask:
+                return isinstance(ask, asks.Respond)
+
+    def _turn_started(self, entry: Entry, notice: notices.TurnStarted) -> None:
+        if notice.response_id is not None:
+            self._turns[notice.response_id] = None
+
+    def _turn_ended(self, entry: Entry, notice: notices.TurnEnded) -> None:
+        if notice.role == "user":
+            return
+        if notice.response_id is not None:
+            if notice.response_id not in self._turns:
+                self.fail(f"the turn of {notice.response_id} ends and is not open")
+            self._turns.pop(notice.response_id, None)
+        for ask_id in notice.ask_ids:
+            if ask_id not in self._asked:
+                self.fail(f"a turn ends for ask {ask_id}, which is none")
+            elif self._ended.setdefault(ask_id, notice) is not notice:
+                self.fail(f"the reply to ask {ask_id} ends twice")
+
+    def _floor_changed(self, entry: Entry, notice: notices.FloorChanged) -> None:
+        self._floor = notice.floor
 
     def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
         self._open_cuts[told.cut_id] = None
@@ -55,7 +94,14 @@ class ComesToRest(Invariant):
                 self.fail(f"ask {ask_id} ({type(ask).__name__}) has no answer")
         for cut_id in self._open_cuts:
             self.fail(f"{cut_id} is told and never settled")
+        for ask_id in self._owed:
+            if ask_id not in self._ended:
+                self.fail(f"nobody is told how the reply to ask {ask_id} ended")
+        for response_id in self._turns:
+            self.fail(f"the turn of {response_id} does not end")
         if not final.lost and not final.left:
+            if self._floor != "nobody":
+                self.fail(f"{self._floor} has the floor")
             self._owed_replies()
 
     def _owed_replies(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bargein import events
+from bargein.core import notices
 from bargein.core.inputs import Part
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
@@ -13,19 +14,26 @@ from bargein.sim.invariants.sound import part_name
 
 
 class NoFaultOfOurs(Invariant):
-    """See `blame` for how a refusal is judged."""
+    """See `blame` for how a refusal is judged. The application is told of none that crossed, and of
+    none that would be the client's own."""
 
     name = "I2"
     sentence = "No refusal that the client could have avoided with what it knew."
 
     def watches(self) -> Iterable[Watched]:
-        return (("server_sent", events.Error, self._error),)
+        return (("server_sent", events.Error, self._error), ("notice", notices.Fault, self._fault))
 
     def _error(self, entry: Entry, event: events.Error) -> None:
         refused = self.facts.refused[-1]
         if refused.blame == "ours":
             about = events.type_of(refused.sent.event) if refused.sent else "nothing"
             self.fail(f"{about}: {event.error.message}")
+
+    def _fault(self, entry: Entry, fault: notices.Fault) -> None:
+        if fault.blame == "crossing":
+            self.fail(f"a crossing is told: {fault.message}")
+        elif fault.blame == "ours":
+            self.fail(f"the client blames itself: {fault.message}")
 
 
 class NothingWholeIsTouched(Invariant):
@@ -128,38 +136,6 @@ class TheCutEnds(Invariant):
         cut_place = self.facts.first_cut(reply)
         if cut_place != NEVER and not self.facts.could_not_send(cut_place):
             self.fail(f"{reply.id} was cut while it was open, and went on")
-
-
-class ForgottenBeforeTheNext(Invariant):
-    """Excused: a player whose first word is not its last; a server that cancels nothing, whose
-    reply may run on beyond the 5 s for which the next one waits."""
-
-    name = "rule 5"
-    sentence = "What was not heard is deleted before the next reply is asked for."
-
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
-        self._creates: list[int] = []
-
-    def watches(self) -> Iterable[Watched]:
-        if not self.options.exact or not self.options.obeys_cancel:
-            return ()
-        return (
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("client_sent", events.ResponseCreate, self._create),
-        )
-
-    def _create(self, entry: Entry, event: events.ResponseCreate) -> None:
-        if asks_for_a_reply(event):
-            self._creates.append(self.facts.place)
-
-    def _delete(self, entry: Entry, event: events.ConversationItemDelete) -> None:
-        facts = self.facts
-        reply = facts.replies.get(facts.owners.get(event.item_id, ""))
-        if reply is None or not self._creates:
-            return
-        if self._creates[-1] > max(facts.first_cut(reply), reply.done_place):
-            self.fail(f"{event.item_id} is deleted behind a response.create")
 
 
 def asks_for_a_reply(event: events.ResponseCreate) -> bool:

@@ -17,20 +17,32 @@ from bargein.units import ms_floor
 
 
 class StopThenTell(Invariant):
-    """Excused: a part that the player had reported as heard to its end; what the application
+    """The service is told before a message is added that had to wait for the stop.
+
+    Excused: a part that the player had reported as heard to its end; what the application
     deletes by itself; a player that cannot tell, or that has not answered for 200 ms."""
 
     name = "rule 2"
     sentence = "Nothing is told of a part before the player has said how much of it was heard."
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._added_place = -1
+
     def watches(self) -> Iterable[Watched]:
         return (
             ("client_sent", events.ConversationItemTruncate, self._truncate),
             ("client_sent", events.ConversationItemDelete, self._delete),
+            ("client_sent", events.ConversationItemCreate, self._add),
         )
+
+    def _add(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        self._added_place = self.facts.place
 
     def _truncate(self, entry: Entry, event: events.ConversationItemTruncate) -> None:
         if event.item_id not in self.facts.foreign:
+            if self._added_place > self.facts.batch_place:
+                self.fail(f"{event.item_id} is truncated behind a message that waited for it")
             spoken = self.facts.spoken(event.item_id, event.content_index)
             if spoken is not None:
                 self._judge(spoken)
@@ -56,13 +68,25 @@ class NothingNewUntilSilent(Invariant):
     for."""
 
     name = "rule 7"
-    sentence = "Until a stop is answered nothing is played and no reply is asked for."
+    sentence = "Until a stop is answered nothing is played, stopped again, added or asked for."
 
     def watches(self) -> Iterable[Watched]:
         return (
             ("command", commands.Play, self._play),
+            ("command", commands.StopPlayback, self._stop),
+            ("client_sent", events.ConversationItemCreate, self._add),
             ("client_sent", events.ResponseCreate, self._create),
         )
+
+    def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
+        for stop in self.facts.stops.values():
+            if stop.cut_id != command.cut_id and stop.open(entry.time_us):
+                self.fail(f"{command.cut_id} stops before {stop.cut_id} is answered")
+
+    def _add(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        stop = self.facts.stopping
+        if stop is not None:
+            self.fail(f"an item is added before {stop.cut_id} is answered")
 
     def _play(self, entry: Entry, command: commands.Play) -> None:
         stop = self.facts.stopping

@@ -1,0 +1,83 @@
+"""The invariant of push-to-talk: what of the microphone goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bargein import events
+from bargein.core import asks, commands, inputs, notices
+from bargein.sim.history import Entry
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.sound import in_ms
+
+
+class OnlyWhileThePressLasts(Invariant):
+    """A press clears the buffer first, so that nothing from before is in the turn.
+
+    Excused, from being sent whole: sound that was told as dropped. Judged in the simulated world
+    only, where no sound from before the press is asked for.
+    """
+
+    name = "push-to-talk"
+    sentence = "Of the microphone goes out what is said between press and release, all of it."
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._pressing: int | None = None
+        self._pressed = self._cleared = self._connected = self._dropped = False
+        self._said = self._sent = 0
+
+    def watches(self) -> Iterable[Watched]:
+        if self.options.turns != "manual" or self.scene.witness is None:
+            return ()
+        return (
+            ("notice", notices.Connected, self._connect),
+            ("notice", notices.Dropped, self._drop),
+            ("input", inputs.Asked, self._ask),
+            ("command", commands.Answer, self._answer),
+            ("input", inputs.Captured, self._capture),
+            ("client_sent", events.InputAudioBufferClear, self._clear),
+            ("client_sent", events.InputAudioBufferAppend, self._append),
+            ("client_sent", events.InputAudioBufferCommit, self._commit),
+        )
+
+    def _connect(self, entry: Entry, notice: notices.Connected) -> None:
+        self._connected = True
+
+    def _drop(self, entry: Entry, notice: notices.Dropped) -> None:
+        self._dropped = self._dropped or notice.what == "microphone"
+
+    def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
+        if isinstance(asked.ask, asks.Press):
+            self._pressing = asked.ask_id
+        elif isinstance(asked.ask, asks.Release | asks.Leave):
+            self._pressed = False
+
+    def _answer(self, entry: Entry, answer: commands.Answer) -> None:
+        if answer.ask_id == self._pressing:
+            self._pressing = None
+            if answer.error is None:
+                self._pressed, self._cleared = True, False
+                self._said = self._sent = 0
+
+    def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
+        if self._pressed and self._connected:
+            self._said += self.options.format.samples(len(captured.audio))
+
+    def _clear(self, entry: Entry, event: events.InputAudioBufferClear) -> None:
+        self._cleared = True
+        self._sent = 0
+
+    def _append(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
+        self._sent += self.options.format.samples(len(event.audio))
+        if not self._cleared:
+            self.fail("sound is sent and the buffer was not cleared since the press")
+        elif self._sent > self._said:
+            self.fail(f"{self._ms(self._sent)} are sent, and {self._ms(self._said)} were said")
+
+    def _commit(self, entry: Entry, event: events.InputAudioBufferCommit) -> None:
+        if self._sent != self._said and not self._dropped:
+            self.fail(f"{self._ms(self._sent)} are committed, and {self._ms(self._said)} were said")
+
+    def _ms(self, samples: int) -> str:
+        return in_ms(samples, self.options.format)
