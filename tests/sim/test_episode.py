@@ -30,17 +30,6 @@ def test_the_client_keeps_every_promise_in_a_thousand_conversations(part: int) -
     assert tally.episodes == size
 
 
-def test_the_conversations_meet_what_they_are_there_for() -> None:
-    met = Counter(run_seeds(range(100)).counters)
-
-    for name in ("cut by speech", "cut by interrupt", "cut by typed", "cut by push_to_talk"):
-        assert met[name] >= 5, met
-    assert met["conversation.item.truncate"] >= 20
-    assert met["conversation.item.delete"] >= 10
-    assert met["response.cancel"] >= 10
-    assert met["refusals: crossing"] >= 1
-
-
 def test_one_seed_is_one_conversation() -> None:
     for seed in range(0, 40, 7):
         assert run(seed).digest == run(seed).digest
@@ -60,7 +49,7 @@ def test_the_plainest_conversation_asks_and_interrupts() -> None:
 
     assert episode.violations == ()
     assert episode.options == Options()
-    assert episode.result.counters["responses"] >= 1
+    assert episode.met.cuts
     assert "response.done r1 cancelled" in episode.story()
 
 

@@ -1,8 +1,9 @@
 """The command `bargein`: one file a subcommand, imported only when it is called for.
 
-1. A file of this folder that is no private one (`_name`) is a subcommand of its name and has a
-   click command called `command`; its help in `bargein --help` is the first line of the file's
-   docstring, which is read without importing the file.
+1. A file of this folder that has no `_` in its name is a subcommand of its name and has a click
+   command called `command`; its help in `bargein --help` is the first line of the file's docstring,
+   which is read without importing the file. `sim_mutants.py` is a subcommand of `sim`; files that
+   begin with `_` are what several commands share.
 2. What this library raises on purpose is told in one line on stderr, with exit code 2 for what the
    caller can change in the call and 1 for the rest. There is no traceback for it.
 3. What is to be read by a machine goes to stdout, everything else to stderr.
@@ -27,9 +28,7 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         files = (entry.name for entry in resources.files(__package__).iterdir())
         return sorted(
-            name.removesuffix(".py")
-            for name in files
-            if name.endswith(".py") and not name.startswith("_")
+            name.removesuffix(".py") for name in files if name.endswith(".py") and "_" not in name
         )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -7,35 +7,87 @@ plainest conversation that still breaks it, and told as a table.
 
 from __future__ import annotations
 
+import importlib
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from click.core import ParameterSource
 
+from bargein.cli import _coverage
+from bargein.cli._seeds import Played, play
 from bargein.errors import LocalValueError
-from bargein.sim.campaign import Failure, Tally, run_seeds
+from bargein.sim.campaign import Failure
 from bargein.sim.episode import Episode, run
+from bargein.sim.features import FEATURES
 from bargein.sim.regression import read, written
 from bargein.sim.shrink import shrink
 from bargein.units import US_PER_S
 
-_CHUNK = 50
-"""Seeds that a process takes at a time."""
 _TOLD = 3
 """Failing seeds that are shrunk and told; the others are listed."""
+_LISTED = 20
+"""Of the others, so many are listed."""
+_REGRESSIONS = Path("tests/regressions")
+_ELSEWHERE = Path("bargein-sim")
 
 
-@click.command("sim")
+_COMMANDS = {
+    "mutants": "Put errors into the client, and see each noticed.",
+    "orders": "Play every order of small scenes.",
+}
+"""In `sim_NAME.py`, imported only when called for."""
+
+
+class _Group(click.Group):
+    """Plays when it is given no subcommand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"bargein.cli.sim_{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The command line, read."""
+
+    seed: int | None
+    tape: Path | None
+    episodes: int
+    first_seed: int
+    jobs: int
+    only: str | None
+    everything: bool
+    keep: Path | None
+    as_json: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where conversations that break a promise go."""
+        if self.keep is not None:
+            return self.keep
+        return _REGRESSIONS if _REGRESSIONS.is_dir() else _ELSEWHERE
+
+
+@click.group("sim", cls=_Group, invoke_without_command=True)
 @click.option("--seed", type=click.IntRange(0), help="Play this one conversation and tell it.")
 @click.option(
-    "--tape", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Replay a file."
+    "--tape",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Play the conversation in this file and tell it.",
 )
 @click.option(
     "--episodes", type=click.IntRange(1), default=1_000, show_default=True, help="How many seeds."
@@ -47,59 +99,105 @@ _TOLD = 3
     show_default=True,
     help="Where the seeds begin.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes."
+)
+@click.option(
+    "--only",
+    metavar="FEATURE",
+    help="Only worlds with this one unusual feature; 'list' names them all.",
+)
 @click.option("--all", "everything", is_flag=True, help="In the story, leave nothing out.")
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write failing conversations into this folder, as tapes that `--tape` replays.",
+    help="Where to write conversations that break a promise, as tapes that --tape replays; "
+    f"without it {_REGRESSIONS} below this folder, or if there is none, ./{_ELSEWHERE}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    seed: int | None,
-    tape: Path | None,
-    episodes: int,
-    first_seed: int,
-    jobs: int,
-    everything: bool,
-    keep: Path | None,
-    as_json: bool,
-) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Simulate conversations full of interruptions and check what was promised.
 
-    Exits with 1 if a promise is broken.
+    With --seed or --tape one conversation is told as a table. Without, many are played, and at the
+    end stands what they have met: every rule, race, refusal and kind of cut that is known, how
+    often, and loudly what was never met. Ctrl-C ends early and tells what there is.
+
+    \b
+    Exit code 0: every promise was kept.
+              1: a promise is broken, or the run was interrupted.
+              2: the call cannot be understood, or a file cannot be read or written.
     """
-    if seed is not None and tape is not None:
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
+    asked = _Asked(**given)
+    if asked.only == "list":
+        _list_features(asked.as_json)
+        return
+    if asked.only is not None and asked.only not in FEATURES:
+        raise click.UsageError(
+            f"--only {asked.only}: is no feature; 'bargein sim --only list' names them all"
+        )
+    if asked.seed is not None and asked.tape is not None:
         raise click.UsageError("--seed and --tape are two ways to name one conversation; give one")
-    if tape is not None:
-        try:
-            regression = read(tape.read_bytes())
-        except LocalValueError as error:
-            raise LocalValueError(f"{tape}: is no tape of the simulator: {error}") from error
-        _tell_one(run(regression.tape), str(tape), everything, keep, as_json)
-    elif seed is not None:
-        _tell_one(run(seed), f"seed {seed}", everything, keep, as_json)
+    if asked.tape is not None:
+        if asked.only is not None:
+            raise click.UsageError("--only: a tape holds its world already; leave it out")
+        _tell_one(_replayed(asked.tape), str(asked.tape), asked)
+    elif asked.seed is not None:
+        _tell_one(run(asked.seed, only=asked.only), f"seed {asked.seed}", asked)
     else:
-        _many(range(first_seed, first_seed + episodes), jobs, keep, as_json)
+        _many(range(asked.first_seed, asked.first_seed + asked.episodes), asked)
 
 
-def _tell_one(
-    episode: Episode, name: str, everything: bool, keep: Path | None, as_json: bool
-) -> None:
-    shown = shrink(episode) if episode.violations else episode
+def _refuse_options(ctx: click.Context) -> None:
+    """What stands before the subcommand would be lost on it."""
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "")
+        if given is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{option.opts[0]} stands before '{ctx.invoked_subcommand}' and would be lost; "
+                "options of a subcommand stand behind its name"
+            )
+
+
+def _list_features(as_json: bool) -> None:
     if as_json:
+        click.echo(msgspec.json.encode(FEATURES))
+        return
+    width = max(len(name) for name in FEATURES)
+    for name, sentence in FEATURES.items():
+        click.echo(f"{name:<{width}}  {sentence}")
+
+
+def _replayed(tape: Path) -> Episode:
+    try:
+        return run(read(tape.read_bytes()).tape)
+    except LocalValueError as error:
+        raise LocalValueError(f"{tape}: is no tape of the simulator: {error}") from error
+
+
+# -- one conversation --------------------------------------------------------------------------
+
+
+def _tell_one(episode: Episode, name: str, asked: _Asked) -> None:
+    shown = shrink(episode) if episode.violations else episode
+    if asked.as_json:
         told = {
             "name": name,
+            "only": asked.only,
             "options": msgspec.to_builtins(asdict(episode.options), enc_hook=repr),
             "violations": episode.violations,
-            "counters": episode.result.counters,
+            "met": episode.met,
             "digest": episode.digest,
-            "story": shown.story(everything=everything).splitlines(),
+            "story": shown.story(everything=asked.everything).splitlines(),
         }
         click.echo(msgspec.json.encode(told))
     else:
-        _tell(name, episode, shown, everything)
-    _keep(shown, name, keep)
+        _tell(name, episode, shown, asked.everything)
+    if asked.tape is None or asked.keep is not None:
+        _keep(shown, name, asked.folder)
     if episode.violations:
         sys.exit(1)
 
@@ -107,7 +205,6 @@ def _tell_one(
 def _tell(name: str, episode: Episode, shown: Episode, everything: bool) -> None:
     if episode.violations:
         click.echo(f"{name}: shrunk to the plainest conversation that fails alike\n")
-    click.echo(f"options: {shown.options}\n")
     click.echo(shown.story(everything=everything))
     click.echo("")
     for violation in shown.violations:
@@ -116,97 +213,77 @@ def _tell(name: str, episode: Episode, shown: Episode, everything: bool) -> None
         click.echo(f"{name}: every promise was kept")
 
 
-def _keep(episode: Episode, name: str, folder: Path | None) -> None:
-    if folder is None or not episode.violations:
+def _keep(episode: Episode, name: str, folder: Path) -> None:
+    if not episode.violations:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     stem = "".join(letter if letter.isalnum() else "-" for letter in Path(name).stem)
-    file = folder / f"{stem}-{episode.violations[0].invariant}.json"
-    file.write_bytes(written(episode))
+    file = folder / f"{stem}-{episode.violations[0].invariant.replace(' ', '-')}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(written(episode))
+    except OSError as error:
+        raise LocalValueError(
+            f"keep: {file} cannot be written: {error.strerror or error}; name another folder"
+        ) from error
     click.echo(f"kept as {file}", err=True)
 
 
-def _many(seeds: range, jobs: int, keep: Path | None, as_json: bool) -> None:
-    began_s = time.perf_counter()
-    tally = Tally()
-    with _progress(len(seeds)) as progress:
-        task = progress.add_task("conversations", total=len(seeds))
-        for part in _tallies(seeds, jobs):
-            tally.add(part)
-            progress.update(task, completed=tally.episodes)
-    took_s = time.perf_counter() - began_s
-    broken = sorted({failure.seed for failure in tally.failures})
-    for seed in broken[:_TOLD]:
-        episode = run(seed)
+# -- many of them ------------------------------------------------------------------------------
+
+
+def _many(seeds: range, asked: _Asked) -> None:
+    played = play(seeds, asked.jobs, asked.only)
+    broken = sorted({failure.seed for failure in played.tally.failures})
+    for seed in [] if played.interrupted else broken[:_TOLD]:
+        episode = run(seed, only=asked.only)
         # I10 is about two runs; such a seed may keep every other promise.
         shown = shrink(episode) if episode.violations else episode
-        if not as_json:
+        if not asked.as_json:
             _tell(f"seed {seed}", episode, shown, everything=False)
-        _keep(shown, f"seed {seed}", keep)
-    if as_json:
-        click.echo(msgspec.json.encode(_summary(tally, seeds, took_s)))
+        name = f"seed {seed}" if asked.only is None else f"{asked.only} seed {seed}"
+        _keep(shown, name, asked.folder)
+    if asked.as_json:
+        click.echo(msgspec.json.encode(_summary(played, asked)))
     else:
-        _print_summary(tally, broken, took_s)
-    if broken:
+        for line in _lines(played, broken, asked):
+            click.echo(line)
+    if broken or played.interrupted:
         sys.exit(1)
 
 
-def _tallies(seeds: range, jobs: int) -> Iterator[Tally]:
-    chunks = (seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK))
-    if jobs == 1:
-        for chunk in chunks:
-            yield run_seeds(chunk)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        # Only so many chunks are handed out at a time, so that Ctrl-C does not wait for all.
-        running: set[Future[Tally]] = set()
-        for chunk in chunks:
-            running.add(pool.submit(run_seeds, chunk))
-            if len(running) > 2 * jobs:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        yield from (future.result() for future in wait(running).done)
-
-
-def _progress(total: int) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=total <= _CHUNK,
-    )
-
-
-def _summary(tally: Tally, seeds: range, took_s: float) -> dict[str, object]:
+def _summary(played: Played, asked: _Asked) -> dict[str, object]:
+    tally = played.tally
     return {
-        "seeds": [seeds.start, seeds.stop - 1],
+        "seeds": [played.seeds.start, played.seeds.stop - 1],
+        "only": asked.only,
+        "interrupted": played.interrupted,
         "episodes": tally.episodes,
         "virtual_s": tally.virtual_us // US_PER_S,
-        "took_s": round(took_s, 1),
-        "episodes_per_s": round(tally.episodes / took_s, 1),
-        "counters": tally.counters,
+        "took_s": round(played.took_s, 1),
+        "episodes_per_s": round(played.episodes_per_s, 1),
+        "broken": tally.broken,
+        "violations": tally.violations,
         "failures": tally.failures,
+        "coverage": _coverage.as_told(tally.coverage),
     }
 
 
-def _print_summary(tally: Tally, broken: list[int], took_s: float) -> None:
-    for name, count in sorted(tally.counters.items()):
-        click.echo(f"{count:>9}  {name}")
-    rest = [
-        f"{failure.seed} {failure.invariant}: {failure.detail}" for failure in _rest(tally, broken)
-    ]
-    for line in rest:
-        click.echo(f"also broken: seed {line}")
-    hours = tally.virtual_us / US_PER_S / 3_600
-    click.echo(
-        f"{tally.episodes} conversations, {hours:.1f} hours of them, in {took_s:.1f} s "
-        f"({tally.episodes / took_s:.0f} a second): {len(broken)} broke a promise"
-    )
+def _lines(played: Played, broken: list[int], asked: _Asked) -> Iterator[str]:
+    tally = played.tally
+    if tally.episodes:
+        yield from _coverage.screen(tally.coverage, tally.episodes)
+        yield ""
+        yield from _coverage.missing(tally.coverage, only=asked.only)
+    told = set() if played.interrupted else set(broken[:_TOLD])
+    rest = [failure for failure in tally.failures if failure.seed not in told]
+    for failure in rest[:_LISTED]:
+        yield f"also broken: {_failure_line(failure)}"
+    if tally.violations - len(tally.failures) + len(rest[_LISTED:]) > 0:
+        yield "and more; --json lists the first 1,000"
+    if played.interrupted:
+        yield f"interrupted: {tally.episodes:,} of {len(played.seeds):,} conversations were played"
+    yield f"{played.sentence}: {tally.broken} broke a promise"
 
 
-def _rest(tally: Tally, broken: list[int]) -> list[Failure]:
-    told = set(broken[:_TOLD])
-    return [failure for failure in tally.failures if failure.seed not in told]
+def _failure_line(failure: Failure) -> str:
+    return f"seed {failure.seed} {failure.invariant}: {failure.detail}"
