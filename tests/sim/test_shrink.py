@@ -6,9 +6,43 @@ import pytest
 from tests.sim.naive_client import NaiveClient
 
 from bargein.core.settings import Settings
+from bargein.lab.mutation import applied, named
 from bargein.sim.episode import Episode, run
 from bargein.sim.shrink import shrink, trimmed
 from bargein.sim.telling import rows
+
+OF_MUTANTS = (
+    "tells-a-call-as-often-as-it-is-shown",
+    "takes-no-place-for-the-end",
+    "keeps-what-the-service-has-deleted",
+    "does-not-show-what-the-service-keeps",
+    "shows-words-that-nobody-heard",
+    "tells-before-the-player-has-answered",
+    "never-cancels",
+    "settles-only-the-first-item",
+    "forgets-items-that-come-after-the-stop",
+    "does-not-cancel-what-was-cut-before-it-was-born",
+)
+ROWS = 12
+SEEDS = 100
+"""Within these each of them is killed."""
+
+
+@pytest.mark.parametrize("name", OF_MUTANTS)
+def test_what_kills_a_mutant_is_told_in_at_most_twelve_rows(name: str) -> None:
+    (mutant,) = named([name])
+    with applied(mutant):
+        killing = next(
+            episode
+            for episode in (run(seed, stop_at_first=True) for seed in range(SEEDS))
+            if episode.violations
+        )
+
+        shown = shrink(killing, at_most_runs=400)
+
+    told = rows(shown.history, shown.violations)
+    assert len(told) <= ROWS, shown.story()
+    assert killing.violations[0].invariant in {row.actor for row in told}
 
 
 def _failing() -> Episode:
@@ -27,7 +61,7 @@ def test_a_failing_episode_shrinks_to_a_few_rows_and_draws_that_fail_alike() -> 
 
     assert shown.violations[0].invariant == episode.violations[0].invariant
     told = rows(shown.history, shown.violations)
-    assert len(told) <= 12 < len(rows(episode.history, episode.violations))
+    assert len(told) <= ROWS < len(rows(episode.history, episode.violations))
     assert told[-1].actor == episode.violations[0].invariant
     draws = [offset for offsets in trimmed(shown.tape).values() for offset in offsets if offset]
     assert len(draws) <= 6 < sum(len(offsets) for offsets in trimmed(episode.tape).values())
