@@ -189,6 +189,7 @@ class _Told:
                 )
 
     def _settlement_wrong(self, told: notices.InterruptionSettled) -> Iterator[str]:
+        confirmed = told.exactness in ("exact", "within")
         for part in told.parts:
             name = f"{told.cut_id} settles {part.item_id}[{part.content_index}]"
             asked = self._of(part.item_id, part.content_index)
@@ -200,7 +201,7 @@ class _Told:
             elif part.action == "delete" and part.answer == "deleted":
                 if part.item_id not in self._deleted | self._forgotten:
                     yield f"{name} as deleted, and nobody asked for that"
-            elif part.answer == "" and part.action in ("truncate", "delete"):
+            elif part.answer == "" and part.action in ("truncate", "delete") and confirmed:
                 yield f"{name} by {part.action}, without an answer"
         known = [part.kept_ms for part in told.parts]
         if told.drift_ms is not None and told.kept_ms is not None:

@@ -27,7 +27,6 @@ from bargein.core.inputs import Heard, Part
 from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final, Kind, Truth
 from bargein.sim.invariants.judge import INVARIANTS, Judge
-from bargein.sim.invariants.sound import part_name
 from bargein.sim.options import Options
 from bargein.sim.own_word import SENTENCES, broken
 from bargein.sim.remembered import Remembered
@@ -182,17 +181,16 @@ class _Teller:
         self._judge.finish(final)
         not_judged = self._not_judged(rests=rests, mirrored=mirror is not None)
         undecided = self._undecided(rests=rests)
-        if undecided and "I1" not in not_judged:
-            not_judged["I1 of some"] = (
-                f"of {len(undecided)} parts the trace does not tell what became of them"
+        if undecided:
+            not_judged["I1 and rule 5 of some"] = (
+                f"of {len(undecided)} items the trace does not tell what became of them"
             )
         names = [each.name for each in INVARIANTS if each.name not in not_judged]
         return Verdict(
             findings=tuple(
-                each
-                for each in self._findings()
-                if each.invariant in names
-                and not (each.invariant == "I1" and each.detail.partition(":")[0] in undecided)
+                found
+                for found in self._findings()
+                if found.invariant in names and not _is_about(found, undecided)
             ),
             judged={name: _PARTLY.get(name, "") for name in names},
             not_judged=not_judged,
@@ -294,16 +292,16 @@ class _Teller:
     # -- what came of it -----------------------------------------------------------------------
 
     def _undecided(self, *, rests: bool) -> set[str]:
-        """Names of the parts of which the trace does not tell what became of them."""
+        """Ids of the items of which the trace does not tell what became of them."""
+        asked = (getattr(event, "item_id", None) for event in self._causes.open)
         # What was done about these is not known.
-        asked = {getattr(event, "item_id", None) for event in self._causes.open}
-        found = set()
+        found = {item_id for item_id in asked if isinstance(item_id, str)}
         for part, spoken in self._judge.facts.parts.items():
             heard = self._word.heard.get(part, 0)
             whole = part.response_id in self._over and heard >= spoken.received
             decided = rests or whole or part.response_id in self._settled
-            if spoken.in_band and (not decided or part.item_id in asked):
-                found.add(part_name(part))
+            if spoken.in_band and not decided:
+                found.add(part.item_id)
         return found
 
     def _truth(self) -> Truth:
@@ -316,3 +314,9 @@ class _Teller:
             order=tuple(word.heard),
             late_samples=word.late_samples,
         )
+
+
+def _is_about(found: Finding, item_ids: set[str]) -> bool:
+    """Whether the end of the conversation accuses one of these items, by its memory."""
+    by_memory = found.line == 0 and found.invariant in ("I1", "rule 5")
+    return by_memory and any(found.detail.startswith(item_id) for item_id in item_ids)
