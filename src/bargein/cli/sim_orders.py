@@ -18,6 +18,8 @@ from bargein.sim.orders.enumeration import Order, orders
 from bargein.sim.orders.scene import Scene
 from bargein.sim.orders.scenes import SCENES
 
+_WIDTH = max(map(len, SCENES))
+
 
 class _Played(msgspec.Struct, kw_only=True):
     """What came of one scene."""
@@ -58,9 +60,6 @@ def command(names: tuple[str, ...], listing: bool, everything: bool, as_json: bo
         click.echo(f"{count} orders of {len(played)} scenes: {broken} broke a promise")
     if broken:
         sys.exit(1)
-
-
-_WIDTH = max(map(len, SCENES))
 
 
 def _chosen(names: Sequence[str]) -> list[Scene]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bargein import events
@@ -63,7 +63,7 @@ def orders(scene: Scene, *, make_client: MakeClient = Machine) -> Iterator[Order
     more = True
     while more:
         order = play(scene, source, make_client=make_client)
-        yield Order(scene, order.tape, order.chosen, order.history, order.violations, source.share)
+        yield replace(order, share=source.share)
         more = source.advance()
 
 

@@ -25,6 +25,7 @@ _BY_APPLICATION = Options(card=NO_LATENCY, interrupt_response=False, create_resp
 _REFUSED_TURNS = Options(card=NO_LATENCY, interrupt_response=False)
 _FAILS = score.EndFailed("server_error", None, "The engine broke.")
 _CUT_OFF = score.EndIncomplete("max_output_tokens")
+_TWO = spoken((60, 60))
 
 SCENES = (
     Scene(
@@ -33,7 +34,7 @@ SCENES = (
         prelude=(_REPLY, Holds(), SPEAKS),
         scripts=((FALLS_SILENT,), (_INTERRUPT,)),
         holds=("down", "player"),
-        scores=(spoken((160,)), _TWO := spoken((60, 60))),
+        scores=(spoken((160,)), _TWO),
         begins=(events.ResponseCreated,),
         scenarios=(20, 47),
     ),
@@ -132,6 +133,14 @@ SCENES = (
         scores=(spoken((60,)), spoken((60,))),
         options=_BY_APPLICATION,
         scenarios=(17,),
+    ),
+    Scene(
+        "unborn-reply-out-of-band-given-up",
+        "A reply out of band is given up before it is born, beside one of the conversation.",
+        scripts=((Ask(out_of_band()), Ask(asks.CancelReply(1))), (_REPLY,)),
+        holds=("down", "up"),
+        scores=(spoken((60,)),),
+        options=_BY_APPLICATION,
     ),
     Scene(
         "heard-reply-given-up",

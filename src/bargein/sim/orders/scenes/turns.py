@@ -25,6 +25,16 @@ _INTERRUPT = Ask(asks.Interrupt())
 _SAY = Ask(asks.Say("And then?"))
 _PRESS = Ask(asks.Press())
 _RELEASE = Ask(asks.Release())
+_AT_THE_ROOT = Ask(
+    asks.SendEvent(
+        events.ConversationItemCreate(
+            item=events.MessageItem(
+                id="item_mine", role="system", content=(events.InputText(text="Be brief."),)
+            ),
+            previous_item_id="root",
+        )
+    )
+)
 _MANUAL = Options(card=NO_LATENCY, turns="manual")
 
 
@@ -58,6 +68,15 @@ SCENES = (
         "A message without a wish for a reply is typed while a turn is answered.",
         prelude=(SPEAKS,),
         scripts=((FALLS_SILENT,), (Ask(asks.Say("By the way.", reply=False)),)),
+        holds=("down", "up"),
+        scores=(spoken((60,)),),
+        scenarios=(25,),
+    ),
+    Scene(
+        "written-at-the-root",
+        "A message is put before all others while a turn is answered and interrupted.",
+        prelude=(SPEAKS,),
+        scripts=((FALLS_SILENT,), (_AT_THE_ROOT,), (_INTERRUPT,)),
         holds=("down", "up"),
         scores=(spoken((60,)),),
         scenarios=(25,),
