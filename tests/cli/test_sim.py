@@ -203,6 +203,22 @@ def test_failures_among_many_end_badly_and_are_told(
     assert "2 broke a promise" in result.output
 
 
+def test_a_conversation_can_be_written_as_a_trace_that_replays(elsewhere: Path) -> None:
+    result = CliRunner().invoke(main, ["sim", "--seed", "3", "--trace", "sim.trace"])
+    replayed = CliRunner().invoke(main, ["trace", "replay", "sim.trace"])
+
+    assert result.exit_code == 0, result.output
+    assert replayed.exit_code == 0, replayed.output
+    assert (elsewhere / "sim.trace").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_trace_of_many_is_refused() -> None:
+    result = CliRunner().invoke(main, ["sim", "--trace", "sim.trace"])
+
+    assert result.exit_code == 2
+    assert "name it with --seed or --tape" in result.output
+
+
 def test_a_seed_and_a_tape_at_once_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "tape.json"
     file.write_text("{}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
@@ -43,8 +43,10 @@ def screen(coverage: Coverage, episodes: int) -> Iterator[str]:
         yield click.style(_TITLES[group], bold=True)
         if group == "cuts":
             yield from _cuts(coverage.cuts)
+            yield from _wide(coverage.cuts, (), coverage.unnamed("cuts"), episodes)
         elif group == "refusals":
-            yield from _wide(coverage.refusals, coverage.unnamed("refusals"), episodes)
+            unnamed = coverage.unnamed("refusals")
+            yield from _wide(coverage.refusals, CATALOGUE[group], unnamed, episodes)
         else:
             yield from _two_columns(coverage.group(group), CATALOGUE[group], episodes)
 
@@ -113,8 +115,10 @@ def _two_columns(
         yield " ".join(cells[place::half]).rstrip()
 
 
-def _wide(counts: Mapping[str, Count], unnamed: list[str], episodes: int) -> Iterator[str]:
-    for name in [*CATALOGUE["refusals"], *unnamed]:
+def _wide(
+    counts: Mapping[str, Count], names: Iterable[str], unnamed: list[str], episodes: int
+) -> Iterator[str]:
+    for name in [*names, *unnamed]:
         count = counts.get(name)
         times = _times(count.times) if count else ""
         note = "  (not in the catalogue)" if name in unnamed else ""

@@ -8,6 +8,7 @@ plainest conversation that still breaks it, and told as a table.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from bargein import __version__
 from bargein.cli import _coverage
 from bargein.cli._seeds import Played, play
 from bargein.errors import LocalValueError
@@ -26,6 +28,7 @@ from bargein.sim.episode import Episode, run
 from bargein.sim.features import FEATURES
 from bargein.sim.regression import read, written
 from bargein.sim.shrink import shrink
+from bargein.sim.traced import traced
 from bargein.units import US_PER_S
 
 _TOLD = 3
@@ -71,6 +74,7 @@ class _Asked:
     jobs: int
     only: str | None
     everything: bool
+    trace: Path | None
     keep: Path | None
     as_json: bool
 
@@ -109,6 +113,11 @@ class _Asked:
 )
 @click.option("--all", "everything", is_flag=True, help="In the story, leave nothing out.")
 @click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the client's side of the one conversation as a trace, for 'bargein trace'.",
+)
+@click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to write conversations that break a promise, as tapes that --tape replays; "
@@ -139,6 +148,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         raise click.UsageError(
             f"--only {asked.only}: is no feature; 'bargein sim --only list' names them all"
         )
+    if asked.trace is not None and asked.seed is None and asked.tape is None:
+        raise click.UsageError("--trace holds one conversation; name it with --seed or --tape")
     if asked.seed is not None and asked.tape is not None:
         raise click.UsageError("--seed and --tape are two ways to name one conversation; give one")
     if asked.tape is not None:
@@ -196,6 +207,8 @@ def _tell_one(episode: Episode, name: str, asked: _Asked) -> None:
         click.echo(msgspec.json.encode(told))
     else:
         _tell(name, episode, shown, asked.everything)
+    if asked.trace is not None:
+        _write_trace(episode, asked.trace)
     if asked.tape is None or asked.keep is not None:
         _keep(shown, name, asked.folder)
     if episode.violations:
@@ -226,6 +239,18 @@ def _keep(episode: Episode, name: str, folder: Path) -> None:
             f"keep: {file} cannot be written: {error.strerror or error}; name another folder"
         ) from error
     click.echo(f"kept as {file}", err=True)
+
+
+def _write_trace(episode: Episode, file: Path) -> None:
+    """As it was played, not as it was shrunk; like a live one, its owner's alone."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as out:
+            out.writelines(traced(episode, version=__version__))
+    except OSError as error:
+        raise LocalValueError(
+            f"trace: {file} cannot be written: {error.strerror or error}; name another file"
+        ) from error
 
 
 # -- many of them ------------------------------------------------------------------------------

@@ -128,6 +128,10 @@ STORIES = {
         "sounds:1 create:aside begins:2:aside got",
         "sounds:1 ends:1 got create:aside begins:2:aside got",
     ),
+    "out of band given up unborn": (
+        "create:aside ask:cancel",
+        "create:aside begins:1:aside got ask:cancel",
+    ),
     "cut beside out of band": (
         "create:aside begins:2:aside got sounds:1 stop:1",
         "create:aside begins:2:aside got ends:2 got sounds:1 stop:1",

@@ -76,6 +76,7 @@ STORIES = {
         "sounds:1 ends:1 got stop:1 answer:1",
         "sounds:1 stop:1 answer:1 &record:1",
     ),
+    "cuts: by the service": ("sounds:1 record:1:service", "sounds:1 record:1:speech"),
     "responses 7: by order": ("create create:aside", "create create"),
     "responses: several aside": (
         "create:aside begins:1:aside create:aside begins:2:aside got",

@@ -1,10 +1,10 @@
 """The kinds of cuts: who asked, what was under the playhead, and who ended the response.
 
 A cut has one asker (the first), one place of the playhead, and one end, and is counted under
-"asker: place" and under "asker: end". Two have no name here:
+"asker: place" and under "asker: end". Some have no name here, since they cannot happen:
 
-1. *service* asks where the service cancels a response that nobody has cut. In this world it cancels
-   only at `speech_started` under `interrupt_response`, and then the user's speech has cut it.
+1. *service* asks where the service cancelled a response on its own, and when all that came of it
+   has been heard; so it has one place and one end.
 2. The server ends a response by itself where the user speaks. Another asker's cut cancels it before
    that; only a cancel that waits for the socket is overtaken ("done while a cancel waits").
 """
@@ -41,11 +41,15 @@ ENDS: Mapping[End, str] = {
     "server cancels": "The server's turn detection cancelled it.",
     "over already": "There was no response to cancel.",
 }
-ASKERS: tuple[Asker, ...] = tuple(asker for asker in get_args(Asker) if asker != "service")
+ASKERS: tuple[Asker, ...] = get_args(Asker)
 
 
 def _kinds() -> Iterable[tuple[str, str]]:
     for asker in ASKERS:
+        if asker == "service":
+            yield "service: all heard so far", PLACES["all heard so far"]
+            yield "service: over already", ENDS["over already"]
+            continue
         for place, sentence in PLACES.items():
             yield f"{asker}: {place}", sentence
         for end, sentence in ENDS.items():

@@ -59,6 +59,7 @@ RACES: Mapping[str, str] = {
     "ask while a turn is unanswered": "A reply was asked for while the server's own was awaited.",
     "two asks, one response": "One response answered several asks.",
     "out of band beside another": "Two responses were open, one in no conversation.",
+    "out of band given up unborn": "A reply out of band was given up before it had begun.",
     "cut beside out of band": "A cut came while a response out of band was open.",
     # The user's speech.
     "speech under way at an ask": "The user's speech was under way when the application asked.",

@@ -44,6 +44,7 @@ RULES: Mapping[str, str] = {
     "ledger 14: lost": "A cut ended as lost with its pipe.",
     "ledger 15: joined": "An ask joined a cut: the record names both.",
     "cuts: nothing was interrupted": "A stop found that all had been said and heard.",
+    "cuts: by the service": "The server cancelled a response that was heard as far as it came.",
     "responses 7: by order": "Two requests were open, one of them out of band.",
     "listening 1: turns are detected": "Sound went out under turn detection.",
     "listening 2: pressed into a reply": "The press stopped what was heard.",

@@ -140,7 +140,9 @@ def told(scene: Scene, told: notices.Interruption, entry: Entry) -> None:
             reply.cut = True
     asker = told.askers[0]
     _count(scene, f"{asker}: {place_of(told, done=cut.done)}")
-    if asker == "speech" and cut.done and told.response_ids:
+    if asker == "service":
+        scene.rules["cuts: by the service"] += 1
+    elif asker == "speech" and cut.done and told.response_ids:
         scene.races["speech after done, still heard"] += 1
     if len(told.response_ids) > 1:
         scene.rules["ledger 3: several responses"] += 1

@@ -68,6 +68,9 @@ def asked(scene: Scene, given: inputs.Asked, entry: Entry) -> None:
                 _wants_reply(scene)
         case asks.Interrupt():
             _cuts(scene)
+        case asks.CancelReply():
+            if any(not (one.in_band or one.answered) for one in scene.creates.values()):
+                scene.races["out of band given up unborn"] += 1
         case asks.Press():
             _cuts(scene)
             if scene.asked_for:
