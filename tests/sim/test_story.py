@@ -39,7 +39,7 @@ def test_a_story_is_a_line_about_the_world_and_a_table_with_short_ids() -> None:
         "       0.000  service    sends response.created r1 -> 0.001",
         "       0.002  service    sends 120.00 ms of A[0] (r1) -> 0.003",
         "       0.004  app        interrupts",
-        "       0.005  client     sends item.truncate A[0] to 40 ms -> (see below)",
+        "       0.005  client     sends item.truncate A[0] to 40 ms -> (under way)",
         "       0.006  service    sends response.done r1: cancelled -> 0.007",
     ]
     assert ITEM not in told and RESPONSE not in told

@@ -93,19 +93,19 @@ def test_what_a_side_does_at_the_time_of_an_arrival_is_no_race() -> None:
 
     assert _told(tale) == [
         "service: sends response.done r1: cancelled -> 0.009",
-        "client: sends item.delete A -> (see below)",
+        "client: sends item.delete A -> (under way)",
     ]
 
 
 def test_the_end_of_a_response_tells_of_the_ends_in_it() -> None:
     tale = Tale()
     tale.entries = [Entry(0, "server_sent", item_done(), 0), Entry(0, "server_sent", done(), 1)]
-    assert _told(tale) == ["service: sends response.done r1: completed -> (see below)"]
+    assert _told(tale) == ["service: sends response.done r1: completed -> (under way)"]
 
     tale.entries = [Entry(0, "server_sent", item_done(), 0), Entry(9, "server_sent", done(), 1)]
     assert _told(tale) == [
-        "service: sends item A completed -> (see below)",
-        "service: sends response.done r1: completed -> (see below)",
+        "service: sends item A completed -> (under way)",
+        "service: sends response.done r1: completed -> (under way)",
     ]
 
 
@@ -150,7 +150,7 @@ def test_what_a_deadline_makes_the_client_do_is_said_to_come_of_it() -> None:
     tale.client(truncate(40))
 
     assert _told(tale) == [
-        "client: its deadline has come: sends item.truncate A[0] to 40 ms -> (see below)"
+        "client: its deadline has come: sends item.truncate A[0] to 40 ms -> (under way)"
     ]
 
 

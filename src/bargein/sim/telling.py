@@ -27,6 +27,8 @@ COLUMNS = 120
 TIME_COLUMNS = 12
 ACTOR_COLUMNS = 9
 _RACING = "(see below)"
+_UNDER_WAY = "(under way)"
+"""In the end, or for ever."""
 _PLACED = "acts "
 _EXACTLY = " +0 us"
 _CUT_OFF = "nothing gets "
@@ -326,7 +328,8 @@ class _Teller:
         if first.verb != "sends":
             return text
         if first.arrival_us is None or last.arrival_us is None:
-            return f"{text} -> {_RACING}"
+            raced = any(beat.raced for beat in beats)
+            return f"{text} -> {_RACING if raced else _UNDER_WAY}"
         until = "" if first.arrival_us == last.arrival_us else f" to {_ms(last.arrival_us)}"
         return f"{text} -> {_ms(first.arrival_us)}{until}"
 

@@ -1,7 +1,8 @@
 """What happened, in the few words that a story needs.
 
 1. An id is as long as it takes to tell it from the others: `r1` is a response, `A` an item, `A[0]`
-   its part with content index 0, `cut1` a cut. The names are given in the order of the telling.
+   its part with content index 0, `cut1` a cut, `call1` a function call. The names are given in the
+   order of the telling.
 2. What says nothing that another row does not say better has no words at all: None.
 3. The wire's own names are used for what is on the wire, `conversation.` left out.
 """
@@ -69,7 +70,8 @@ class Wording:
                 aside = "" if response.conversation_id else " (out of band)"
                 return f"response.created {self.id(response.id)}{aside}"
             case events.ResponseDone(response=response):
-                return f"response.done {self.id(response.id)}: {response.status}"
+                told = f"response.done {self.id(response.id)}: {response.status}"
+                return told + self._not_named(response.output)
             case events.ResponseOutputAudioDone():
                 return f"output_audio.done {self.part(event.item_id, event.content_index)}"
             case events.ResponseOutputItemDone(item=item):
@@ -99,9 +101,16 @@ class Wording:
         shown = [self.id(name) for name in names if isinstance(name, str)]
         return " ".join([_brief(event), *shown])
 
+    def _not_named(self, output: object) -> str:
+        """The items of a response of which nothing was told."""
+        items = output if isinstance(output, tuple) else ()
+        messages = [str(item.id) for item in items if isinstance(item, events.MessageItem)]
+        new = [self.id(item_id) for item_id in messages if item_id not in self._names]
+        return f", with {', '.join(new)}" if new else ""
+
     def _item_done(self, item: object) -> str:
         if isinstance(item, events.FunctionCallItem):
-            return f"function call {self.id(str(item.id))} ({item.name})"
+            return f"function call {self.id(str(item.call_id))} ({item.name})"
         if isinstance(item, events.MessageItem):
             return f"item {self.id(str(item.id))} {item.status}"
         return f"item {type(item).__name__}"
@@ -166,6 +175,8 @@ class Wording:
                 kept = "unknown" if kept_ms is None else f"{kept_ms} ms"
                 name = self.id(cut_id)
                 return f"settles {name}: heard {heard_ms} ms, kept {kept} ({notice.exactness})"
+            case notices.ToolCalled(call_id=call_id):
+                return f"tells of {self.id(call_id)}"
             case notices.Dropped(what=what, count=count):
                 return f"drops {count} of {what}"
             case notices.Raw(event_type=event_type):
