@@ -420,3 +420,49 @@ def test_bad_sound_is_refused_by_name() -> None:
 def test_settings_that_cannot_be_are_refused_by_name(options: dict[str, object], name: str) -> None:
     with pytest.raises(LocalValueError, match=name):
         CardSettings(**options)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cards,
+    st.lists(st.integers(1, 30_000), min_size=1, max_size=4),
+    st.sampled_from([20_000, 100_000, 250_000]),
+    st.booleans(),
+)
+def test_rarer_reports_tell_the_same_ends_at_the_same_times(
+    options: CardSettings, chunks: list[int], every_us: int, stops: bool
+) -> None:
+    """What is told in between is left out; ends, stops and the truth do not move."""
+
+    def play(card: Card) -> list[tuple[int, Report]]:
+        for mark, samples in enumerate(chunks):
+            card.play(mark, bytes_of(sound(samples)), 24_000, 0)
+            card.finish(mark, 0)
+        told: list[tuple[int, Report]] = []
+        for until_us in (700_000, 20_000_000):
+            while (due := card.next_us) is not None and due <= until_us:
+                told += [(due, report) for report in card.advance(due)]
+            told += [(until_us, report) for report in card.advance(until_us)]
+            if stops:
+                card.stop("cut", until_us)
+        return told
+
+    often, rarely = (Card(replace(options, report_every_us=us)) for us in (0, every_us))
+    all_told, few_told = play(often), play(rarely)
+
+    assert set(map(repr, few_told)) <= set(map(repr, all_told)), "nothing new, nothing later"
+    assert [one for one in few_told if isinstance(one[1], Stopped)] == [
+        one for one in all_told if isinstance(one[1], Stopped)
+    ]
+    for mark, samples in enumerate(chunks):
+        assert often.heard(mark) == rarely.heard(mark)
+        ends = [
+            [us for us, one in told if isinstance(one, Rendered) and end(one, mark) == samples]
+            for told in (all_told, few_told)
+        ]
+        assert ends[0] == ends[1]
+    assert len(few_told) <= len(all_told)
+
+
+def end(report: Rendered, mark: int) -> int:
+    return report.heard_samples.get(mark, 0)

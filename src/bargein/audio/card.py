@@ -77,6 +77,7 @@ class Card:
         self._misses = 0
         self._block_due = now_us
         """When the next block is taken."""
+        self._reported = now_us - settings.report_every_us
         self._flight = Flight(settings.latency_us * settings.rate // US_PER_S)
         self._parts: dict[Mark, _Part] = {}
         self._live: dict[Mark, _Part] = {}
@@ -175,10 +176,7 @@ class Card:
         self._ring.resume()
 
     def change(self, accuracy: Accuracy, detail: str, now_us: int) -> None:
-        """The device is another one now:
-
-        its counts are as good as `accuracy` says. Reported by `Changed`.
-        """
+        """The device is another one now, its counts as good as `accuracy` says: `Changed`."""
         self._run(now_us)
         self.accuracy = accuracy
         self._out.append(Changed(accuracy, detail))
@@ -198,7 +196,8 @@ class Card:
         answer = self._due[0][0] if self._due else None
         if self._idle:
             return answer
-        return self._block_due if answer is None else min(answer, self._block_due)
+        block = max(self._block_due, self._progress_due)
+        return block if answer is None else min(answer, block)
 
     def advance(self, now_us: int) -> list[Report]:
         """Let time pass until `now_us`; gives what is to be reported, oldest first."""
@@ -207,10 +206,7 @@ class Card:
         return reports
 
     def heard(self, mark: Mark) -> int:
-        """The truth:
-
-        whole samples of the mark, at its own rate, that were heard up to the last call.
-        """
+        """The truth: whole samples of the mark, at its own rate, heard up to the last call."""
         part = self._parts.get(mark)
         return 0 if part is None else part.voice.own_samples(part.heard)
 
@@ -250,6 +246,19 @@ class Card:
         """Nothing to play, nothing in the card, and nothing that the next block would report."""
         return self._ring.silent and self._flight.empty and not self._fresh
 
+    @property
+    def _progress_due(self) -> int:
+        """In its turn, or when a whole mark may have been heard to its end."""
+        every = self.settings.report_every_us
+        if not every:
+            return self._reported
+        for mark, part in self._live.items():
+            if part.finished and not part.stopped:
+                left = self._ring.queued(mark) - part.heard
+                end = self._now + left * _MILLION * US_PER_S // self._clock
+                return min(end, self._reported + every)
+        return self._reported + every
+
     def _us_of_frame(self, frame: int) -> int:
         return self._start - (-frame * _MILLION * US_PER_S // self._clock)
 
@@ -271,7 +280,7 @@ class Card:
                 self._took(ahead)
                 break
             self._settle(due)
-            if self._fresh:
+            if self._fresh and due >= self._progress_due:
                 self._render()
             self._take()
             self._release(due)
@@ -319,6 +328,7 @@ class Card:
 
     def _render(self) -> None:
         """Report what has changed, and let go of the marks that were wholly heard."""
+        self._reported = self._now
         counts: dict[Mark, int] = {}
         for mark in self._fresh:
             part = self._parts.get(mark)

@@ -34,7 +34,8 @@ class CardSettings:
     arrived: it must be 0 for `Exact` and inside the promise for `Within`. `first_error_samples`
     is the error of the first answer to a stop, put right by a second one `correction_delay_us`
     later. `answer_delay_us` None: stops and holds are never answered. Every `miss_every`-th block
-    (0: none) the computer is late, and the card plays a block of silence.
+    (0: none) the computer is late, and the card plays a block of silence. Progress is told once in
+    `report_every_us` (0: with each block), the end of a mark at once.
     """
 
     rate: int = 24_000
@@ -49,6 +50,7 @@ class CardSettings:
     first_error_samples: int = 0
     rate_error_ppm: int = 0
     miss_every: int = 0
+    report_every_us: int = 0
     limit_s: int = 600
 
     def __post_init__(self) -> None:
@@ -59,6 +61,7 @@ class CardSettings:
         _demand("fade_us", self.fade_us, 0, _MAX_FADE_US)
         _demand("rate_error_ppm", self.rate_error_ppm, -100_000, 100_000)
         _demand("miss_every", self.miss_every, 0, 1 << 30)
+        _demand("report_every_us", self.report_every_us, 0, US_PER_S)
         _demand("limit_s", self.limit_s, 1, 86_400)
         _demand("answer_delay_us", self.answer_delay_us or 0, 0, 3_600 * US_PER_S)
         _demand("correction_delay_us", self.correction_delay_us or 0, 0, 3_600 * US_PER_S)
