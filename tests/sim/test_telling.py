@@ -192,10 +192,11 @@ def test_a_violation_has_its_row_where_it_broke_and_what_was_written_down_is_not
     _interrupt(tale)
     one = Violation("I9", "Nothing raises.", "handle(Tick) raised KeyError: 3", 0, 0)
     other = Violation("I1", "Memory is hearing.", f"{ITEM}[0]: heard nothing", -1, 1)
+    third = Violation("I1", "Memory is hearing.", "nor there", -1, 1)
 
-    assert _told(tale, one, other) == [
+    assert _told(tale, one, other, third) == [
         "I9: BROKEN: Nothing raises.\nhandle(Tick) raised KeyError: 3",
         "app: interrupts",
-        f"I1: BROKEN: Memory is hearing.\n{ITEM}[0]: heard nothing",
+        f"I1: BROKEN: Memory is hearing.\n{ITEM}[0]: heard nothing\nnor there",
     ]
     assert _told(tale)[0] == "client: handle(Tick) raised KeyError: 3"

@@ -61,8 +61,11 @@ def unusual(options: Options) -> dict[str, str]:
 def _everything(history: History, violations: Sequence[Violation] = ()) -> list[Row]:
     """Every entry, one by one."""
     wording = Wording(history.options.format)
-    told = [Row(entry.time_us, actor_of(entry), _raw(entry, wording)) for entry in history.entries]
-    return [*told, *(broken(violation, history, wording) for violation in violations)]
+    told = []
+    for place, entry in enumerate(history.entries):
+        told.append(Row(entry.time_us, actor_of(entry), _raw(entry, wording)))
+        told += broken(violations, place, history, wording)
+    return [*told, *broken(violations, -1, history, wording)]
 
 
 @cache

@@ -68,11 +68,17 @@ def rows(history: History, violations: Sequence[Violation] = ()) -> list[Row]:
     return _Teller(history, violations).rows()
 
 
-def broken(violation: Violation, history: History, wording: Wording) -> Row:
-    """-1, the place of what is judged in the end, is that of the last entry."""
-    time_us = history.entries[violation.place].time_us if history.entries else 0
-    detail = wording.shortened(violation.detail)
-    return Row(time_us, violation.invariant, f"BROKEN: {violation.sentence}\n{detail}")
+def broken(
+    violations: Sequence[Violation], place: int, history: History, wording: Wording
+) -> Iterator[Row]:
+    """A row for each invariant that broke there; -1, the place of what is judged in the end, is
+    that of the last entry."""
+    here = [violation for violation in violations if violation.place == place]
+    time_us = history.entries[place].time_us if history.entries else 0
+    for name, group in groupby(here, key=lambda violation: violation.invariant):
+        some = list(group)
+        details = [wording.shortened(violation.detail) for violation in some]
+        yield Row(time_us, name, "\n".join([f"BROKEN: {some[0].sentence}", *details]))
 
 
 def actor_of(entry: Entry) -> str:
@@ -180,10 +186,8 @@ class _Teller:
         return [Row(run[0].time_us, run[0].actor, self._joined(run)) for run in told]
 
     def _breaks(self, place: int) -> Iterator[_Beat]:
-        for violation in self._violations:
-            if violation.place == place:
-                row = broken(violation, self._history, self._wording)
-                yield _Beat(row.time_us, row.actor, "", row.event)
+        for row in broken(self._violations, place, self._history, self._wording):
+            yield _Beat(row.time_us, row.actor, "", row.event)
 
     def _beat(self, place: int, entry: Entry) -> _Beat | None:
         match entry.kind:
