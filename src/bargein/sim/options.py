@@ -70,6 +70,8 @@ class Options:
     card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
     card_changes: CardChange | None = None
     chunk_ms: int = 100
+    microphone_limit_ms: int = 10_000
+    pre_roll_ms: int = 0
     tools: bool = False
     mixed_parts: bool = False
     echoes: int = 0

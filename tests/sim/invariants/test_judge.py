@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.sim.naive_client import NaiveClient
 from tests.sim.tale import (
     ITEM,
     MS,
@@ -28,7 +29,9 @@ from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.conversation import ContentView, ItemView
 from bargein.core.inputs import Part
-from bargein.sim.invariants.judge import INVARIANTS, Violation, counters
+from bargein.sim.episode import run
+from bargein.sim.history import Entry
+from bargein.sim.invariants.judge import INVARIANTS, Judge, Violation, counters
 from bargein.sim.options import Options
 
 
@@ -57,6 +60,36 @@ def _told(ms: int = 1_000, options: Options | None = None) -> Tale:
 def test_every_invariant_has_a_name_of_its_own_and_a_sentence() -> None:
     assert len({invariant.name for invariant in INVARIANTS}) == len(INVARIANTS)
     assert all(invariant.sentence.endswith(".") for invariant in INVARIANTS)
+
+
+def test_a_violation_has_the_place_and_the_time_after_which_it_did_not_hold() -> None:
+    tale = _told()
+    tale.write("command", commands.Answer(5))
+
+    (violation,) = tale.judged(memory=(remembered(0, made=24_000),), mirror=(_view(kept_ms=0),))
+
+    assert tale.entries[violation.place].what == commands.Answer(5)
+    assert violation.time_us == tale.entries[-1].time_us
+
+
+def test_a_judge_without_a_witness_judges_what_was_written_down() -> None:
+    tale = _told()
+    judge = Judge(Options())
+    for entry in tale.entries:
+        judge.take(entry)
+    judge.take(Entry(99, "command", commands.Answer(5)))
+
+    assert [violation.invariant for violation in judge.violations] == ["I8"]
+
+
+def test_a_run_can_end_with_the_first_violation() -> None:
+    whole = run(0, make_client=NaiveClient)
+    first = run(0, make_client=NaiveClient, stop_at_first=True)
+
+    place = first.violations[0].place
+    assert first.violations[0] == whole.violations[0]
+    # What the client was to do by the next entry is judged with that one.
+    assert place < len(first.history.entries) <= place + 2 < len(whole.history.entries)
 
 
 @pytest.mark.parametrize(("kept_ms", "broken"), [(700, []), (701, []), (702, ["I1"])])

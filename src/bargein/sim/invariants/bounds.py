@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from bargein import events
 from bargein.core import inputs
 from bargein.core.outbox import OVERTAKING
-from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.sound import in_ms
 from bargein.units import samples_floor
-
-_MICROPHONE_LIMIT_MS = Settings().microphone_limit_ms
 
 
 class Bounds(Invariant):
@@ -58,7 +55,7 @@ class Bounds(Invariant):
 
     def _was_bounded(self) -> None:
         sound_format = self.options.format
-        if self._waited > samples_floor(_MICROPHONE_LIMIT_MS, sound_format.rate):
+        if self._waited > samples_floor(self.options.microphone_limit_ms, sound_format.rate):
             self.fail(f"{in_ms(self._waited, sound_format)} of the microphone waited")
 
     def finish(self, final: Final) -> None:

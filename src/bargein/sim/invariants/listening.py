@@ -9,13 +9,15 @@ from bargein.core import asks, commands, inputs, notices
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.sound import in_ms
+from bargein.units import samples_floor
 
 
 class OnlyWhileThePressLasts(Invariant):
-    """A press clears the buffer first, so that nothing from before is in the turn.
+    """A press clears the buffer first; of the sound from before it comes what was asked for
+    (`pre_roll_ms`).
 
     Excused, from being sent whole: sound that was told as dropped. Judged in the simulated world
-    only, where no sound from before the press is asked for.
+    only, where all that was captured is known.
     """
 
     name = "push-to-talk"
@@ -25,7 +27,7 @@ class OnlyWhileThePressLasts(Invariant):
         super().__init__(scene)
         self._pressing: int | None = None
         self._pressed = self._cleared = self._connected = self._dropped = False
-        self._said = self._sent = 0
+        self._said = self._sent = self._before = 0
 
     def watches(self) -> Iterable[Watched]:
         if self.options.turns != "manual" or self.scene.witness is None:
@@ -58,11 +60,18 @@ class OnlyWhileThePressLasts(Invariant):
             self._pressing = None
             if answer.error is None:
                 self._pressed, self._cleared = True, False
-                self._said = self._sent = 0
+                rate = self.options.format.rate
+                self._said = min(self._before, samples_floor(self.options.pre_roll_ms, rate))
+                self._before = self._sent = 0
 
     def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
-        if self._pressed and self._connected:
-            self._said += self.options.format.samples(len(captured.audio))
+        if not self._connected:
+            return
+        samples = self.options.format.samples(len(captured.audio))
+        if self._pressed:
+            self._said += samples
+        else:
+            self._before += samples
 
     def _clear(self, entry: Entry, event: events.InputAudioBufferClear) -> None:
         self._cleared = True

@@ -19,7 +19,9 @@ class MirrorIsTheServers(Invariant):
     """Of a cut part the words are an estimate: of the words that had come, no more than the share
     that was heard, and nothing that arrives later lengthens it.
 
-    Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed.
+    Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed; where
+    the server deletes or truncates nothing, the words of a cut reply, of which the mirror has those
+    that were heard.
     """
 
     name = "I6"
@@ -43,6 +45,7 @@ class MirrorIsTheServers(Invariant):
             ("client_got", events.ResponseOutputAudioTranscriptDone, self._all_words),
             ("notice", notices.Transcript, self._transcript),
             ("notice", notices.Interruption, self._interruption),
+            ("notice", notices.InterruptionSettled, self._interruption),
         )
 
     # -- at each acknowledgement ---------------------------------------------------------------
@@ -120,10 +123,16 @@ class MirrorIsTheServers(Invariant):
                 f"{received_ms} ms were heard"
             )
 
+    @property
+    def _keeps_what_was_cut(self) -> bool:
+        return not (self.options.obeys_delete and self.options.obeys_truncate)
+
     def _is_cut(self, item_id: str) -> bool:
         return self.facts.owners.get(item_id) in self._cut
 
-    def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
+    def _interruption(
+        self, entry: Entry, told: notices.Interruption | notices.InterruptionSettled
+    ) -> None:
         self._cut.update(told.response_ids)
 
     # -- when quiet ----------------------------------------------------------------------------
@@ -167,6 +176,9 @@ class MirrorIsTheServers(Invariant):
         elif part.truncated:
             if content.text and not part.kept_samples:
                 self.fail(f"{item_id}: {content.text!r} is shown, and nothing is kept of it")
+        elif self._is_cut(item_id) and self._keeps_what_was_cut:
+            if not (part.text or "").startswith(content.text):
+                self.fail(f"{item_id}: {content.text!r} is left of {part.text!r}")
         elif content.text != (part.text or ""):
             self.fail(f"{item_id}: {content.text!r} in the mirror, {part.text!r} at the server")
 

@@ -12,7 +12,10 @@ from bargein.units import US_PER_MS
 
 
 class ComesToRest(Invariant):
-    """Faults stop, the user is silent, and ten seconds pass."""
+    """Faults stop, the user is silent, and ten seconds pass.
+
+    Excused, from giving up the floor: a user the end of whose speech was told as dropped.
+    """
 
     name = "liveness"
     sentence = "In the end nothing is armed, owed or held: asks, cuts and turns have their answers."
@@ -25,6 +28,7 @@ class ComesToRest(Invariant):
         self._ended: dict[int, notices.TurnEnded] = {}
         self._turns: dict[str, None] = {}
         self._floor: Floor = "nobody"
+        self._dropped = False
         self._open_cuts: dict[str, None] = {}
 
     def watches(self) -> Iterable[Watched]:
@@ -36,6 +40,7 @@ class ComesToRest(Invariant):
             ("notice", notices.TurnStarted, self._turn_started),
             ("notice", notices.TurnEnded, self._turn_ended),
             ("notice", notices.FloorChanged, self._floor_changed),
+            ("notice", notices.Dropped, self._drop),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
@@ -72,6 +77,9 @@ class ComesToRest(Invariant):
             elif self._ended.setdefault(ask_id, notice) is not notice:
                 self.fail(f"the reply to ask {ask_id} ends twice")
 
+    def _drop(self, entry: Entry, notice: notices.Dropped) -> None:
+        self._dropped = self._dropped or notice.what == "microphone"
+
     def _floor_changed(self, entry: Entry, notice: notices.FloorChanged) -> None:
         self._floor = notice.floor
 
@@ -100,7 +108,7 @@ class ComesToRest(Invariant):
         for response_id in self._turns:
             self.fail(f"the turn of {response_id} does not end")
         if not final.lost and not final.left:
-            if self._floor != "nobody":
+            if self._floor != "nobody" and not self._dropped:
                 self.fail(f"{self._floor} has the floor")
             self._owed_replies()
 

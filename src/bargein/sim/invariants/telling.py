@@ -54,7 +54,9 @@ class StopThenTell(Invariant):
 
     def _judge(self, spoken: Spoken) -> None:
         facts = self.facts
-        if not spoken.given or (spoken.finished and spoken.reported >= spoken.given):
+        if not spoken.given or not facts.player_knows:
+            return
+        if spoken.finished and spoken.reported >= spoken.given:
             return
         stop = facts.stop_after(spoken.given_place)
         if stop is None:
