@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.trace.sessions import interrupted
 from tests.trace.strategies import COMMANDS, EACH_INPUT, INPUTS
 
 from bargein import events
 from bargein.core import asks, inputs
+from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record
 from bargein.trace.format import Entry, Reader, TraceError
@@ -159,3 +161,29 @@ def test_settings_of_another_version_are_refused_by_name() -> None:
     assert damaged != HEAD
     with pytest.raises(TraceError, match=r"settings of another version.*barge_in"):
         Reader([damaged]).settings()
+
+
+def test_the_commands_of_a_session_are_read_as_they_were_done_but_for_the_sound() -> None:
+    machine = Machine(Settings())
+    done = [machine.handle(each, now_us=at) for at, each in interrupted()]
+    lines = [record.entry(at, each, c) for (at, each), c in zip(interrupted(), done, strict=True)]
+    reader = Reader([record.header(Settings(), "", "0"), *lines])
+
+    found = [entry.commands() for entry in reader]
+
+    kinds = {type(command).__name__ for commands in found for command in commands}
+    assert {"Send", "SendAudio", "Play", "StopPlayback", "Answer", "Notify"} <= kinds
+    assert found == done
+
+
+def test_a_command_that_this_version_does_not_know_is_named_by_its_line() -> None:
+    line = b'{"in":{"type":"Tick"},"out":[{"type":"Dance"}]}\n'
+    [entry] = Reader([record.header(Settings(), "", "0"), line])
+    with pytest.raises(TraceError, match="line 2 holds no command of this version"):
+        entry.commands()
+
+
+def test_a_shortened_trace_says_from_how_many_inputs() -> None:
+    head = record.header(Settings(), "", "0", shortened_from=2_478)
+    assert Reader([head]).header.shortened_from == 2_478
+    assert b"shortened" not in record.header(Settings(), "", "0")
