@@ -187,7 +187,7 @@ RECORDS: dict[str, tuple[Deed, Deed]] = {
     "player: within a margin": (_settled(_HALF, exactness="within"), _settled(_HALF)),
     "deadline: the player's word": (
         _told(_cut("resp_1", margin_samples=None), before="sounds:1 stop:1 rendered:1:1"),
-        _told(_cut("resp_1"), before="sounds:1 stop:1 answer:1"),
+        _told(_cut("resp_1", margin_samples=None), before="sounds:1 stop:1 died"),
     ),
     "conversation 3: share of the text": (
         _told(notices.Transcript("assistant", "item_1", "Once", True, cut=True)),

@@ -73,8 +73,6 @@ class Cut:
     """From the stop to the settlement."""
 
     asked_us: int
-    stops: bool
-    """The player was told to stop."""
     done: bool
     """No response of the conversation was open when it was asked for."""
     answered: bool = False
@@ -95,6 +93,8 @@ class Scene:
         self.items: dict[str, Spoken] = {}
         self.creates: dict[int, Asked] = {}
         self.cuts: dict[str, Cut] = {}
+        self.stopping = 0
+        """Stops that are not answered, and whose answer is still waited for."""
         self.asking: Ask | None = None
         """The ask that the client is just handling."""
         self.rendered: Rendered | None = None
@@ -113,7 +113,7 @@ class Scene:
         self.commits = 0
         self.press_waits = False
         self.blocked = False
-        self.left = False
+        self.left = self.lost = False
         self.held = False
         self.hold_waits = False
         self.own_deletes: set[str] = set()
@@ -135,13 +135,6 @@ class Scene:
     def open_in_band(self) -> bool:
         """A response of the conversation is open, as far as the client knows."""
         return any(reply.in_band for reply in self.open)
-
-    @property
-    def stopping(self) -> bool:
-        """A stop is not answered, and its answer still waited for."""
-        return any(
-            cut.stops and cut.told is None and not cut.answered for cut in self.cuts.values()
-        )
 
     @property
     def unsettled(self) -> bool:

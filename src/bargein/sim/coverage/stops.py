@@ -10,9 +10,9 @@ from bargein.sim.history import Entry
 from bargein.units import AudioFormat
 
 
-def _begins(scene: Scene, cut_id: str, now_us: int, *, stops: bool) -> Cut:
+def _begins(scene: Scene, cut_id: str, now_us: int) -> Cut:
     """A cut was asked for just now: what is open and asked for is cut with it."""
-    cut = scene.cuts[cut_id] = Cut(now_us, stops, done=not scene.open_in_band)
+    cut = scene.cuts[cut_id] = Cut(now_us, done=not scene.open_in_band)
     races, rules = scene.races, scene.rules
     scene.cut_us = now_us
     if isinstance(scene.asking, asks.SendEvent):
@@ -66,7 +66,8 @@ def _cut_what_is_asked_for(scene: Scene) -> None:
 
 
 def stop(scene: Scene, command: commands.StopPlayback, entry: Entry) -> None:
-    _begins(scene, command.cut_id, entry.time_us, stops=True)
+    _begins(scene, command.cut_id, entry.time_us)
+    scene.stopping += 1
     if isinstance(scene.asking, asks.Press):
         scene.press_waits = True
         scene.rules["listening 2: pressed into a reply"] += 1
@@ -103,8 +104,10 @@ def stopped(scene: Scene, given: inputs.PlaybackStopped, entry: Entry) -> None:
         scene.races["answer after its deadline"] += 1
     elif scene.created_us >= cut.asked_us:
         scene.races["next created before the answer"] += 1
-    if not cut.answered and cut.asked_us < entry.time_us:
-        scene.answered_us = entry.time_us
+    if not cut.answered:
+        scene.stopping -= cut.told is None
+        if cut.asked_us < entry.time_us:
+            scene.answered_us = entry.time_us
     cut.answered = True
     cut.heard = heard
     if scene.rendered is not None:
@@ -129,9 +132,12 @@ def _corrected(scene: Scene, cut: Cut, heard: dict[inputs.Part, int]) -> None:
 def told(scene: Scene, told: notices.Interruption, entry: Entry) -> None:
     cut = scene.cuts.get(told.cut_id)
     if cut is None:
-        cut = _begins(scene, told.cut_id, entry.time_us, stops=False)
-    elif cut.stops and not cut.answered and scene.asking is None:
-        scene.rules["deadline: the player's word"] += told.margin_samples is None
+        cut = _begins(scene, told.cut_id, entry.time_us)
+    elif not cut.answered and cut.told is None:
+        scene.stopping -= 1
+        # A player that cannot tell is not waited for.
+        if not scene.lost and cut.asked_us < entry.time_us:
+            scene.rules["deadline: the player's word"] += 1
     cut.told = told
     scene.told_us = entry.time_us
     for response_id in told.response_ids:

@@ -262,6 +262,7 @@ def closes(scene: Scene, command: commands.Close, entry: Entry) -> None:
 
 
 def pipe_closed(scene: Scene, given: inputs.PipeClosed, entry: Entry) -> None:
+    scene.lost = True
     if given.code == 1000:
         return
     if scene.stopping:

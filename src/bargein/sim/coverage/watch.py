@@ -101,15 +101,18 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
 }
 
 
+_LOOK_OF = {kind: table.get for kind, table in _LOOKS.items()}
+
+
 def watch(history: History, refused: Iterable[Refused]) -> Met:
     """What the episode has met. `refused` is what the judge says of the server's errors."""
-    scene, tables = Scene(history.options), _LOOKS
+    scene, look_of = Scene(history.options), _LOOK_OF
     for entry in history.entries:
         kind, what = entry.kind, entry.what
         if kind == "client_got" or kind == "input":
             # The client has done all that followed from the ask.
             scene.asking = None
-        look = tables[kind].get(what.__class__)
+        look = look_of[kind](what.__class__)
         if look is not None:
             look(scene, what, entry)
     for cut in scene.cuts.values():
