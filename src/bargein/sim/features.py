@@ -80,6 +80,11 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: not o.obeys_cancel,
         {"refuses_cancel": (59,)},
     ),
+    "moderates": Feature(
+        "The server ends replies by itself, in the middle.",
+        lambda o: o.moderates,
+        {"moderates": (29,)},
+    ),
     "silent_server": Feature(
         "The server acknowledges neither truncates nor deletes.",
         lambda o: not o.acknowledges,
@@ -159,6 +164,16 @@ _BY_NAME: Mapping[str, Feature] = {
         "The computer is late for a block now and then.",
         lambda o: bool(o.card.miss_every),
         {"card.miss_every": (5,)},
+    ),
+    "short_outbox": Feature(
+        "Little of the microphone's sound may wait for the socket; the rest is dropped.",
+        lambda o: o.drops_sound,
+        {"microphone_limit_ms": (2,), "blocks": (4,), "up.stall_one_in": (2, 3)},
+    ),
+    "pre_roll": Feature(
+        "What was said just before the button was pressed is heard, too.",
+        lambda o: bool(o.pre_roll_ms),
+        {"turns": (3,), "pre_roll_ms": (2,)},
     ),
     "tools": Feature(
         "The model calls functions, several at once, around and between its words.",

@@ -26,6 +26,8 @@ T = TypeVar("T")
 TurnKind: TypeAlias = Literal["server_vad", "semantic_vad", "manual"]
 Direction: TypeAlias = Literal["", "down", "up"]
 
+MICROPHONE_LIMIT_MS = 10_000
+"""As the client has it by default: no socket blocks as long."""
 WORD_US = 200 * US_PER_MS
 """Within this a player answers a stop; one that does not is no longer believed
 (docs/interruption.md)."""
@@ -46,7 +48,8 @@ class Options:
     `declared` says whether the client was told of what its server does differently (`obeys_…`,
     `acknowledges`, `lengths_grid_ms`) or has to find out. `half_open` names the direction that
     falls silent; `closes` is the code of the close frame (1001: the session's time is up; 1011: the
-    server broke; 0: none); `echoes` is how often the microphone may hear the assistant.
+    server broke; 0: none); `moderates`: the server may end a reply by itself; `echoes` is how often
+    the microphone may hear the assistant.
     """
 
     turns: TurnKind = "server_vad"
@@ -60,6 +63,7 @@ class Options:
     obeys_delete: bool = True
     obeys_cancel: bool = True
     acknowledges: bool = True
+    moderates: bool = False
     declared: bool = False
     down: LinkOptions = field(default_factory=LinkOptions)
     up: LinkOptions = field(default_factory=LinkOptions)
@@ -70,7 +74,7 @@ class Options:
     card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
     card_changes: CardChange | None = None
     chunk_ms: int = 100
-    microphone_limit_ms: int = 10_000
+    microphone_limit_ms: int = MICROPHONE_LIMIT_MS
     pre_roll_ms: int = 0
     tools: bool = False
     mixed_parts: bool = False
@@ -86,6 +90,11 @@ class Options:
             and not card.first_error_samples
             and not self.card_breaks_its_word
         )
+
+    @property
+    def drops_sound(self) -> bool:
+        """Whether the microphone's sound is thrown away where the socket takes nothing."""
+        return self.blocks and self.microphone_limit_ms < MICROPHONE_LIMIT_MS
 
     @property
     def card_breaks_its_word(self) -> bool:
@@ -160,6 +169,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         obeys_delete=not draw.rarely("refuses_delete", 60),
         obeys_cancel=not draw.rarely("refuses_cancel", 60),
         acknowledges=not draw.rarely("silent", 40),
+        moderates=draw.rarely("moderates", 30),
         declared=draw.rarely("declared", 2),
         down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
         up=_draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up"),
@@ -169,6 +179,10 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         closes=draw.pick("close_code", 1001, 1011) if draw.rarely("closes", 50) else 0,
         card=_draw_card(draw, sound_format),
         chunk_ms=draw.pick("chunk_ms", 100, 60, 40, 20),
+        microphone_limit_ms=draw.pick(
+            "microphone_limit_ms", MICROPHONE_LIMIT_MS, MICROPHONE_LIMIT_MS, 300
+        ),
+        pre_roll_ms=draw.pick("pre_roll_ms", 0, 0, 300) if turns == "manual" else 0,
         tools=draw.rarely("tools", 4),
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,

@@ -322,6 +322,8 @@ def settings(options: Options) -> Settings:
         session=events.Session(audio=audio),
         barge_in=options.barge_in,
         push_to_talk=options.turns == "manual",
+        pre_roll_ms=options.pre_roll_ms,
+        microphone_limit_ms=options.microphone_limit_ms,
         player_margin_samples=margin_of(options.card.accuracy),
     )
 

@@ -61,3 +61,61 @@ def test_a_closed_link_loses_what_is_under_way() -> None:
 
     assert far.got == []
     assert far.link.under_way == 0
+
+
+def _sized(options: LinkOptions, *sizes: int) -> tuple[list[tuple[int, int]], list[int], World]:
+    """Send messages of these sizes at once: what arrived and when, and when the link broke."""
+    world = World()
+    got: list[tuple[int, int]] = []
+    broke: list[int] = []
+    link: Link[int] = Link(
+        "up",
+        options,
+        world=world,
+        choices=Choices(TapeSource({})),
+        deliver=lambda size: got.append((world.now_us, size)),
+        size_of=lambda size: size,
+        broken=lambda: broke.append(world.now_us),
+    )
+    for size in sizes:
+        link.send(size)
+    world.run(10_000_000, at_most=100)
+    return got, broke, world
+
+
+def test_a_link_with_a_rate_takes_its_time_for_every_byte() -> None:
+    got, broke, _ = _sized(LinkOptions(base_us=10_000, bytes_per_s=1_000), 500, 250)
+
+    assert got == [(510_000, 500), (760_000, 250)]
+    assert broke == []
+
+
+def test_a_message_with_the_byte_at_which_the_link_breaks_never_arrives() -> None:
+    options = LinkOptions(base_us=10_000, bytes_per_s=1_000, breaks_at_byte=600)
+
+    got, broke, _ = _sized(options, 500, 250, 250)
+
+    assert got == [(510_000, 500)]
+    assert broke == [610_000]
+
+
+def test_a_calm_link_does_not_break() -> None:
+    far = _Far(LinkOptions(base_us=10, breaks_at_byte=1), Choices(TapeSource({})))
+    far.link.calm()
+    far.link.send(1)
+
+    far.world.run(100, at_most=10)
+
+    assert far.got == [(10, 1)]
+
+
+def test_what_is_done_behind_the_messages_is_not_done_on_a_closed_link() -> None:
+    far = _Far(LinkOptions(base_us=10), Choices(TapeSource({})))
+    far.link.send(1)
+    far.link.behind(lambda: far.got.append((far.world.now_us, 2)))
+    far.world.run(100, at_most=10)
+    far.link.behind(lambda: far.got.append((far.world.now_us, 3)))
+    far.link.close()
+    far.world.run(200, at_most=10)
+
+    assert far.got == [(10, 1), (10, 2)]

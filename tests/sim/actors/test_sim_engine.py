@@ -78,3 +78,41 @@ def test_every_sample_tells_its_number(sound_format: AudioFormat) -> None:
         heard_sample(sound_format, number) for number in range(1_000, 1_500)
     ]
     assert heard_sample(sound_format, 7) != heard_sample(sound_format, 8)
+
+
+def test_calls_come_before_between_and_behind_the_messages_and_several_at_once() -> None:
+    shapes = set()
+    for steps in _scores(5, 400):
+        names = [type(step.action).__name__ for step in steps]
+        shapes.add(tuple(name for name in names if name in ("OpenMessage", "OpenCall")))
+
+    assert ("OpenCall", "OpenMessage") in shapes
+    assert ("OpenMessage", "OpenCall") in shapes
+    assert ("OpenMessage", "OpenCall", "OpenMessage") in shapes
+    assert any(shape.count("OpenCall") == 3 for shape in shapes)
+
+
+def test_a_call_may_be_cut_in_the_middle_of_its_arguments() -> None:
+    ends = [[type(step.action).__name__ for step in steps[-2:]] for steps in _scores(6, 400)]
+
+    assert ["Arguments", "EndIncomplete"] in ends
+
+
+def test_a_message_may_stay_open_behind_its_calls() -> None:
+    names = [[type(step.action).__name__ for step in steps] for steps in _scores(7, 400)]
+
+    assert any(["ClosePart", "OpenCall"] == n[i : i + 2] for n in names for i in range(len(n)))
+
+
+def test_mixed_parts_are_text_and_sound_in_any_order() -> None:
+    engine = Engine(
+        Choices(SeedSource(8)), sound_format=AudioFormat.PCM, tools=False, mixed_parts=True
+    )
+    orders = set()
+    for _ in range(200):
+        kinds = [
+            s.action.kind for s in engine.score(SPOKEN) if isinstance(s.action, score.OpenPart)
+        ]
+        orders.add("".join(kind[0] for kind in kinds))
+
+    assert {"a", "at", "ta", "aa", "ata"} <= orders

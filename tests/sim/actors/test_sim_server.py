@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bargein import events
 from bargein.sim.actors.server import REFUSED_CODE, SimServer
-from bargein.sim.choices import Choices, TapeSource
+from bargein.sim.choices import Choices, Tape, TapeSource
 from bargein.sim.history import Entry
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
@@ -15,14 +15,14 @@ DELETE = events.ConversationItemDelete(item_id="item_x")
 
 
 class _Stage:
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, tape: Tape | None = None) -> None:
         self.world = World()
         self.log = Log(self.world)
         self.arrived: list[events.ServerEvent] = []
         self.server = SimServer(
             options,
             world=self.world,
-            choices=Choices(TapeSource({})),
+            choices=Choices(TapeSource(tape or {})),
             log=self.log,
             moments=Moments(self.world),
             send=self._send,
@@ -103,3 +103,29 @@ def test_the_end_of_the_hour_is_not_waited_for() -> None:
     stage = _Stage(Options())
 
     assert stage.world.next_us is None
+
+
+def test_a_server_that_knows_neither_cancel_nor_delete_refuses_both_and_goes_on() -> None:
+    stage = _Stage(Options(obeys_cancel=False, obeys_delete=False))
+    item_id = stage.reply()
+    stage.say(events.ResponseCreate())
+
+    answers = [
+        *stage.say(events.ResponseCancel()),
+        *stage.say(events.ConversationItemDelete(item_id=item_id)),
+    ]
+
+    assert [a.error.code for a in answers if isinstance(a, events.Error)] == [REFUSED_CODE] * 2
+    assert stage.server.busy
+    assert item_id in [item.id for item in stage.server.memory]
+
+
+def test_a_server_that_moderates_ends_a_reply_by_itself() -> None:
+    stage = _Stage(Options(moderates=True), {"moderator": [2, 100]})
+    stage.say(events.ResponseCreate())
+
+    stage.world.run(1_000_000, at_most=100)
+
+    (done,) = [event for event in stage.arrived if isinstance(event, events.ResponseDone)]
+    assert done.response.status == "cancelled"
+    assert [e.cause for e in _sent(stage) if isinstance(e.what, events.ResponseDone)] == [-1]

@@ -83,6 +83,11 @@ class Application:
         if goes_on:
             self.respond()
 
+    def _perhaps_soon(self, stream: str, action: Callable[[], None], most_ms: int) -> None:
+        """Once in three times do it after up to so many milliseconds."""
+        if self._choices.rarely(stream, 3):
+            self._soon(action, self._choices.draw(stream, 0, most_ms) * US_PER_MS)
+
     # -- what it is made to do -----------------------------------------------------------------
 
     def say(self) -> None:
@@ -106,6 +111,7 @@ class Application:
         modality = self._choices.pick(stream, ("text", "audio"))
         params = events.ResponseParams(conversation="none", output_modalities=(modality,))
         self._last_aside = self.ask(asks.Respond(params))
+        self._perhaps_soon(f"{stream}.aside", self.cancel_aside, 100)
 
     def respond_aside_twice_or_more(self, stream: str) -> None:
         """Several replies out of band beside each other."""
@@ -137,8 +143,9 @@ class Application:
         self.ask(asks.Update(events.Session(instructions="Be brief.")))
 
     def hold(self, stream: str) -> None:
-        """Pause the sound for a while."""
+        """Pause the sound for a while; once in three times interrupt it while it falls silent."""
         self.ask(asks.Hold())
+        self._perhaps_soon(f"{stream}.hold", self.interrupt, 20)
         delay_us = self._choices.draw(stream, 0, 2_000) * US_PER_MS
         self._soon(lambda: self.ask(asks.Resume()), delay_us)
 
@@ -171,6 +178,7 @@ class Application:
         else:
             self._used.add(mine[0])
             self.ask(asks.SendEvent(events.ConversationItemDelete(item_id=mine[0])))
+            self._perhaps_soon(f"{stream}.delete", self.interrupt, 100)
 
     def _there(self) -> tuple[str, ...]:
         """The user's messages that the session shows as there, but for those that were used."""

@@ -31,6 +31,7 @@ _OFFSETS_US = (0, *_SAMPLE_US, -30_000, 80_000, 500_000)
 _PATIENCE_US = 9 * US_PER_S
 _SILENCE_BEHIND_US = 200 * US_PER_MS
 """More than the frames and chunks that a turn's end may take beyond its silence."""
+_DROPPED_US = 2_500 * US_PER_MS
 _Act: TypeAlias = Callable[[], object]
 
 
@@ -212,15 +213,28 @@ class Human:
 
     def _voice(self, for_ms: int) -> None:
         silence_us = self._silence_ms * US_PER_MS + _SILENCE_BEHIND_US
+        if self._options.drops_sound:
+            # What the socket did not take may have been this silence; then it takes more of it.
+            silence_us += _DROPPED_US
         self._microphone.speak(for_ms * US_PER_MS, silence_us)
 
     def _push_to_talk(self, for_ms: int) -> None:
         if self._pressed:
             return
         self._pressed = True
+        early_ms = 0
+        if self._options.pre_roll_ms:
+            # One speaks before the button is down.
+            early_ms = self._choices.draw("pre_roll", 0, self._options.pre_roll_ms)
+        self._microphone.speak((early_ms + for_ms) * US_PER_MS, 0)
+        if early_ms:
+            self._soon(self._press, early_ms * US_PER_MS)
+        else:
+            self._press()
+        self._soon(self._release, (early_ms + for_ms) * US_PER_MS)
+
+    def _press(self) -> None:
         self._application.ask(asks.Press())
-        self._microphone.speak(for_ms * US_PER_MS, 0)
-        self._soon(self._release, for_ms * US_PER_MS)
 
     def _release(self) -> None:
         self._pressed = False

@@ -4,7 +4,8 @@
    before is done before, so nothing else is taken for an answer.
 2. A server that refuses truncation, cancels or deletes, or acknowledges nothing, is this one with
    a filter before it: the machine inside stays the product.
-3. When the session's time is over the machine says so and closes, with a code.
+3. A server that moderates cancels a reply as if somebody had asked for it.
+4. When the session's time is over the machine says so and closes, with a code.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bargein.sim.log import Log
 from bargein.sim.moments import OF_SERVER_EVENTS, Moments
 from bargein.sim.options import Options
 from bargein.sim.world import Alarm, World
-from bargein.units import US_PER_S
+from bargein.units import US_PER_MS, US_PER_S
 
 _MODEL = "gpt-realtime"
 _WALL_TIME_S = 1_785_457_327
@@ -53,6 +54,7 @@ class SimServer:
         session_us: int | None = None,
     ) -> None:
         self._acknowledges = options.acknowledges
+        self._choices = choices if options.moderates else None
         obeys = {
             events.ConversationItemTruncate: options.obeys_truncate,
             events.ConversationItemDelete: options.obeys_delete,
@@ -141,8 +143,17 @@ class SimServer:
             self._tick()
             self._do(self._machine.handle(made, now_us=self._world.now_us), -1)
 
+        if self._choices is not None and self._choices.rarely("moderator", 3):
+            delay_us = self._choices.draw("moderator", 0, 3_000) * US_PER_MS
+            self._world.after(delay_us, lambda: self._end_response(response_id))
         # The engine answers from outside of the machine, never from within its `handle`.
         self._world.after(0, produce)
+
+    def _end_response(self, response_id: str) -> None:
+        self._tick()
+        if response_id in self._machine.running_response_ids:
+            cancel = EventReceived(events.ResponseCancel(response_id=response_id))
+            self._do(self._machine.handle(cancel, now_us=self._world.now_us), -1)
 
     def _refuse(self, event: events.ClientEvent, cause: int) -> None:
         self._refusals += 1
