@@ -15,7 +15,7 @@ OF_MUTANTS = (
     "tells-a-call-as-often-as-it-is-shown",
     "takes-no-place-for-the-end",
     "keeps-what-the-service-has-deleted",
-    "does-not-show-what-the-service-keeps",
+    "closes-the-record-before-the-request-is-answered",
     "shows-words-that-nobody-heard",
     "tells-before-the-player-has-answered",
     "never-cancels",
