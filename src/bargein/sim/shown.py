@@ -102,6 +102,8 @@ class _Seen:
             declared=self._can != Capabilities(),
             blocks=self._blocked,
             card=self._card(),
+            microphone_limit_ms=self._settings.microphone_limit_ms,
+            pre_roll_ms=self._settings.pre_roll_ms,
         )
 
     @property
