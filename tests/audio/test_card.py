@@ -384,9 +384,129 @@ def test_a_part_finished_after_its_last_sample_was_heard_is_settled_by_then() ->
 
 def test_change_reports_the_new_accuracy() -> None:
     card = Card(CardSettings())
-    card.change(Unknown(), "headphones", 1)
+    card = card.change(CardSettings(accuracy=Unknown()), "headphones", 1)
     assert card.advance(1) == [Changed(Unknown(), "headphones")]
     assert card.accuracy == Unknown()
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    cards,
+    cards,
+    st.sampled_from([8_000, 24_000]),
+    st.integers(0, 900_000),
+    st.integers(0, 300_000),
+    st.booleans(),
+)
+def test_another_device_goes_on_with_the_first_sample_that_was_not_heard(
+    one: CardSettings, two: CardSettings, rate: int, change_us: int, stop_us: int, stops: bool
+) -> None:
+    two = replace(two, rate=one.rate)
+    before, after = Ear(), Ear()
+    card = Card(one, ear=before)
+    parts = {mark: sound(6_000, seed) for seed, mark in enumerate(["a", "b"])}
+    for mark, whole in parts.items():
+        card.play(mark, bytes_of(whole[:2_500]), rate, 0)
+        card.play(mark, bytes_of(whole[2_500:]), rate, 0)
+        card.finish(mark, 0)
+    run_until(card, change_us)
+    heard = {mark: card.heard(mark) for mark in parts}
+    card = card.change(two, "other headphones", change_us, ear=after)
+    assert {mark: card.heard(mark) for mark in parts} == heard
+    end_us = change_us + 5_000_000
+    if stops:
+        reports = run_until(card, change_us + stop_us)
+        card.stop("cut", change_us + stop_us)
+        reports += run_until(card, end_us)
+        [answer] = stopped(reports)
+        told = {
+            m: n for r in reports if isinstance(r, Rendered) for m, n in r.heard_samples.items()
+        }
+        counted = {**told, **answer.heard_samples}
+        assert counted == {mark: card.heard(mark) for mark in counted}
+    else:
+        reports = run_until(card, end_us)
+        assert all(card.heard(mark) == 6_000 for mark in parts)
+        assert card.next_us is None
+    assert Changed(two.accuracy, "other headphones") in reports
+    if one.rate != rate:
+        return
+    for mark, whole in parts.items():
+        got = np.concatenate((before.samples(mark), after.samples(mark)))
+        fade = rate * 5 // 1_000 if stops and two.on_stop == "drain" else 0
+        safe = max(0, len(got) - fade)
+        assert len(got) == card.heard(mark)
+        assert np.array_equal(got[:safe], whole[:safe])
+
+
+def test_a_stop_under_way_is_answered_with_what_was_heard_when_the_device_was_lost() -> None:
+    late = CardSettings(latency_us=200_000, answer_delay_us=100_000)
+    card = Card(late)
+    card.play("a", bytes_of(sound(24_000)), 24_000, 0)
+    run_until(card, 400_000)
+    card.stop("cut", 400_000)
+    run_until(card, 450_000)
+    promised, heard = card.committed("a"), card.heard("a")
+    card = card.change(CardSettings(), "unplugged", 450_000)
+    assert heard < promised
+    assert stopped(run_until(card, 3_000_000)) == [Stopped("cut", {"a": heard}, 0)]
+    assert card.heard("a") == heard
+    card.stop("cut", 3_000_000)
+    assert not card.advance(3_000_000)
+
+
+def test_a_stop_that_had_counted_on_the_lost_device_is_corrected() -> None:
+    card = Card(CardSettings(latency_us=200_000))
+    card.play("a", bytes_of(sound(24_000)), 24_000, 0)
+    run_until(card, 400_000)
+    card.stop("cut", 400_000)
+    [first] = stopped(run_until(card, 450_000))
+    heard = card.heard("a")
+    card = card.change(CardSettings(), "unplugged", 450_000)
+    assert first.heard_samples["a"] > heard
+    assert card.advance(450_000) == [Changed(Exact(), "unplugged"), Stopped("cut", {"a": heard}, 0)]
+    assert card.change(CardSettings(), "back", 460_000).advance(460_000) == [
+        Changed(Exact(), "back")
+    ]
+
+
+def test_a_hold_goes_on_with_another_device() -> None:
+    card = Card(CardSettings())
+    card.play("a", bytes_of(sound(24_000)), 24_000, 0)
+    run_until(card, 300_000)
+    card.hold("h", 300_000)
+    run_until(card, 310_000)
+    heard = card.heard("a")
+    card = card.change(CardSettings(rate=48_000), "headphones", 310_000)
+    run_until(card, 2_000_000)
+    assert card.heard("a") == heard
+    card.resume(2_000_000)
+    card.finish("a", 2_000_000)
+    run_until(card, 4_000_000)
+    assert card.heard("a") == 24_000
+
+
+def test_sound_of_a_mark_that_was_whole_before_the_change_is_late() -> None:
+    card = Card(CardSettings())
+    card.play("a", bytes_of(sound(100)), 24_000, 0)
+    card.finish("a", 0)
+    run_until(card, 500_000)
+    card = card.change(CardSettings(), "headphones", 500_000)
+    card.play("a", bytes_of(sound(40)), 24_000, 500_000)
+    assert card.late_samples == 40
+    assert card.heard("a") == 100
+
+
+def test_a_full_mark_does_not_keep_what_was_heard_of_it() -> None:
+    card = Card(CardSettings(limit_s=1))
+    card.play("a", bytes_of(sound(30_000)), 24_000, 0)
+    run_until(card, 3_000_000)
+    assert card.heard("a") == 24_000
+    card.play("b", bytes_of(sound(24_000)), 24_000, 3_000_000)
+    card = card.change(CardSettings(limit_s=1), "headphones", 3_000_000)
+    run_until(card, 9_000_000)
+    # Nothing of a is left to be played again, so there is room for all of b.
+    assert (card.heard("a"), card.heard("b")) == (24_000, 24_000)
 
 
 def test_time_never_goes_back() -> None:

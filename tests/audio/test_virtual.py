@@ -118,13 +118,31 @@ def test_a_change_of_device_and_a_missed_block_are_reported() -> None:
         player = VirtualPlayer()
         reports: list[Report] = []
         player.attach(reports.append)
-        player.change(Unknown(), "unplugged")
+        player.change(CardSettings(accuracy=Unknown()), "unplugged")
         player.miss(1)
         await asyncio.sleep(1)
         assert player.accuracy == Unknown()
         return reports
 
     assert run(main()) == [Changed(Unknown(), "unplugged")]
+
+
+def test_with_another_device_the_sound_goes_on_in_another_ear() -> None:
+    async def main() -> None:
+        player = VirtualPlayer(CardSettings(latency_us=100_000))
+        player.attach(lambda report: None)
+        first = player.ear
+        player.play("a", bytes_of(sound(24_000)), 24_000)
+        player.finish("a")
+        await asyncio.sleep(0.5)
+        player.change(CardSettings(block=960), "headphones")
+        await asyncio.sleep(2)
+        got = np.concatenate((first.samples("a"), player.ear.samples("a")))
+        assert np.array_equal(got, sound(24_000))
+        assert player.settings.block == 960
+        assert len(first.samples("a")) > 0
+
+    run(main())
 
 
 def test_after_close_nothing_is_reported_and_nothing_is_played() -> None:
@@ -155,8 +173,8 @@ def test_a_sink_that_closes_the_player_is_told_nothing_more() -> None:
             player.close()
 
         player.attach(sink)
-        player.change(Unknown(), "one")
-        player.change(Unknown(), "two")
+        player.change(CardSettings(accuracy=Unknown()), "one")
+        player.change(CardSettings(accuracy=Unknown()), "two")
         await asyncio.sleep(1)
         return reports
 

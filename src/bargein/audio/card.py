@@ -13,47 +13,38 @@
 5. `error_samples`, late, missing and corrected answers bend what is *reported*, never the truth.
 6. A mark is closed by its `finish`, by a `Stopped` and by a full queue: later sound of it is
    dropped and counted.
+7. A device that is lost takes with it what it held. The card that follows it goes on with the
+   first sample of each mark that was not heard.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from dataclasses import replace
 
+from bargein.audio.answers import Answers
 from bargein.audio.base import (
     Accuracy,
     Changed,
-    Held,
     Mark,
     Rendered,
     Report,
     Starved,
     Stopped,
 )
-from bargein.audio.card_settings import CardSettings, margin_of
+from bargein.audio.card_settings import CardSettings
 from bargein.audio.ear import Ear
 from bargein.audio.flight import Flight
 from bargein.audio.formats import Samples, samples_of
+from bargein.audio.part import Part
 from bargein.audio.resample import checked_rate
 from bargein.audio.ring import Ring
+from bargein.audio.unheard import Unheard
 from bargein.audio.voice import Voice
 from bargein.errors import LocalValueError
 from bargein.units import US_PER_S
 
 _MILLION = 1_000_000
 _REMEMBERED_MARKS = 4_096
-_REMEMBERED_CUTS = 256
-
-
-@dataclass(slots=True)
-class _Part:
-    voice: Voice
-    heard: int = 0
-    rendered: int = 0
-    finished: bool = False
-    stopped: bool = False
-    told: bool = False
-    full: bool = False
 
 
 class Card:
@@ -79,16 +70,14 @@ class Card:
         """When the next block is taken."""
         self._reported = now_us - settings.report_every_us
         self._flight = Flight(settings.latency_us * settings.rate // US_PER_S)
-        self._parts: dict[Mark, _Part] = {}
-        self._live: dict[Mark, _Part] = {}
+        self._parts: dict[Mark, Part] = {}
+        self._live: dict[Mark, Part] = {}
         self._last: Mark | None = None
         self._gap: tuple[Mark, int] | None = None
         self._fresh: dict[Mark, None] = {}
         self._out: list[Report] = []
-        self._due: list[tuple[int, int, Report]] = []
-        self._answers = 0
-        self._stops: dict[str, None] = {}
-        self._holds: dict[str, None] = {}
+        self._answers = Answers(settings)
+        self._unheard = Unheard()
 
     # -- what the session asks ---------------------------------------------------------------
 
@@ -106,18 +95,14 @@ class Card:
                 "all the sound of one mark has one rate"
             )
         self._run(now_us)
+        self._unheard.let_go(self.heard)
         if part is None:
-            part = self._parts[mark] = self._live[mark] = _Part(Voice(rate, self.settings.rate))
+            part = self._parts[mark] = self._live[mark] = Part(Voice(rate, self.settings.rate))
             self._forget_oldest()
-        if part.finished or part.stopped or part.full:
+        if part.closed:
             self.late_samples += len(samples)
             return
-        if self._last is not None and self._last != mark and self._last in self._live:
-            before = self._live[self._last]
-            if not (before.finished or before.stopped or before.full):
-                self._queue(self._last, before, before.voice.pause())
-        self._last = mark
-        self._queue(mark, part, part.voice.push(samples))
+        self._feed(mark, part, samples)
 
     def finish(self, mark: Mark, now_us: int) -> None:
         """Let out what the resampler holds back:
@@ -126,36 +111,30 @@ class Card:
         """
         self._run(now_us)
         part = self._live.get(mark)
-        if part is None or part.finished or part.stopped:
-            return
-        part.finished = True
-        if not part.full:
-            self._queue(mark, part, part.voice.pause())
-        self._ring.end(mark)
-        if self._gap is not None and self._gap[0] == mark:
-            self._gap = None
-        self._fresh[mark] = None
+        if part is not None and not part.finished and not part.stopped:
+            self._end(mark, part)
 
     def stop(self, cut_id: str, now_us: int) -> None:
         """Cut. The second stop with one `cut_id` changes nothing and is not answered again."""
         self._run(now_us)
-        if not _first_time(self._stops, cut_id):
+        if not self._answers.is_new_stop(cut_id):
             return
         handed = self._ring.cut(self._fade if self.settings.on_stop == "drain" else 0)
         if self.settings.on_stop == "discard":
             self._flight.drop()
+        self._unheard.clear()
         self._gap = self._last = None
         final: dict[Mark, int] = {}
         for mark, part in self._live.items():
-            part.stopped = True
+            part.cut_id = cut_id
             card = handed.get(mark, 0) if self.settings.on_stop == "drain" else part.heard
-            final[mark] = part.voice.own_samples(card)
-        self._answer_stop(cut_id, final)
+            final[mark] = self._bent(part, part.voice.own_samples(card))
+        self._answers.stop(cut_id, final, self._parts, now_us)
 
     def hold(self, cut_id: str, now_us: int) -> None:
         """Fall silent and keep the queue; answered by `Held`, once per `cut_id`."""
         self._run(now_us)
-        if not _first_time(self._holds, cut_id):
+        if not self._answers.is_new_hold(cut_id):
             return
         drains = self.settings.on_stop == "drain"
         handed = self._ring.hold(self._fade if drains else 0)
@@ -168,18 +147,46 @@ class Card:
             )
             for mark, part in self._live.items()
         }
-        self._answer(Held(cut_id, counts), 0)
+        self._answers.hold(cut_id, counts, now_us)
 
     def resume(self, now_us: int) -> None:
         """End a hold: the queue goes on at the sample after the last that was handed."""
         self._run(now_us)
         self._ring.resume()
 
-    def change(self, accuracy: Accuracy, detail: str, now_us: int) -> None:
-        """The device is another one now, its counts as good as `accuracy` says: `Changed`."""
+    def change(
+        self, settings: CardSettings, detail: str, now_us: int, *, ear: Ear | None = None
+    ) -> Card:
+        """The device is lost, and another one is opened: gives the card that goes on with it.
+
+        Reported by `Changed`. What is not answered yet is answered with what was heard until now;
+        a stop whose answer had counted on what the device held is corrected. The new card's frames
+        count from now, so its ear is another one.
+        """
         self._run(now_us)
-        self.accuracy = accuracy
-        self._out.append(Changed(accuracy, detail))
+        told = {mark: self._bent(part, part.heard_samples) for mark, part in self._parts.items()}
+        card = Card(settings, now_us=now_us, ear=ear)
+        changed = Changed(settings.accuracy, detail)
+        swallowed: dict[str, set[Mark]] = {}
+        for mark, part in self._parts.items():
+            if part.cut_id is not None and self.committed(mark) > part.heard_samples:
+                swallowed.setdefault(part.cut_id, set()).add(mark)
+        card._out = [*self._out, changed, *self._answers.lose(told, swallowed)]
+        card._answers.follow(self._answers)
+        card._fresh = self._fresh
+        card.late_samples = self.late_samples
+        for mark, part in self._parts.items():
+            voice = Voice(part.voice.rate, settings.rate, begin=part.heard_samples)
+            whole = part.finished and mark not in self._live
+            card._parts[mark] = replace(part, voice=voice, heard=0, finished=whole)
+        card._live = {mark: card._parts[mark] for mark in self._live}
+        for mark, pcm in self._unheard.rest(self.heard):
+            card._feed(mark, card._parts[mark], pcm)
+        for mark, part in self._live.items():
+            if part.finished:
+                card._end(mark, card._parts[mark])
+        card._ring.follow(self._ring)
+        return card
 
     def miss(self, blocks: int, now_us: int) -> None:
         """The next so many blocks find the computer late: silence is heard, the queue waits."""
@@ -193,7 +200,7 @@ class Card:
         """When `advance` has something to do; None while the card is silent and owes no answer."""
         if self._out:
             return self._now
-        answer = self._due[0][0] if self._due else None
+        answer = self._answers.next_us
         if self._idle:
             return answer
         block = max(self._block_due, self._progress_due)
@@ -208,7 +215,7 @@ class Card:
     def heard(self, mark: Mark) -> int:
         """The truth: whole samples of the mark, at its own rate, heard up to the last call."""
         part = self._parts.get(mark)
-        return 0 if part is None else part.voice.own_samples(part.heard)
+        return 0 if part is None else part.heard_samples
 
     def committed(self, mark: Mark) -> int:
         """What was heard and what will be: in the card, or the rest of a fade."""
@@ -262,7 +269,29 @@ class Card:
     def _us_of_frame(self, frame: int) -> int:
         return self._start - (-frame * _MILLION * US_PER_S // self._clock)
 
-    def _queue(self, mark: Mark, part: _Part, pcm: Samples) -> None:
+    def _feed(self, mark: Mark, part: Part, samples: Samples) -> None:
+        if self._last is not None and self._last != mark and self._last in self._live:
+            before = self._live[self._last]
+            if not before.closed:
+                self._queue(self._last, before, before.voice.pause())
+        self._last = mark
+        first = part.voice.received
+        self._queue(mark, part, part.voice.push(samples))
+        if part.full:
+            fits = part.voice.own_samples(self._ring.queued(mark)) - first
+            samples = samples[: max(0, fits)]
+        self._unheard.keep(mark, first, samples)
+
+    def _end(self, mark: Mark, part: Part) -> None:
+        part.finished = True
+        if not part.full:
+            self._queue(mark, part, part.voice.pause())
+        self._ring.end(mark)
+        if self._gap is not None and self._gap[0] == mark:
+            self._gap = None
+        self._fresh[mark] = None
+
+    def _queue(self, mark: Mark, part: Part, pcm: Samples) -> None:
         if len(pcm) and self._ring.queue(mark, pcm) < len(pcm):
             part.full = True
             detail = f"{mark!r}: its sound beyond {self.settings.limit_s} s of queue is dropped"
@@ -310,7 +339,7 @@ class Card:
             self._gap = (span.mark, frame + span.offset + span.samples)
         if self._gap is not None:
             part = self._parts[self._gap[0]]
-            if part.finished or part.stopped or part.full or self._ring.held:
+            if part.closed or self._ring.held:
                 self._gap = None
         if spans:
             self._flight.take(frame, pcm, spans)
@@ -334,7 +363,7 @@ class Card:
             part = self._parts.get(mark)
             if part is None or part.told:
                 continue
-            count = max(part.rendered, self._bent(part, part.voice.own_samples(part.heard)))
+            count = max(part.rendered, self._bent(part, part.heard_samples))
             if count > part.rendered:
                 counts[mark] = part.rendered = count
             whole = part.finished and not part.stopped
@@ -345,31 +374,11 @@ class Card:
         if counts:
             self._out.append(Rendered(counts))
 
-    def _bent(self, part: _Part, count: int, error: int | None = None) -> int:
-        shift = self.settings.error_samples if error is None else error
-        return max(0, min(part.voice.received, count + shift)) if shift else count
-
-    def _answer_stop(self, cut_id: str, final: dict[Mark, int]) -> None:
-        margin = margin_of(self.accuracy)
-        good = {mark: self._bent(self._parts[mark], count) for mark, count in final.items()}
-        wait = self.settings.correction_delay_us
-        if wait is None:
-            self._answer(Stopped(cut_id, good, margin), 0)
-            return
-        error = self.settings.first_error_samples
-        first = {mark: self._bent(self._parts[mark], n, error) for mark, n in good.items()}
-        self._answer(Stopped(cut_id, first, None if margin is None else margin + abs(error)), 0)
-        self._answer(Stopped(cut_id, good, margin), wait)
-
-    def _answer(self, report: Report, later_us: int) -> None:
-        delay = self.settings.answer_delay_us
-        if delay is not None:
-            self._answers += 1
-            heapq.heappush(self._due, (self._now + delay + later_us, self._answers, report))
+    def _bent(self, part: Part, samples: int) -> int:
+        return part.bent(samples, self.settings.error_samples)
 
     def _release(self, now_us: int) -> None:
-        while self._due and self._due[0][0] <= now_us:
-            report = heapq.heappop(self._due)[2]
+        for report in self._answers.due(now_us):
             if isinstance(report, Stopped):
                 for mark in report.heard_samples:
                     self._live.pop(mark, None)
@@ -387,12 +396,3 @@ class Card:
                 self._ring.forget(mark)
                 self._fresh.pop(mark, None)
                 return
-
-
-def _first_time(known: dict[str, None], cut_id: str) -> bool:
-    if cut_id in known:
-        return False
-    known[cut_id] = None
-    if len(known) > _REMEMBERED_CUTS:
-        del known[next(iter(known))]
-    return True

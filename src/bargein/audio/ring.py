@@ -230,6 +230,12 @@ class Ring:
             ramp = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, len(sound) + 1) / (len(sound) + 1))
             self._faded.append((self._running, np.rint(sound * ramp).astype(np.int16)))
 
+    def follow(self, other: Ring) -> None:
+        """Take the place of another ring: its hold goes on, and so does what it counted."""
+        self._held = other.held
+        self.underrun_samples += other.underrun_samples
+        self.refused_samples += other.refused_samples
+
     def forget(self, mark: Mark) -> None:
         """Let a mark's counts go. Only for one of which nothing waits any more."""
         with self._guard:

@@ -91,9 +91,15 @@ class VirtualPlayer:
         self.card.stop(cut_id, self._now())
         self._arm()
 
-    def change(self, accuracy: Accuracy, detail: str = "") -> None:
-        """Behave as if the user had changed the device; see `Card.change`."""
-        self.card.change(accuracy, detail, self._now())
+    def change(self, settings: CardSettings, detail: str = "") -> None:
+        """Behave as if the user had changed the device; see `Card.change`.
+
+        `ear` is that of the new device then; whoever kept the old one finds in it what was heard
+        before.
+        """
+        ear = Ear()
+        self._card = self.card.change(settings, detail, self._now(), ear=ear)
+        self.settings, self.ear = settings, ear
         self._arm()
 
     def miss(self, blocks: int) -> None:

@@ -16,13 +16,16 @@ class Voice:
     them.
     """
 
-    def __init__(self, rate: int, card_rate: int) -> None:
-        """Raises `LocalValueError` as `Resampler` does."""
+    def __init__(self, rate: int, card_rate: int, *, begin: int = 0) -> None:
+        """`begin`: so many samples of the mark came and were heard before, elsewhere.
+
+        Raises `LocalValueError` as `Resampler` does.
+        """
         self.rate = rate
         self._card_rate = card_rate
         self._streams = [Resampler(rate, card_rate)]
         self._card_starts = [0]
-        self._own_starts = [0]
+        self._own_starts = [begin]
 
     @property
     def received(self) -> int:
