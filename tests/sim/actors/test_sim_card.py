@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bargein.audio.base import Within
 from bargein.audio.card_settings import CardSettings
 from bargein.core import commands, inputs
 from bargein.core.inputs import Part
@@ -10,7 +11,7 @@ from bargein.sim.actors.engine import wire_sound
 from bargein.sim.history import Entry
 from bargein.sim.log import Log
 from bargein.sim.moments import Anchor, Moments
-from bargein.sim.options import Options
+from bargein.sim.options import CardChange, Options
 from bargein.sim.world import World
 from bargein.units import AudioFormat
 
@@ -18,14 +19,19 @@ PART = Part("r", "i", 0)
 
 
 class _Stage:
-    def __init__(self, settings: CardSettings, sound_format: AudioFormat = AudioFormat.PCM) -> None:
+    def __init__(
+        self,
+        settings: CardSettings,
+        sound_format: AudioFormat = AudioFormat.PCM,
+        changes: CardChange | None = None,
+    ) -> None:
         self.world = World()
         self.log = Log(self.world)
         self.moments = Moments(self.world)
         self.reports: list[tuple[int, inputs.Input]] = []
         self.format = sound_format
         self.card = SimCard(
-            Options(card=settings, format=sound_format),
+            Options(card=settings, format=sound_format, card_changes=changes),
             world=self.world,
             log=self.log,
             moments=self.moments,
@@ -107,3 +113,46 @@ def test_sound_for_a_stopped_part_is_counted() -> None:
     stage.play(4_800, 100)
 
     assert stage.card.truth().late_samples == 100
+
+
+def test_another_device_goes_on_where_the_lost_one_was_and_tells_what_it_is_worth() -> None:
+    for rate in (24_000, 48_000):
+        other = CardSettings(rate=rate, block=960, accuracy=Within(300), latency_us=10_000)
+        stage = _Stage(CardSettings(latency_us=150_000), changes=CardChange(400_000, other))
+        stage.play(0, 24_000)
+        stage.card.finish(PART)
+        stage.world.run(399_999, at_most=1_000)
+        heard = stage.card.truth().heard[PART]
+        stage.world.run(400_000, at_most=1_000)
+        assert stage.reports[-1] == (400_000, inputs.DeviceChanged(300, "another device"))
+        stage.world.run(3_000_000, at_most=1_000)
+
+        assert 0 < heard < 24_000
+        assert stage.card.truth().heard == {PART: 24_000}
+        assert stage.card.truth().order == (PART,)
+        assert not stage.broken
+        assert stage.card.idle
+
+
+def test_a_stop_under_way_is_answered_by_what_the_lost_device_had_played() -> None:
+    settings = CardSettings(latency_us=150_000, answer_delay_us=100_000)
+    stage = _Stage(settings, changes=CardChange(350_000, CardSettings()))
+    stage.play(0, 24_000)
+    stage.world.run(300_000, at_most=1_000)
+    stage.card.stop("cut")
+    stage.world.run(3_000_000, at_most=1_000)
+
+    [stop] = [r for _, r in stage.reports if isinstance(r, inputs.PlaybackStopped)]
+    truth = stage.card.truth()
+    assert stop.heard == (inputs.Heard(PART, truth.heard[PART]),)
+    assert truth.committed_at_stop == {"cut": {PART: truth.heard[PART]}}
+
+
+def test_a_lost_device_that_plays_on_by_itself_is_noticed_by_what_it_says() -> None:
+    stage = _Stage(CardSettings(), changes=CardChange(300_000, CardSettings()))
+    stage.play(0, 4_800)
+    stage.world.run(300_000, at_most=1_000)
+    stage.play(4_801, 2_000)
+    stage.world.run(1_000_000, at_most=1_000)
+
+    assert "is not the one that was sent" in str(stage.broken[0].what)

@@ -2,6 +2,7 @@
 
 The sound of every part counts its samples (`engine.py`), so a piece that is played twice, left
 out or out of its place is noticed by what it sounds like, wherever the card's rate is the sound's.
+The device may be lost in the middle; the one that follows counts from 0 again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bargein.sim.actors.engine import heard_sample
 from bargein.sim.history import Truth
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
-from bargein.sim.options import Options
+from bargein.sim.options import CardChange, Options
 from bargein.sim.world import Alarm, World
 from bargein.units import US_PER_S, AudioFormat
 
@@ -34,6 +35,7 @@ class _Witness(Ear):
         self._tell = tell
         self._formats = by_content
         self._next: dict[Part, int] = {}
+        self._before: Mapping[Part, int] = {}
         self.stopped: set[Part] = set()
 
     @property
@@ -50,8 +52,14 @@ class _Witness(Ear):
         sound_format = self._formats.get(part)
         if sound_format is None or part in self.stopped:
             return
-        if int(piece.pcm[0]) != heard_sample(sound_format, piece.first):
-            self._tell(f"sample {piece.first} of {part.item_id} is not the one that was sent")
+        number = self._before.get(part, 0) + piece.first
+        if int(piece.pcm[0]) != heard_sample(sound_format, number):
+            self._tell(f"sample {number} of {part.item_id} is not the one that was sent")
+
+    def use(self, before: Mapping[Part, int]) -> None:
+        """Hear another device, which counts from 0 what comes behind the samples heard before."""
+        self._before = before
+        self._next = dict.fromkeys(self._next, 0)
 
 
 class SimCard:
@@ -76,7 +84,11 @@ class SimCard:
             lambda fault: log.write("broken", fault), by_content=self._same_rate
         )
         self._card = Card(options.card, now_us=world.now_us, ear=self._witness)
+        self._opened_us = world.now_us
         self._alarm = Alarm(world, self._advance)
+        change = options.card_changes
+        if change is not None:
+            world.at(change.at_us, lambda: self._change(change))
         self._committed: dict[str, Mapping[Part, int]] = {}
 
     @property
@@ -100,11 +112,12 @@ class SimCard:
         """The part is whole: now it is known when its last sample will be taken and heard."""
         self._card.finish(part, self._world.now_us)
         rate, block = self._settings.rate, self._settings.block
-        first = (self._world.now_us * rate // US_PER_S // block + 1) * block
+        opened_us = self._opened_us
+        first = ((self._world.now_us - opened_us) * rate // US_PER_S // block + 1) * block
         end = first + self._card.waiting_samples
         last_block = (end - 1) // block * block
-        self._moments.announce("last_taken", -(-last_block * US_PER_S // rate))
-        heard_us = -(-end * US_PER_S // rate) + self._settings.latency_us
+        self._moments.announce("last_taken", opened_us - (-last_block * US_PER_S // rate))
+        heard_us = opened_us - (-end * US_PER_S // rate) + self._settings.latency_us
         self._moments.announce("last_heard", heard_us)
         self._alarm.set(self._card.next_us)
 
@@ -143,6 +156,18 @@ class SimCard:
             order=self._witness.order,
             late_samples=self._card.late_samples,
         )
+
+    def _change(self, change: CardChange) -> None:
+        """The device is gone with what it held, and another one is opened."""
+        self._opened_us = now_us = self._world.now_us
+        self._settings = settings = change.settings
+        self._card = self._card.change(settings, "another device", now_us, ear=self._witness)
+        self._witness.use({part: self._card.heard(part) for part in self._formats})
+        self._same_rate.clear()
+        self._same_rate.update(
+            (part, each) for part, each in self._formats.items() if each.rate == settings.rate
+        )
+        self._alarm.set(self._card.next_us)
 
     def _advance(self) -> None:
         for report in self._card.advance(self._world.now_us):
