@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 
 from rich.console import Console
 from rich.progress import (
@@ -91,10 +92,11 @@ def _tallies(seeds: range, jobs: int, only: str | None) -> Iterator[Tally]:
         return
     context = multiprocessing.get_context("spawn")
     running: set[Future[Tally]] = set()
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts)
+    stop = context.Event()
+    pool = ProcessPoolExecutor(jobs, context, _begin_process, (stop,))
     try:
         for chunk in chunks:
-            running.add(pool.submit(run_seeds, chunk, only))
+            running.add(pool.submit(_play_chunk, chunk, only))
             if len(running) > 2 * jobs:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
@@ -102,12 +104,23 @@ def _tallies(seeds: range, jobs: int, only: str | None) -> Iterator[Tally]:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
+_stop: Event | None = None
+"""In a process of the pool: nobody waits for the rest."""
+
+
+def _begin_process(stop: Event) -> None:
     """Ctrl-C reaches every process of the terminal; the one that asked them ends them."""
+    global _stop
+    _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _play_chunk(seeds: range, only: str | None) -> Tally:
+    return run_seeds((seed for seed in seeds if _stop is None or not _stop.is_set()), only)
 
 
 def _progress(total: int) -> Progress:
