@@ -254,9 +254,7 @@ class _Teller:
     def _own(self, place: int, entry: Entry, actor: str, text: str | None) -> _Beat | None:
         if text is None:
             return None
-        if actor == "client":
-            self._sender["client"].did(place, entry.time_us)
-        elif actor != "user" or entry.kind == "input":
+        if actor != "client" and entry.kind == "input":
             self._outside = place
         why = self._reason() if actor == "client" else ""
         placed_us, where = self._placed
