@@ -11,13 +11,16 @@ from msgspec import UNSET, Struct, inspect
 from bargein import events
 from bargein.core import commands, inputs
 from bargein.events import McpTool, UnknownShape
+from bargein.masking import without_secrets
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NAMES = TEXT.filter(lambda name: without_secrets({name: "shown"}) == {name: "shown"})
+"""Of a field; what a name like "headers" holds is masked, and so does not come back."""
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FLOATS | TEXT,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
     max_leaves=4,
 )
 FOREIGN_NAME = TEXT.map("x_{}".format)
