@@ -15,7 +15,6 @@ from tests.sim.tale import (
     created,
     delta,
     done,
-    item_done,
     remembered,
     session_updated,
     speaking,
@@ -174,42 +173,6 @@ def test_what_was_said_out_of_band_is_remembered_by_nobody() -> None:
     assert _broken(tale.judged(heard={PART: 2_400})) == []
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_whole_part_is_not_truncated_once_it_is_known_to_be_whole(known: bool) -> None:
-    tale = _told()
-    (tale.told if known else tale.server)(item_done())
-    tale.client(truncate(1_000))
-    violations = tale.judged(
-        heard={PART: 1_000 * MS}, memory=(remembered(1_000 * MS),), mirror=(_view(kept_ms=1_000),)
-    )
-
-    assert _broken(violations, "P4") == (["P4"] if known else [])
-
-
-def test_nothing_is_truncated_or_cancelled_twice_alike() -> None:
-    tale = _told()
-    for _ in range(2):
-        tale.client(truncate(500))
-        tale.client(events.ResponseCancel(response_id=RESPONSE))
-    violations = tale.judged(
-        heard={PART: 500 * MS}, memory=(remembered(500 * MS),), mirror=(_view(kept_ms=500),)
-    )
-
-    assert _broken(violations, "P4") == ["P4", "P4"]
-
-
-def test_a_refusal_of_ours_is_a_violation_that_names_what_was_refused() -> None:
-    tale = begun()
-    tale.refused(tale.client(truncate(5, "item_x")), "item_truncate_invalid_item_id", "Not there.")
-
-    (violation,) = tale.judged()
-
-    assert (violation.invariant, violation.detail) == (
-        "I2",
-        "conversation.item.truncate: Not there.",
-    )
-
-
 def _stopped(tale: Tale) -> None:
     tale.write("command", commands.StopPlayback("cut_1"))
     tale.write("input", inputs.PlaybackStopped("cut_1", ()))
@@ -300,50 +263,6 @@ def test_a_message_without_a_reply_cuts_nothing() -> None:
     )
 
     assert _broken(violations) == []
-
-
-@pytest.mark.parametrize(
-    ("interrupts", "cancels", "broken"),
-    [(False, False, ["rule 9"]), (False, True, []), (True, False, [])],
-)
-def test_a_cut_response_ends(interrupts: bool, cancels: bool, broken: list[str]) -> None:
-    tale = begun(Options(interrupt_response=interrupts))
-    tale.told(session_updated(interrupts=interrupts))
-    tale.told(created())
-    tale.told(speech_started())
-    if cancels:
-        tale.client(events.ResponseCancel(response_id=RESPONSE))
-    tale.told(done(status="cancelled"))
-
-    assert _broken(tale.judged()) == broken
-
-
-@pytest.mark.parametrize("late", [True, False])
-def test_what_was_not_heard_is_deleted_before_the_next_reply_is_asked_for(late: bool) -> None:
-    tale = _told()
-    tale.write("input", inputs.Asked(1, asks.Interrupt()))
-    tale.write("command", commands.Answer(1))
-    tale.client(events.ResponseCancel(response_id=RESPONSE))
-    tale.told(done(status="cancelled"))
-    said: list[events.ClientEvent] = [
-        events.ConversationItemDelete(item_id=ITEM),
-        events.ResponseCreate(),
-    ]
-    for event in reversed(said) if late else said:
-        tale.client(event)
-
-    assert _broken(tale.judged()) == (["rule 5"] if late else [])
-
-
-def test_an_item_that_still_plays_may_be_deleted_behind_the_next_create() -> None:
-    tale = _told()
-    tale.told(done())
-    tale.client(events.ResponseCreate())
-    tale.write("input", inputs.Asked(1, asks.Interrupt()))
-    tale.write("command", commands.Answer(1))
-    tale.client(events.ConversationItemDelete(item_id=ITEM))
-
-    assert _broken(tale.judged()) == []
 
 
 def test_parts_are_heard_in_the_order_of_their_arrival() -> None:
