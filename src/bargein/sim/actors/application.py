@@ -167,11 +167,14 @@ class Application:
             event = events.ConversationItemCreate(item=event.item, previous_item_id=there[0])
         self.ask(asks.SendEvent(event))
 
-    def touch_item(self, stream: str) -> None:
-        """Look at an item of its own that is there, or delete it."""
+    def touch_item(self, stream: str, *, again: bool = False) -> None:
+        """Look at an item of its own that is there, or delete it. Without one, make one first."""
         mine = [item_id for item_id in self._there() if item_id in self._own]
-        if not mine:
+        if not mine and not again:
             self.place_item(stream)
+            delay_us = self._choices.draw(f"{stream}.touch", 200, 2_000) * US_PER_MS
+            self._soon(lambda: self.touch_item(f"{stream}.touch", again=True), delay_us)
+        if not mine:
             return
         if self._choices.pick(stream, ("retrieve", "delete")) == "retrieve":
             self.ask(asks.SendEvent(events.ConversationItemRetrieve(item_id=mine[0])))
