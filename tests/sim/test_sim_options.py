@@ -10,7 +10,7 @@ import pytest
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings
 from bargein.sim.choices import Choices, SeedSource, TapeSource
-from bargein.sim.options import Options, draw_options
+from bargein.sim.options import CardChange, Options, draw_options
 
 
 def _drawn(count: int) -> list[Options]:
@@ -46,6 +46,31 @@ def test_most_worlds_can_be_held_to_the_sample() -> None:
     exact = Counter(options.exact and options.obeys_truncate for options in _drawn(500))
 
     assert exact[True] > 350
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "delay_us", "margin"),
+    [
+        (Exact(), 0, 0),
+        (Within(48), 150_000, 48),
+        (Unknown(), 0, None),
+        (Exact(), 200_000, None),
+        (Exact(), None, None),
+    ],
+)
+def test_a_player_with_two_devices_is_worth_as_little_as_the_worse_one(
+    accuracy: Accuracy, delay_us: int | None, margin: int | None
+) -> None:
+    card = CardSettings(accuracy=accuracy, answer_delay_us=delay_us)
+    drains = CardSettings(block=480, latency_us=100_000)
+
+    for first, second in ((card, drains), (drains, card)):
+        options = replace(Options(), card=first, card_changes=CardChange(1_000, second))
+        assert options.margin_samples == margin
+        assert not options.exact
+    # What the lost device held was promised and never heard: 100 ms and a block of 20 ms.
+    assert options.first_word_off_samples == 24 * 120 + 1
+    assert replace(Options(), card=drains).first_word_off_samples == 0
 
 
 @pytest.mark.parametrize(

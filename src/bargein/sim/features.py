@@ -165,6 +165,11 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: bool(o.card.miss_every),
         {"card.miss_every": (5,)},
     ),
+    "device_change": Feature(
+        "The card is lost, with what it holds, and another one goes on.",
+        lambda o: o.card_changes is not None,
+        {"card_changes": (24,)},
+    ),
     "short_outbox": Feature(
         "Little of the microphone's sound may wait for the socket; the rest is dropped.",
         lambda o: o.drops_sound,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
-from bargein.audio.card_settings import CardSettings
+from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.core.settings import BargeIn
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
 from bargein.sim.features import FEATURES, UNUSUAL, draws_of, features_of
-from bargein.units import US_PER_MS, AudioFormat
+from bargein.units import US_PER_MS, US_PER_S, AudioFormat
 
 __all__ = ["FEATURES", "CardChange", "Options", "draw_options", "features_of"]
 
@@ -84,12 +84,27 @@ class Options:
     @property
     def exact(self) -> bool:
         """Whether the player's first word is the truth, given in time."""
-        card = self.card
         return (
-            isinstance(card.accuracy, Exact)
-            and not card.first_error_samples
+            self.margin_samples == 0
+            and not self.first_word_off_samples
             and not self.card_breaks_its_word
         )
+
+    @property
+    def cards(self) -> tuple[CardSettings, ...]:
+        """The player's devices, in their order."""
+        change = self.card_changes
+        return (self.card,) if change is None else (self.card, change.settings)
+
+    @property
+    def first_word_off_samples(self) -> int:
+        """How much better the player's last word on a stop may be than its first, at the sound's
+        rate: by the error of its card, and by what a lost card held and never played."""
+        off = max(abs(card.first_error_samples) for card in self.cards)
+        if self.card_changes is None:
+            return off
+        held_us = self.card.latency_us + self.card.block * US_PER_S // self.card.rate
+        return off + self.format.rate * held_us // US_PER_S + 1
 
     @property
     def drops_sound(self) -> bool:
@@ -99,8 +114,8 @@ class Options:
     @property
     def card_breaks_its_word(self) -> bool:
         """Whether the player answers a stop too late, or never."""
-        delay_us = self.card.answer_delay_us
-        return delay_us is None or delay_us >= WORD_US
+        delays = [card.answer_delay_us for card in self.cards]
+        return any(delay_us is None or delay_us >= WORD_US for delay_us in delays)
 
     @property
     def margin_samples(self) -> int | None:
@@ -108,13 +123,8 @@ class Options:
         told."""
         if self.card_breaks_its_word:
             return None
-        match self.card.accuracy:
-            case Exact():
-                return 0
-            case Within(samples=samples):
-                return samples
-            case Unknown():
-                return None
+        margins = [margin_of(card.accuracy) for card in self.cards]
+        return None if None in margins else max(margin or 0 for margin in margins)
 
 
 class _Draw:
@@ -178,6 +188,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         half_open=draw.pick("half_open_way", "down", "up") if draw.rarely("half_open", 50) else "",
         closes=draw.pick("close_code", 1001, 1011) if draw.rarely("closes", 50) else 0,
         card=_draw_card(draw, sound_format),
+        card_changes=_draw_change(draw, sound_format) if draw.rarely("card_changes", 25) else None,
         chunk_ms=draw.pick("chunk_ms", 100, 60, 40, 20),
         microphone_limit_ms=draw.pick(
             "microphone_limit_ms", MICROPHONE_LIMIT_MS, MICROPHONE_LIMIT_MS, 300
@@ -239,3 +250,26 @@ def _draw_card(draw: _Draw, sound_format: AudioFormat) -> CardSettings:
         rate_error_ppm=draw.pick("card.rate_error_ppm", 0, 0, 0, 300, -300),
         miss_every=draw.pick("card.miss_every", 0, 0, 0, 0, 0, 37),
     )
+
+
+def _draw_change(draw: _Draw, sound_format: AudioFormat) -> CardChange:
+    """Headphones for loudspeakers: nearly everything is another one."""
+    rate = sound_format.rate
+    other_rate = 24_000 if rate == 8_000 else 48_000
+    accuracy: Accuracy = Exact()
+    error = 0
+    if draw.rarely("other_card.within", 4):
+        accuracy = Within(draw.number("other_card.margin", 1, 480))
+        error = draw.number("other_card.error", 0, 2 * accuracy.samples) - accuracy.samples
+    elif draw.rarely("other_card.unknown", 10):
+        accuracy = Unknown()
+    settings = CardSettings(
+        rate=draw.pick("other_card.rate", rate, other_rate),
+        block=draw.pick("other_card.block", 480, 240, 441, 960, 1_024, 2_048),
+        latency_us=draw.number("other_card.latency_ms", 0, 250) * US_PER_MS,
+        on_stop=draw.pick("other_card.on_stop", "drain", "discard"),
+        accuracy=accuracy,
+        error_samples=error,
+        answer_delay_us=draw.pick("other_card.delay_ms", 0, 0, 60, 150) * US_PER_MS,
+    )
+    return CardChange(draw.number("card_changes.at_ms", 1, 12_000) * US_PER_MS, settings)

@@ -113,7 +113,7 @@ class TheRecordIsTrue(Invariant):
             return
         allowed = margin_samples
         if stop is not None and stop.answers < 2:
-            allowed += abs(options.card.first_error_samples)
+            allowed += options.first_word_off_samples
         for part in record.parts:
             heard = witness.heard(_part(part))
             if abs(part.heard_samples - heard) > allowed:

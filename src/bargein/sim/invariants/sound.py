@@ -92,7 +92,7 @@ class MemoryIsHearing(Invariant):
         rate = options.format.rate
         grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
         unit = (1 + grid_ms) * rate // 1_000
-        lost = abs(options.card.first_error_samples)
+        lost = options.first_word_off_samples
         # A part is left whole where the player's count, itself off by its margin, comes within
         # the margin of its end.
         most = unit + (2 if whole else 1) * (margin + (lost if early else 0))
