@@ -176,7 +176,9 @@ class Application:
             self._soon(lambda: self.touch_item(f"{stream}.touch", again=True), delay_us)
         if not mine:
             return
-        if self._choices.pick(stream, ("retrieve", "delete")) == "retrieve":
+        deletes = self._choices.pick(stream, ("retrieve", "delete")) == "delete"
+        # It has read what its server can do.
+        if not deletes or not self._options.obeys_delete:
             self.ask(asks.SendEvent(events.ConversationItemRetrieve(item_id=mine[0])))
         else:
             self._used.add(mine[0])
