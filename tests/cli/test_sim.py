@@ -117,7 +117,7 @@ def test_what_was_met_is_a_screen_of_100_columns_and_what_was_not_is_loud() -> N
 
     screen, _, loud = result.output.partition("never met among")
     assert result.exit_code == 0, result.output
-    assert all(len(line) <= 100 for line in screen.splitlines())
+    assert all(len(line) <= 100 for line in result.output.splitlines())
     for title in ("features of the world", "rules:", "races:", "refusals:", "cuts, "):
         assert f"\n{title}" in screen
     assert "death while stopping" in screen and "death while stopping" in loud

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 import click
@@ -10,6 +11,7 @@ from bargein.sim.coverage.cuts import ASKERS, CUTS, ENDS, PLACES
 from bargein.sim.coverage.tally import CATALOGUE, GROUPS, Count, Coverage, Group
 
 _NAME = 34
+_WIDTH = 100
 _TITLES: Mapping[Group, str] = {
     "features": "features of the world, and the share of conversations that had each",
     "rules": "rules: share of the conversations in which each was met, how often, and what it was",
@@ -59,11 +61,16 @@ def missing(coverage: Coverage, *, only: str | None = None) -> Iterator[str]:
             continue
         if len(names) <= _EACH:
             for name in names:
-                what = f"{name}: {CATALOGUE[group][name]}"
-                yield click.style(f"never met among the {group}: {what}", fg="red", bold=True)
+                yield from _loud(f"never met among the {group}: {name}", CATALOGUE[group][name])
         elif names:
-            count = f"never met among the {group}, {len(names)} of {len(CATALOGUE[group])}: "
-            yield click.style(count, fg="red", bold=True) + "; ".join(names)
+            count = f"never met among the {group}, {len(names)} of {len(CATALOGUE[group])}"
+            yield from _loud(count, "; ".join(names))
+
+
+def _loud(what: str, more: str) -> Iterator[str]:
+    first, *rest = textwrap.wrap(f"{what}: {more}", _WIDTH, subsequent_indent="  ")
+    yield click.style(first[: len(what) + 1], fg="red", bold=True) + first[len(what) + 1 :]
+    yield from rest
 
 
 def as_told(coverage: Coverage) -> dict[str, object]:

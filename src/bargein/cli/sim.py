@@ -130,7 +130,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     With --seed or --tape one conversation is told as a table. Without, many are played, and at the
     end stands what they have met: every rule, race, refusal and kind of cut that is known, how
-    often, and loudly what was never met. Ctrl-C ends early and tells what there is.
+    often, and loudly what was never met; --json names for each the first seed that met it. Ctrl-C
+    ends early and tells what there is.
 
     \b
     Exit code 0: every promise was kept.
