@@ -1,100 +1,62 @@
-"""A client that lacks one rule of the ledger is found out, by the invariant that the rule is for.
+"""A client that lacks a rule is found out: each mutant of the catalogue, by the conversation that
+noticed it (`tests/regressions/mutants/`).
 
-The rules are those at the head of `core/utterances.py`. A mutant is a patch; the client has no
-switch for it. One that lives here means that an invariant is missing.
+`bargein sim mutants` looks for such conversations, and `--keep tests/regressions/mutants` writes
+them, which must be done again when the simulated world draws something new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from bargein.core.cuts import Cuts
-from bargein.core.responses import Responses
-from bargein.core.settlement import Settlement
-from bargein.core.utterances import Ledger, SpokenItem, Utterance
+from bargein.lab import mutation
 from bargein.sim.episode import run
-from bargein.units import ms_floor
+from bargein.sim.features import FEATURES
+from bargein.sim.mutants.catalogue import Mutant
+from bargein.sim.regression import read
 
-SEEDS = 120
+FOLDER = Path(__file__).parent.parent / "regressions" / "mutants"
+LEAST = 25
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """What is patched, with what, and the invariant that must break within `SEEDS` seeds."""
-
-    rule: str
-    owner: type
-    name: str
-    patch: Any
-    breaks: str
+every_mutant = pytest.mark.parametrize("mutant", mutation.mutants(), ids=lambda mutant: mutant.name)
 
 
-def _received_ms(utterance: Utterance) -> int:
-    return ms_floor(utterance.received_samples, utterance.format.rate)
+@every_mutant
+def test_a_client_without_the_rule_breaks_a_promise_that_it_keeps_with_it(mutant: Mutant) -> None:
+    kept = read((FOLDER / f"{mutant.name}.json").read_bytes())
+
+    with mutation.applied(mutant):
+        broken = run(kept.tape).violations
+    whole = run(kept.tape).violations
+
+    assert kept.invariant in [violation.invariant for violation in broken], "keep it again"
+    assert whole == ()
 
 
-def _given_ms(utterance: Utterance) -> int:
-    return ms_floor(utterance.given_samples, utterance.format.rate)
+@every_mutant
+def test_it_errs_and_does_not_crash(mutant: Mutant) -> None:
+    kept = read((FOLDER / f"{mutant.name}.json").read_bytes())
+
+    assert " raised " not in kept.detail
+    assert kept.about == mutant.about
 
 
-def _nothing(*args: Any, **kwargs: Any) -> None:
-    return None
+def test_there_are_mutants_of_every_rule_of_the_ledger() -> None:
+    assert len(mutation.mutants()) >= LEAST
+    rules = {mutant.rule for mutant in mutation.mutants()}
+    assert {f"ledger {number}" for number in range(1, 16)} <= rules
 
 
-def _settles_one_item(self: Cuts, cut: Any) -> None:
-    for item in cut.items[:1]:
-        item.over = item.over or cut.impatient
-        self._settlement.settle(cut.sent, item, exact=cut.exact)
+def test_no_two_mutants_have_one_name_and_no_tape_is_of_none() -> None:
+    names = [mutant.name for mutant in mutation.mutants()]
+
+    assert len(set(names)) == len(names)
+    assert {file.stem for file in FOLDER.glob("*.json")} == set(names)
 
 
-def _plays_what_was_cut(real: Callable[..., Utterance]) -> Callable[..., Utterance]:
-    def arrived(self: Ledger, *args: Any, cut: bool) -> Utterance:
-        return real(self, *args, cut=False)
+def test_a_world_that_a_mutant_needs_is_one_that_is_drawn() -> None:
+    needed = {mutant.only for mutant in mutation.mutants() if mutant.only is not None}
 
-    return arrived
-
-
-def _cancels_always(real: Callable[..., None]) -> Callable[..., None]:
-    def take(self: Cuts, *args: Any, service_cancels: bool) -> None:
-        real(self, *args, service_cancels=False)
-
-    return take
-
-
-def _deletes_again(real: Callable[..., None]) -> Callable[..., None]:
-    def delete(self: Settlement, sent: list[str], item: SpokenItem) -> None:
-        real(self, sent, item)
-        item.going = False
-
-    return delete
-
-
-MUTANTS = (
-    Mutant("1 the player says", Utterance, "heard_ms", property(_given_ms), "I1"),
-    Mutant("10 heard, not received", Utterance, "heard_ms", property(_received_ms), "I1"),
-    Mutant("3 every part", Cuts, "_settle", _settles_one_item, "I1"),
-    Mutant("3 those to come", Cuts, "saw", _nothing, "I1"),
-    Mutant("4 whole parts alone", SpokenItem, "kept_whole", lambda *a, **k: False, "P4"),
-    Mutant("5 deleted once", Settlement, "_delete", _deletes_again(Settlement._delete), "I2"),
-    Mutant("6 the cut is not played", Ledger, "silence", _nothing, "I9"),
-    Mutant("6 nor what comes of it", Ledger, "arrived", _plays_what_was_cut(Ledger.arrived), "I3"),
-    Mutant("7 one at a time", Responses, "open_default", property(_nothing), "I2"),
-    Mutant("8 requests are remembered", Cuts, "born", _nothing, "rule 9"),
-    Mutant("9 cancelled", Settlement, "cancel", _nothing, "rule 9"),
-    Mutant("9 not in vain", Cuts, "_take", _cancels_always(Cuts._take), "I2"),
-)
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.rule)
-def test_a_client_without_the_rule_is_found_out(
-    mutant: Mutant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mutant.owner, mutant.name, mutant.patch)
-
-    broken = (violation.invariant for seed in range(SEEDS) for violation in run(seed).violations)
-
-    assert mutant.breaks in broken
+    assert needed <= FEATURES.keys()

@@ -82,15 +82,16 @@ def hunt(mutant: Mutant, base_seed: int, episodes: int) -> Hunt:
     first = base_seed * SEEDS_PER_BASE
     for seed in range(first, first + episodes):
         with applied(mutant):
-            found = run(seed, stop_at_first=True).violations
-        if found and not run(seed).violations:
+            found = run(seed, only=mutant.only, stop_at_first=True).violations
+        if found and not run(seed, only=mutant.only).violations:
             played = seed - first + 1
             return Hunt(mutant.name, base_seed, played, seed, found[0].invariant, found[0].detail)
     return Hunt(mutant.name, base_seed, episodes)
 
 
 def share(mutant: Mutant, base_seed: int, episodes: int) -> Share:
-    """Of so many conversations, how many count against it, and by which invariant first."""
+    """Of so many conversations of all kinds, how many count against it, and by which invariant
+    first."""
     broken: dict[str, int] = {}
     first = base_seed * SEEDS_PER_BASE
     for seed in range(first, first + episodes):
@@ -110,7 +111,7 @@ def kept(mutant: Mutant, seed: int) -> bytes:
 
 def _killing(mutant: Mutant, seed: int) -> Episode:
     with applied(mutant):
-        found = run(seed)
+        found = run(seed, only=mutant.only)
         shrunk = shrink(found)
     # What the plainest one breaks may be broken without the error, too; then it is no proof.
     return found if run(shrunk.tape).violations else shrunk

@@ -36,6 +36,12 @@ def test_a_file_names_its_module_once_and_its_mutants_with_their_rules() -> None
     )
 
 
+def test_a_mutant_may_name_the_world_that_it_needs() -> None:
+    [mutant] = read(FILE.replace("about", 'only = "dies"\nabout').encode(), source="calls.toml")
+
+    assert mutant.only == "dies"
+
+
 @pytest.mark.parametrize(
     ("there", "instead", "named"),
     [

@@ -19,7 +19,9 @@ _RULE = re.compile(r"[a-z]+(?: [a-z]+)* \d+")
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     """One error. `name` says in a few words what the client does wrong, `about` in a sentence;
-    `rule` is a module's (or the ledger's) name and the number of its rule."""
+    `rule` is a module's (or the ledger's) name and the number of its rule. `only` names the feature
+    of the world without which nothing comes of it (`features.py`); it is then played where that is
+    on and all others are off."""
 
     name: str
     rule: str
@@ -27,6 +29,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     after: str
     about: str
+    only: str | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +38,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     about: str
     before: str
     after: str
+    only: str | None = None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +72,7 @@ def read(content: bytes, *, source: str) -> tuple[Mutant, ...]:
             before=entry.before,
             after=entry.after,
             about=entry.about,
+            only=entry.only,
         )
         for entry in file.mutants
     )
