@@ -16,7 +16,7 @@ from bargein.audio.ear import Ear, Heard
 from bargein.audio.formats import decode
 from bargein.core import commands, inputs
 from bargein.core.inputs import Part
-from bargein.sim.actors.engine import heard_sample
+from bargein.sim.actors.engine import heard_pattern
 from bargein.sim.history import Truth
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
@@ -29,11 +29,11 @@ class _Witness(Ear):
     """Checks every piece as it is heard and keeps none of the sound."""
 
     def __init__(
-        self, tell: Callable[[str], None], *, by_content: Mapping[Part, AudioFormat]
+        self, tell: Callable[[str], None], *, by_content: Mapping[Part, tuple[int, ...]]
     ) -> None:
         super().__init__(limit_samples=0)
         self._tell = tell
-        self._formats = by_content
+        self._patterns = by_content
         self._next: dict[Part, int] = {}
         self._before: Mapping[Part, int] = {}
         self.stopped: set[Part] = set()
@@ -49,11 +49,11 @@ class _Witness(Ear):
         if piece.first != expected:
             self._tell(f"heard sample {piece.first} of {part.item_id}, not {expected}")
         self._next[part] = piece.first + len(piece.pcm)
-        sound_format = self._formats.get(part)
-        if sound_format is None or part in self.stopped:
+        pattern = self._patterns.get(part)
+        if pattern is None or part in self.stopped:
             return
         number = self._before.get(part, 0) + piece.first
-        if int(piece.pcm[0]) != heard_sample(sound_format, number):
+        if piece.pcm[0] != pattern[number % len(pattern)]:
             self._tell(f"sample {number} of {part.item_id} is not the one that was sent")
 
     def use(self, before: Mapping[Part, int]) -> None:
@@ -79,7 +79,7 @@ class SimCard:
         self._moments = moments
         self._report = report
         self._formats: dict[Part, AudioFormat] = {}
-        self._same_rate: dict[Part, AudioFormat] = {}
+        self._same_rate: dict[Part, tuple[int, ...]] = {}
         self._witness = _Witness(
             lambda fault: log.write("broken", fault), by_content=self._same_rate
         )
@@ -101,7 +101,7 @@ class SimCard:
         part, sound_format = command.part, command.format
         self._formats.setdefault(part, sound_format)
         if sound_format.rate == self._settings.rate:
-            self._same_rate[part] = sound_format
+            self._same_rate[part] = heard_pattern(sound_format)
         pcm = command.audio
         if sound_format is not AudioFormat.PCM:
             pcm = decode(pcm, sound_format)
@@ -165,7 +165,9 @@ class SimCard:
         self._witness.use({part: self._card.heard(part) for part in self._formats})
         self._same_rate.clear()
         self._same_rate.update(
-            (part, each) for part, each in self._formats.items() if each.rate == settings.rate
+            (part, heard_pattern(each))
+            for part, each in self._formats.items()
+            if each.rate == settings.rate
         )
         self._alarm.set(self._card.next_us)
 
@@ -181,7 +183,7 @@ class SimCard:
 
 def _counts(heard: Mapping[base.Mark, int]) -> tuple[inputs.Heard, ...]:
     return tuple(
-        inputs.Heard(mark, samples) for mark, samples in heard.items() if isinstance(mark, Part)
+        [inputs.Heard(mark, samples) for mark, samples in heard.items() if isinstance(mark, Part)]
     )
 
 

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from bargein import events
-from bargein.audio.formats import Samples, decode, samples_of
+from bargein.audio.formats import decode, samples_of
 from bargein.server.model import score
 from bargein.server.model.score import Step
 from bargein.sim.choices import Choices
@@ -60,13 +60,14 @@ def wire_sound(sound_format: AudioFormat, first: int, samples: int) -> bytes:
 
 
 @lru_cache(maxsize=3)
-def _heard_pattern(sound_format: AudioFormat) -> Samples:
-    return samples_of(decode(wire_sound(sound_format, 0, _PERIOD), sound_format))
+def heard_pattern(sound_format: AudioFormat) -> tuple[int, ...]:
+    """What a part sounds like from its sample 0 on, 16 bits linear; it repeats."""
+    return tuple(samples_of(decode(wire_sound(sound_format, 0, _PERIOD), sound_format)).tolist())
 
 
 def heard_sample(sound_format: AudioFormat, number: int) -> int:
     """What sample `number` of a part sounds like, 16 bits linear."""
-    return int(_heard_pattern(sound_format)[number % _PERIOD])
+    return heard_pattern(sound_format)[number % _PERIOD]
 
 
 class Engine:
