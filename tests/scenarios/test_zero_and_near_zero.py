@@ -258,3 +258,30 @@ def test_words_of_a_part_that_was_cut_before_its_first_sound_are_not_in_the_mirr
     assert [(one.content_index, one.text) for one in told] == (
         [(1, "")] if words == "before" else []
     )
+
+
+@pytest.mark.parametrize("speech", [True, False], ids=["by speech", "by the service"])
+def test_an_item_that_was_cut_before_its_first_sound_goes_though_all_else_was_heard(
+    speech: bool,
+) -> None:
+    """Rule 5: its words are in the service's memory, and nobody heard one of them."""
+    talk = Talk()
+    talk.speaking(ms=300)
+    talk.audio_done("A")
+    talk.item_done("A")
+    talk.item("B")
+    talk.part("B")
+    talk.words("B", "Once upon ")
+    talk.heard("A", 299)
+    if speech:
+        talk.speech_started()
+        talk.cancelled()
+        talk.stopped({"A": 300})
+    else:
+        talk.cancelled(reason="client_cancelled")
+        talk.heard("A", 300)
+    assert talk.sent() == ["delete B"]
+    talk.agree()
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.askers == ("speech" if speech else "service",)
+    assert talk.mirror[:1] == ["A"]

@@ -84,12 +84,16 @@ def _heard_out(machine: Machine, reply: Reply) -> bool:
 
 def _cut_short(machine: Machine, reply: Reply) -> bool:
     """Heard to the end of what came, and that is less than the service may remember."""
-    return reply.default and any(
-        part.clipped or (reply.status == "cancelled" and not item.completed)
-        for item in machine.ledger.items.values()
-        if item.response_id == reply.response_id
-        for part in item.parts.values()
-    )
+    items = [
+        item for item in machine.ledger.items.values() if item.response_id == reply.response_id
+    ]
+    if not reply.default:
+        return False
+    if any(part.clipped for item in items for part in item.parts.values()):
+        return True
+    # Of an item that was only read there is nothing to cut.
+    spoken = (item for item in items if item.parts or not item.shown)
+    return reply.status == "cancelled" and not all(item.completed for item in spoken)
 
 
 def _tell_heard(machine: Machine, reply: Reply) -> None:

@@ -293,9 +293,11 @@ class Cuts:
         return (
             all(reply.done and reply.default for reply in cut.replies)
             and all(
-                item.kept_whole(part, self._settlement.grid_ms)
+                item.completed
+                and all(
+                    item.kept_whole(part, self._settlement.grid_ms) for part in item.parts.values()
+                )
                 for item in cut.items
-                for part in item.parts.values()
             )
             and not self._responses.requests_of(cut.cut_id)
             and not cut.sent

@@ -130,6 +130,9 @@ class MirrorIsTheServers(Invariant):
     def _is_cut(self, item_id: str) -> bool:
         return self.facts.owners.get(item_id) in self._cut
 
+    def _is_mute(self, item_id: str, index: int, content: ContentView) -> bool:
+        return content.kind == "output_audio" and self.facts.spoken(item_id, index) is None
+
     def _interruption(
         self, entry: Entry, told: notices.Interruption | notices.InterruptionSettled
     ) -> None:
@@ -176,6 +179,10 @@ class MirrorIsTheServers(Invariant):
         elif part.truncated:
             if content.text and not part.kept_samples:
                 self.fail(f"{item_id}: {content.text!r} is shown, and nothing is kept of it")
+        elif self._is_cut(item_id) and self._is_mute(item_id, index, content):
+            # Without sound it cannot be truncated, and the item stays for what else was shown.
+            if content.text:
+                self.fail(f"{item_id}: {content.text!r} is shown, and no sound of it came")
         elif self._is_cut(item_id) and self._keeps_what_was_cut:
             if not (part.text or "").startswith(content.text):
                 self.fail(f"{item_id}: {content.text!r} is left of {part.text!r}")
