@@ -407,3 +407,30 @@ def test_a_turn_stopped_within_the_last_step_of_a_coarse_grid_ends() -> None:
     talk.pass_ms(10_000)
     assert talk.sent() == []
     assert [one.response_id for one in talk.told(TurnEnded) if one.role == "assistant"] == ["r1"]
+
+
+def test_a_reply_that_the_service_broke_off_is_no_cut_once_the_pipe_is_gone() -> None:
+    """Scenario 52 behind the end: nobody is there to be told, and nothing can be sent."""
+    talk = Talk()
+    talk.speaking(ms=300)
+    talk.audio_done("A")
+    talk.item_done("A", "incomplete")
+    talk.done("r1", "cancelled")
+    talk.give(inputs.PipeClosed(1001, ""))
+    talk.heard("A", 300)
+    assert talk.told(Interruption) == []
+    assert [one.status for one in talk.told(TurnEnded)] == ["cancelled"]
+
+
+def test_a_cut_without_a_stop_is_as_good_as_the_player_is() -> None:
+    """Scenario 52: what was counted as heard is off by the player's margin."""
+    talk = Talk(player_margin_samples=24)
+    talk.speaking(ms=300)
+    talk.audio_done("A")
+    talk.item_done("A", "incomplete")
+    talk.heard("A", 299)
+    talk.done("r1", "cancelled")
+    talk.agree()
+    (told,) = talk.told(Interruption)
+    (settled,) = talk.told(InterruptionSettled)
+    assert (told.margin_samples, settled.exactness) == (24, "within")

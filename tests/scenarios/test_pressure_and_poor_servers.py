@@ -189,3 +189,30 @@ def test_a_fault_of_the_server_teaches_nothing_about_what_it_can() -> None:
     talk.speaking("r2", "B")
     talk.cut_at(300, "B")
     assert talk.sent() == ["truncate B/0 300"]
+
+
+def test_a_truncate_that_waits_for_the_socket_is_not_overdue() -> None:
+    """Its record is closed by the answer, however long the socket takes nothing."""
+    talk = Talk()
+    talk.speaking()
+    talk.give(inputs.Blocked())
+    talk.cut_at(700)
+    talk.cancelled()
+    talk.pass_ms(30_000)
+    assert talk.told(InterruptionSettled) == []
+    talk.give(inputs.Drained())
+    talk.agree()
+    (settled,) = talk.told(InterruptionSettled)
+    assert (settled.kept_ms, settled.exactness) == (700, "exact")
+
+
+def test_sound_that_was_thrown_away_is_told_before_the_rest_leaves() -> None:
+    talk = Talk(microphone_limit_ms=100)
+    talk.give(inputs.Blocked())
+    for _ in range(3):
+        talk.capture(50)
+    before = len(talk.commands)
+    talk.give(inputs.Drained())
+    first, *rest = talk.commands[before:]
+    assert isinstance(first, commands.Notify) and isinstance(first.notice, Dropped)
+    assert len(rest) == 2

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bargein import events
 from bargein.core import asks, commands, inputs
+from bargein.core.notices import Connected
 
 
 class Watch:
@@ -44,6 +47,7 @@ class Watch:
 
     def command(self, command: commands.Command) -> None:
         """One command, in order."""
+        _is_of_its_types(command)
         match command:
             case commands.Send(event=event):
                 assert self.open, f"{events.type_of(event)} is sent on a closed pipe"
@@ -79,6 +83,24 @@ class Watch:
                 self.cancelled.add(event.response_id)
             case _:
                 pass
+
+
+def _is_of_its_types(command: commands.Command) -> None:
+    """Every label of a command or notice is one that its type names: roles, askers, actions, ids.
+
+    What is sent is read back from the wire. A session is the service's own and comes as it is.
+    """
+    match command:
+        case commands.Send(event=event):
+            assert events.decode_client(events.encode(event)) == event
+        case commands.Notify(notice=Connected(session=session)):
+            assert isinstance(session, events.Session)
+        case commands.Answer():
+            assert type(command.ask_id) is int
+            assert command.kind in (None, "local", "refused", "late", "lost")
+        case _:
+            plain = msgspec.to_builtins(command, builtin_types=(bytes,))
+            assert msgspec.convert(plain, commands.Command, builtin_types=(bytes,)) == command
 
 
 def line(event: events.ClientEvent) -> str:

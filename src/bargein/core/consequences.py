@@ -60,7 +60,7 @@ def _end_replies(machine: Machine) -> None:
         if reply.cut_id is None and not _heard_out(machine, reply):
             continue
         _end(machine, reply)
-        if reply.cut_id is None and _cut_short(machine, reply):
+        if reply.cut_id is None and not machine.ending and _cut_short(machine, reply):
             machine.cuts.by_service(reply)
             machine.cuts.advance()
         else:

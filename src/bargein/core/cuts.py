@@ -98,8 +98,7 @@ class Cuts:
                 cut.askers.append(asker)
             cut.captured_us = cut.captured_us if cut.captured_us is not None else captured_us
         elif fresh:
-            cut = Cut(self._desk.new_id("cut"), self._desk.now_us, [asker], captured_us)
-            self.open.append(cut)
+            cut = self._opened(asker, captured_us)
             self._stop(cut, replies, player_knows=player_knows)
         else:
             return None
@@ -115,6 +114,13 @@ class Cuts:
             self._stopped(cut)
         elif not cut.stopping:
             self._answer_asks(cut)
+        return cut
+
+    def _opened(self, asker: Asker, captured_us: int | None) -> Cut:
+        cut = Cut(self._desk.new_id("cut"), self._desk.now_us, [asker], captured_us)
+        # Where no stop is needed, the player's last report is its word.
+        cut.margin_samples = self._ledger.margin_samples
+        self.open.append(cut)
         return cut
 
     def _concerned(self, reply: Reply) -> bool:
@@ -145,7 +151,6 @@ class Cuts:
             return
         self._desk.do(StopPlayback(cut.cut_id))
         self._ledger.paused = False
-        cut.margin_samples = 0 if player_knows else None
         if player_knows:
             self._ledger.held_back = True
             self._desk.deadlines.arm(Timer.STOP_ANSWER, cut.cut_id, self._desk.now_us)
@@ -169,8 +174,7 @@ class Cuts:
 
         What it had made beyond that is in its memory and was never sent (scenario 52).
         """
-        cut = Cut(self._desk.new_id("cut"), self._desk.now_us, ["service"], None)
-        self.open.append(cut)
+        cut = self._opened("service", None)
         self.adopt(cut, reply)
         self._stopped(cut)
 

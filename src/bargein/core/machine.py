@@ -194,11 +194,11 @@ class Machine:
                 listening.clock.appended(samples, self.desk.now_us)
 
     def _drained(self) -> None:
+        self._report_dropped()
         sent = self.desk.outbox.drain()
         self._appended(sent)
         self.desk.commands.extend(sent)
-        self._report_dropped()
-        for timer in (Timer.SETTLEMENT, Timer.CREATED, Timer.ACKNOWLEDGED, Timer.RESPONSE_OVER):
+        for timer in overdue.ANSWERS:
             # They were armed when it was decided, and only now it leaves.
             self.desk.deadlines.restart(timer, self.desk.now_us)
 

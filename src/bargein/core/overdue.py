@@ -11,8 +11,17 @@ if TYPE_CHECKING:
     from bargein.core.machine import Machine
 
 
+ANSWERS = (Timer.SETTLEMENT, Timer.CREATED, Timer.ACKNOWLEDGED, Timer.RESPONSE_OVER)
+"""Waits for the service's answer to something that was sent."""
+
+
 def tick(machine: Machine) -> None:
-    for timer, key in machine.desk.deadlines.expired(machine.desk.now_us):
+    desk = machine.desk
+    for timer, key in desk.deadlines.expired(desk.now_us):
+        if timer in ANSWERS and desk.outbox.blocked:
+            # It may not have left yet. How long a socket may take nothing is for the pipe to say.
+            desk.deadlines.arm(timer, key, desk.now_us)
+            continue
         match timer:
             case Timer.STOP_ANSWER:
                 machine.held(key)
