@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -13,6 +14,7 @@ from bargein.sim.episode import run
 
 TWICE_ONE_IN = 100
 """One seed in so many runs twice, and both runs must agree to the byte (I10)."""
+SWEPT_EVERY = 50
 FAILURES_KEPT = 1_000
 """So many failures are kept in full, those of the least seeds; beyond that they are counted."""
 
@@ -57,7 +59,7 @@ def run_seeds(
 ) -> Tally:
     """Run one episode a seed; with `only`, in worlds that have this one feature."""
     tally = Tally()
-    for seed in seeds:
+    for seed in _swept(seeds):
         episode = run(seed, make_client=make_client, only=only)
         tally.episodes += 1
         tally.virtual_us += episode.result.virtual_us
@@ -75,3 +77,22 @@ def run_seeds(
             tally.violations += len(failures)
             tally.failures += failures[: FAILURES_KEPT - len(tally.failures)]
     return tally
+
+
+def _swept(seeds: Iterable[int]) -> Iterator[int]:
+    """The seeds, with the garbage of their worlds collected every so many.
+
+    A world is full of circles, and all of it stays until its end: looking for garbage while it
+    runs took a tenth of the time and found none.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        for count, seed in enumerate(seeds, 1):
+            yield seed
+            if count % SWEPT_EVERY == 0:
+                gc.collect(0)
+    finally:
+        gc.collect(0)
+        if was_on:
+            gc.enable()

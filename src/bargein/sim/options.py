@@ -28,6 +28,9 @@ Direction: TypeAlias = Literal["", "down", "up"]
 
 MICROPHONE_LIMIT_MS = 10_000
 """As the client has it by default: no socket blocks as long."""
+_REPORT_MS = (100, 100, 250, 0)
+"""How often a player tells its progress: as browsers and bridges do, or with each block."""
+
 WORD_US = 200 * US_PER_MS
 """Within this a player answers a stop; one that does not is no longer believed
 (docs/interruption.md)."""
@@ -71,7 +74,11 @@ class Options:
     dies: bool = False
     half_open: Direction = ""
     closes: int = 0
-    card: CardSettings = field(default_factory=lambda: CardSettings(latency_us=0))
+    card: CardSettings = field(
+        default_factory=lambda: CardSettings(
+            latency_us=0, report_every_us=_REPORT_MS[0] * US_PER_MS
+        )
+    )
     card_changes: CardChange | None = None
     chunk_ms: int = 100
     microphone_limit_ms: int = MICROPHONE_LIMIT_MS
@@ -249,6 +256,7 @@ def _draw_card(draw: _Draw, sound_format: AudioFormat) -> CardSettings:
         first_error_samples=first_error,
         rate_error_ppm=draw.pick("card.rate_error_ppm", 0, 0, 0, 300, -300),
         miss_every=draw.pick("card.miss_every", 0, 0, 0, 0, 0, 37),
+        report_every_us=draw.pick("card.report_ms", *_REPORT_MS) * US_PER_MS,
     )
 
 
@@ -271,5 +279,6 @@ def _draw_change(draw: _Draw, sound_format: AudioFormat) -> CardChange:
         accuracy=accuracy,
         error_samples=error,
         answer_delay_us=draw.pick("other_card.delay_ms", 0, 0, 60, 150) * US_PER_MS,
+        report_every_us=draw.pick("other_card.report_ms", *_REPORT_MS) * US_PER_MS,
     )
     return CardChange(draw.number("card_changes.at_ms", 1, 12_000) * US_PER_MS, settings)

@@ -114,7 +114,10 @@ class SimServer:
         self._do(self._machine.handle(PipeClosed(), now_us=self._world.now_us), -1)
 
     def _tick(self) -> None:
-        self._do(self._machine.handle(Tick(), now_us=self._world.now_us), -1)
+        """What is due, is done; and nothing if nothing is."""
+        due_us, now_us = self._machine.deadline_us, self._world.now_us
+        if due_us is not None and due_us <= now_us:
+            self._do(self._machine.handle(Tick(), now_us=now_us), -1)
 
     def _do(self, commands: list[Command], cause: int) -> None:
         for command in commands:
