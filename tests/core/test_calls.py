@@ -68,3 +68,19 @@ def test_what_is_remembered_is_bounded_and_the_newest_stay() -> None:
         calls.seen(call(f"call_{number}"), "r1")
     assert calls.seen(call(f"call_{REMEMBERED_LIMIT + 9}"), "r1") is None
     assert calls.seen(call(f"call_{REMEMBERED_LIMIT // 2}"), "r1") is None
+
+
+def test_a_call_whose_item_has_no_id_is_told_without_one() -> None:
+    nameless = events.FunctionCallItem(
+        name="weather", call_id="call_1", arguments="{}", status="completed"
+    )
+    assert Calls().seen(nameless, "r1") == ToolCalled("call_1", "weather", "{}", "", "r1")
+
+
+def test_as_many_calls_as_the_limit_are_remembered() -> None:
+    calls = Calls()
+    for number in range(REMEMBERED_LIMIT):
+        calls.seen(call(f"call_{number}"), "r1")
+    assert calls.seen(call("call_0"), "r1") is None
+    calls.seen(call("one more"), "r1")
+    assert calls.seen(call("call_0"), "r1") is not None, "the oldest made room"

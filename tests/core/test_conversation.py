@@ -6,7 +6,7 @@ import pytest
 from msgspec import UNSET
 
 from bargein import events
-from bargein.core.conversation import ITEMS_LIMIT, Conversation, ItemView
+from bargein.core.conversation import ITEMS_LIMIT, ContentView, Conversation, ItemView
 
 
 def message(
@@ -188,3 +188,93 @@ def test_the_mirror_is_bounded_and_the_oldest_go_first() -> None:
         conversation.added(str(number), message(), UNSET)
     found = ids(conversation)
     assert (len(found), found[0], found[-1]) == (ITEMS_LIMIT, "2", str(ITEMS_LIMIT + 1))
+
+
+def test_an_item_is_shown_with_all_that_is_known_of_it() -> None:
+    """Every field of a view, for an item that is coming and one that is there."""
+    conversation = Conversation()
+    conversation.added("A", message("Hi", role="assistant"), None)
+    conversation.coming("X", message("Hello", role="user"))
+    assert conversation.items == (
+        ItemView(
+            "A", "message", "assistant", "there", "completed", (ContentView("output_audio", "Hi"),)
+        ),
+        ItemView(
+            "X", "message", "user", "coming", "completed", (ContentView("output_audio", "Hello"),)
+        ),
+    )
+
+
+def test_a_call_without_a_call_id_is_shown_without_one() -> None:
+    conversation = Conversation()
+    call = events.FunctionCallItem(name="weather", arguments="{}", status="completed")
+    conversation.added("F", call, None)
+    assert conversation.items == (
+        ItemView("F", "function_call", None, "there", "completed", (), None, "weather", "{}"),
+    )
+
+
+def test_an_item_without_a_status_or_content_is_shown_by_its_type() -> None:
+    conversation = Conversation()
+    conversation.added("L", events.McpListToolsItem(server_label="files", tools=()), None)
+    assert conversation.items == (ItemView("L", "mcp_list_tools", None, "there", None),)
+
+
+def test_a_part_without_a_text_or_transcript_is_shown_by_its_kind() -> None:
+    conversation = Conversation()
+    image = events.InputImage(image_url="data:")
+    item = events.MessageItem(role="user", content=(image,))
+    conversation.added("U", item, None)
+    assert view(conversation, "U").content == (ContentView("input_image", ""),)
+
+
+@pytest.mark.parametrize("kind", ["output_audio", "output_text", "input_audio"])
+def test_a_part_that_is_first_known_by_its_words_is_of_the_kind_that_they_are(kind: str) -> None:
+    conversation = holding("A")
+    conversation.heard_text("A", 0, kind, "Once", final=False)
+    assert view(conversation, "A").content == (ContentView(kind, "Once"),)
+
+
+def test_a_part_that_is_first_known_by_its_cut_is_spoken() -> None:
+    """Whatever cuts it: the player's count, its want of any sound, or the service's word."""
+    conversation = holding("A")
+    conversation.cut("A", 0, 700, 2_000)
+    conversation.unheard("A", 1)
+    conversation.truncated("A", 2, 300)
+    assert view(conversation, "A").content == (
+        ContentView("output_audio", "", 700, None),
+        ContentView("output_audio", "", 0, None),
+        ContentView("output_audio", "", None, 300),
+    )
+
+
+def test_nothing_lengthens_the_text_of_a_part_that_the_service_has_truncated() -> None:
+    """Rule 11, where the application truncated it: the words that are left are not known."""
+    conversation = holding("A")
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time", final=False)
+    conversation.truncated("A", 0, 700)
+    conversation.heard_text("A", 0, "output_audio", " there was", final=False)
+    conversation.done("A", message("Once upon a time there was"))
+    assert view(conversation, "A").text == "Once upon a time"
+
+
+def test_an_item_that_is_added_again_keeps_what_is_known_of_it() -> None:
+    conversation = holding("A", "B")
+    conversation.heard_text("A", 0, "output_audio", "Once upon a time", final=True)
+    conversation.cut("A", 0, 1_000, 2_000)
+    conversation.added("A", message(), "B")
+    moved = view(conversation, "A")
+    assert (moved.state, moved.text) == ("cut", "Once")
+
+
+def test_what_was_never_asked_for_may_be_refused() -> None:
+    conversation = holding("A")
+    conversation.not_coming("Z")
+    assert ids(conversation) == ["A"]
+
+
+def test_a_server_announces_its_items_with_the_first_that_it_adds() -> None:
+    conversation = Conversation()
+    assert conversation.announced is False
+    conversation.added("A", message(), None)
+    assert conversation.announced is True

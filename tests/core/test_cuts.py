@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.scenarios.rig import FALSE_VAD, SERVER_VAD, Talk
 
+from bargein import events
 from bargein.core import asks, commands, inputs
 from bargein.core.cuts import SETTLED_LIMIT
 from bargein.core.notices import (
@@ -12,6 +13,7 @@ from bargein.core.notices import (
     InterruptionSettled,
     Transcript,
     TurnEnded,
+    TurnStarted,
 )
 
 
@@ -240,3 +242,109 @@ def test_a_correction_that_names_an_undecided_part_is_what_gets_told(
     talk.stopped({"A": 40})
     talk.cancelled()
     assert talk.sent()[-1] == "truncate A/0 40"
+
+
+def test_a_reply_that_is_given_up_before_it_is_born_is_cancelled_then_and_never_heard() -> None:
+    """Rule 8, for one reply."""
+    talk = Talk()
+    reply = talk.ask(asks.Respond())
+    talk.ask(asks.CancelReply(reply))
+    talk.answer_create("r1")
+    talk.item("A")
+    talk.delta("A", 500)
+    assert talk.sent() == ["create", "cancel r1"]
+    assert talk.played_ms("A") == 0
+
+
+def test_giving_up_a_reply_that_a_cut_remembers_joins_that_cut_and_leaves_the_others() -> None:
+    """Rule 15: nothing of it is left to be cut. What was asked for since is still wanted."""
+    talk = Talk()
+    first = talk.ask(asks.Respond())
+    talk.ask(asks.Interrupt())
+    second = talk.ask(asks.Respond())
+    cancel = talk.ask(asks.CancelReply(first))
+    (record,) = talk.told(Interruption)
+    answer = talk.answer(cancel)
+    assert answer is not None
+    assert answer.value == record
+    talk.answer_create("r1")
+    talk.cancelled("r1", "client_cancelled")
+    assert talk.sent() == ["create", "cancel r1", "create"]
+    talk.answer_create("r2")
+    assert [one.ask_ids for one in talk.told(TurnStarted)] == [(first,), (second,)]
+
+
+def test_an_out_of_band_response_that_says_nothing_aloud_is_not_interrupted() -> None:
+    """Rule 9: the user does not hear it, so nobody wants it stopped."""
+    talk = Talk(FALSE_VAD)
+    talk.ask(asks.Respond(events.ResponseParams(conversation="none")))
+    talk.answer_create("r1")
+    talk.speech_started()
+    assert talk.sent() == ["create"]
+    assert talk.told(Interruption) == []
+
+
+def test_a_cancel_that_waits_is_taken_back_when_the_service_begins_to_cancel() -> None:
+    """Rule 9: it never leaves, and the record does not name it."""
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.give(inputs.Blocked())
+    talk.ask(asks.Interrupt())
+    talk.stopped({"A": 700})
+    talk.speech_started()
+    talk.give(inputs.Drained())
+    assert talk.sent() == ["truncate A/0 700"]
+    talk.cancelled()
+    talk.agree()
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.commands == ("conversation.item.truncate",)
+
+
+def test_a_cancel_that_waits_is_taken_back_when_the_response_is_over() -> None:
+    talk = Talk(FALSE_VAD)
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.give(inputs.Blocked())
+    talk.ask(asks.Interrupt())
+    talk.stopped({"A": 700})
+    talk.done()
+    talk.give(inputs.Drained())
+    assert talk.sent() == ["truncate A/0 700"]
+    talk.agree()
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.commands == ("conversation.item.truncate",)
+
+
+def test_a_cancel_out_of_band_that_waits_is_taken_back_when_the_response_is_over() -> None:
+    talk = Talk(FALSE_VAD)
+    reply = talk.ask(asks.Respond(events.ResponseParams(conversation="none")))
+    talk.answer_create("r1")
+    talk.sent()
+    talk.give(inputs.Blocked())
+    talk.ask(asks.CancelReply(reply))
+    talk.response_done("r1")
+    talk.give(inputs.Drained())
+    assert talk.sent() == []
+
+
+def test_asking_again_while_the_cancel_waits_does_not_move_it() -> None:
+    talk = Talk(FALSE_VAD)
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.give(inputs.Blocked())
+    talk.ask(asks.Interrupt())
+    talk.stopped({"A": 700})
+    talk.ask(asks.Interrupt())
+    talk.give(inputs.Drained())
+    assert talk.sent() == ["cancel r1", "truncate A/0 700"]
+
+
+def test_a_cut_of_a_response_that_was_made_whole_waits_for_no_end_of_it() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.done()
+    talk.cut_at(700)
+    talk.agree()
+    assert len(talk.told(InterruptionSettled)) == 1
+    assert talk.machine.deadline_us is None

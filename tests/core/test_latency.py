@@ -40,3 +40,9 @@ def test_sound_that_was_forgotten_has_no_moment() -> None:
     assert made.captured_us(100, RATE) is None
     recent_ms = (CHUNKS_LIMIT + 50) * 20
     assert made.captured_us(recent_ms, RATE) == recent_ms * 1_000
+
+
+def test_a_moment_is_a_whole_microsecond() -> None:
+    made = MicrophoneClock()
+    made.appended(100, 20_000)
+    assert repr(made.captured_us(4, RATE)) == "19834"
