@@ -130,3 +130,57 @@ def test_a_format_that_nobody_knows_is_the_default(wire: str, audio_format: Audi
     config = events.AudioFormatConfig(type=wire)
     assert format_of(config, AudioFormat.PCMA) is audio_format
     assert format_of(None, AudioFormat.PCMU) is AudioFormat.PCMU
+
+
+def test_before_the_session_stands_the_service_s_defaults_are_believed() -> None:
+    made = Listening(0)
+    assert made.audio_format is AudioFormat.PCM
+    assert (made.manual, made.create_response, made.interrupt_response) == (False, True, True)
+    assert (made.pressed, made.waiting, made.since_press_samples) == (False, False, 0)
+    assert (made.service_cancels, made.user_speaks, made.turn_is_due) == (True, False, False)
+
+
+def test_a_format_that_an_update_does_not_name_stays() -> None:
+    made = listening(SERVER_VAD, wire="audio/pcmu")
+    made.configure(session(SERVER_VAD, "audio/of-tomorrow"))
+    assert made.audio_format is AudioFormat.PCMU
+
+
+def test_the_deciding_sound_is_behind_the_padding_that_is_in_effect() -> None:
+    """protocol.md section 5. Semantic turn detection names none: the last one stays."""
+    made = listening({**SERVER_VAD, "prefix_padding_ms": 500})
+    made.clock.appended(24_000, 5_000_000)
+    assert made.speech_began_us(500) == 5_000_000
+    assert made.speech_began_us(501) is None
+    made.configure(session(SEMANTIC_VAD))
+    assert made.prefix_padding_ms == 500
+
+
+def test_all_sound_since_the_press_counts_and_none_before_it() -> None:
+    made = listening(None)
+    made.press()
+    made.listen()
+    made.captured(pcm(60))
+    made.captured(pcm(40)[:-2])
+    assert made.enough() is False, "one sample is missing"
+    made.captured(bytes(2))
+    assert made.enough() is True
+    made.release()
+    made.press()
+    made.captured(pcm(100)[:-2])
+    assert made.enough() is False
+
+
+def test_the_pre_roll_is_as_long_after_a_press_as_before_it() -> None:
+    made = listening(None, pre_roll_ms=50)
+    for _ in range(2):
+        made.captured(pcm(60))
+        made.press()
+        assert sum(len(audio) for audio in made.listen()) == len(pcm(50))
+        made.release()
+
+
+def test_only_the_last_turns_that_were_never_committed_are_remembered() -> None:
+    made = Listening(0)
+    made.speech_items.extend(f"U{number}" for number in range(33))
+    assert (len(made.speech_items), made.speech_items[0]) == (32, "U1")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from bargein import events
 from bargein.core import asks, commands, inputs
-from bargein.core.notices import Connected
+from bargein.core.notices import Connected, Interruption
+from bargein.core.responses import METADATA_KEY
 
 
 class Watch:
@@ -52,10 +55,14 @@ class Watch:
             case commands.Send(event=event):
                 assert self.open, f"{events.type_of(event)} is sent on a closed pipe"
                 if event.event_id not in self.application:
+                    assert _ours("evt", event.event_id), "an id that says what it is of"
                     self._sent(event)
             case commands.SendAudio():
                 assert self.open, "sound is sent on a closed pipe"
+            case commands.HoldPlayback(cut_id=hold_id):
+                assert _ours("hold", hold_id)
             case commands.StopPlayback(cut_id=cut_id):
+                assert _ours("cut", cut_id)
                 assert cut_id not in self.stopped, "one stop for each cut"
                 self.stopped.add(cut_id)
             case commands.Close():
@@ -64,6 +71,8 @@ class Watch:
                 assert ask_id in self.asked, "an answer to what nobody asked"
                 assert ask_id not in self.answered, "an ask is answered once"
                 self.answered.add(ask_id)
+            case commands.Notify(notice=Interruption(cut_id=cut_id)):
+                assert _ours("cut", cut_id)
             case _:
                 pass
 
@@ -81,8 +90,16 @@ class Watch:
                 assert event.response_id not in self.done, "a cancel after response.done"
                 assert event.response_id not in self.cancelled, "cancelled twice"
                 self.cancelled.add(event.response_id)
+            case events.ResponseCreate(response=events.ResponseParams(metadata=dict(metadata))):
+                if len(metadata) == 1:
+                    assert _ours("create", metadata[METADATA_KEY])
             case _:
                 pass
+
+
+def _ours(kind: str, our_id: object) -> bool:
+    """Ids of ours say in a trace what they are of; numbers make them unique."""
+    return isinstance(our_id, str) and re.fullmatch(rf"{kind}_\w+_[0-9a-f]+", our_id) is not None
 
 
 def _is_of_its_types(command: commands.Command) -> None:
@@ -98,6 +115,7 @@ def _is_of_its_types(command: commands.Command) -> None:
         case commands.Answer():
             assert type(command.ask_id) is int
             assert command.kind in (None, "local", "refused", "late", "lost")
+            assert isinstance(command.error, str) is (command.kind is not None)
         case _:
             plain = msgspec.to_builtins(command, builtin_types=(bytes,))
             assert msgspec.convert(plain, commands.Command, builtin_types=(bytes,)) == command
