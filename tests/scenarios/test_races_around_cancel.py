@@ -232,3 +232,16 @@ def test_no_cancel_follows_a_response_over_late() -> None:
     assert talk.sent() == []
     talk.pass_ms(1)
     assert talk.sent() == ["create"]
+
+
+def test_the_refusal_of_a_cancel_that_came_too_late_is_absorbed_however_late_it_is() -> None:
+    """A link that stalls brings it long after the response's own end."""
+    talk = Talk(FALSE_VAD)
+    talk.speaking()
+    talk.cut_at(700)
+    talk.done("r1")
+    talk.agree()
+    talk.pass_ms(60_000)
+    assert talk.machine.deadline_us is None
+    talk.refuse_the_cancel()
+    assert talk.told(Fault) == []

@@ -115,7 +115,7 @@ class Stage:
         )
         client.attach(self._card, self._human)
         self._lost = False
-        self._ended = False
+        self._ending = self._ended = False
         self._ends_due = 0
         self._blocked = False
 
@@ -196,7 +196,7 @@ class Stage:
     def _busy(self) -> bool:
         running = self._server.busy and not (self._lost or self._client.closed)
         under_way = any(channel.under_way for channel in self._channels)
-        acting = self._human.busy or self._ends_due
+        acting = self._human.busy or self._ends_due or (self._ending and not self._ended)
         return bool(acting or running or under_way or not self._card.idle)
 
     def _send_up(self, message: tuple[int, events.ClientEvent]) -> int:
@@ -252,6 +252,7 @@ class Stage:
 
     def _hang_up(self) -> None:
         """The client closes: what it sent before still arrives, and the answer is the close."""
+        self._ending = True
         now_us, options = self.world.now_us, self._options
         arrival_us = max(now_us + options.up.base_us, self._up.last_us)
         self._up.behind(self._server.close)
@@ -274,7 +275,7 @@ class Stage:
         """The server's side ends. What it has sent arrives, and behind it the end."""
         if self._client.closed:
             return
-        self._lost = True
+        self._lost = self._ending = True
         self._up.close()
         self._server.close()
         self._down.behind(lambda: self._close_client(code, reason))

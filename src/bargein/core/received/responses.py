@@ -239,15 +239,16 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
 
 
 def _cancel_answered(machine: Machine, response: events.Response) -> None:
-    """`response.done` is a cancel's answer; where it is not of our making, a refusal comes too."""
+    """`response.done` is a cancel's answer; where it is not of our making, a refusal comes too.
+
+    That one is absorbed whenever it comes: a link can stall for longer than any of our waits.
+    """
     cancel = machine.faults.oldest(events.ResponseCancel, response.id)
     if cancel is None:
         return
     details = response.status_details
     if isinstance(details, events.StatusDetails) and details.reason == "client_cancelled":
         machine.faults.forget(cancel)
-    else:
-        machine.desk.deadlines.arm(Timer.SETTLEMENT, cancel.event_id, machine.desk.now_us)
 
 
 def _output_format(audio: object) -> object:
