@@ -109,7 +109,8 @@ def _is_of_its_types(command: commands.Command) -> None:
     """
     match command:
         case commands.Send(event=event):
-            assert events.decode_client(events.encode(event)) == event
+            frame = events.encode(event)
+            assert events.encode(events.decode_client(frame)) == frame
         case commands.Notify(notice=Connected(session=session)):
             assert isinstance(session, events.Session)
         case commands.Answer():
