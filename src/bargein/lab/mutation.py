@@ -18,7 +18,7 @@ import importlib
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import CodeType, FunctionType, ModuleType
 
@@ -63,10 +63,7 @@ def named(names: Sequence[str]) -> tuple[Mutant, ...]:
 def applied(mutant: Mutant) -> Iterator[None]:
     """Within, the client makes the error. Raises `LocalValueError` for one that cannot be put in,
     and for one that changes nothing."""
-    module = importlib.import_module(mutant.module)
-    changes = [
-        (_function(module, name, mutant), code) for name, code in _changed(mutant, module).items()
-    ]
+    changes = _changes(mutant)
     before = [function.__code__ for function, _ in changes]
     try:
         for function, code in changes:
@@ -115,6 +112,15 @@ def _killing(mutant: Mutant, seed: int) -> Episode:
         shrunk = shrink(found)
     # What the plainest one breaks may be broken without the error, too; then it is no proof.
     return found if run(shrunk.tape).violations else shrunk
+
+
+@lru_cache(maxsize=8)
+def _changes(mutant: Mutant) -> tuple[tuple[FunctionType, CodeType], ...]:
+    """What is put in where. Kept, as a hunt puts it in for each conversation anew."""
+    module = importlib.import_module(mutant.module)
+    return tuple(
+        (_function(module, name, mutant), code) for name, code in _changed(mutant, module).items()
+    )
 
 
 def _changed(mutant: Mutant, module: ModuleType) -> dict[str, CodeType]:
