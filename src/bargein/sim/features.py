@@ -180,6 +180,16 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: bool(o.pre_roll_ms),
         {"turns": (3,), "pre_roll_ms": (2,)},
     ),
+    "late_button": Feature(
+        "A button is pressed while the card answers late.",
+        lambda o: o.turns == "manual" and bool(o.card.answer_delay_us),
+        {"turns": (3,), "card.late": (3,)},
+    ),
+    "blocked_button": Feature(
+        "A button is pressed while the socket takes nothing.",
+        lambda o: o.turns == "manual" and o.blocks,
+        {"turns": (3,), "blocks": (4,), "up.stall_one_in": (2, 3)},
+    ),
     "tools": Feature(
         "The model calls functions, several at once, around and between its words.",
         lambda o: o.tools,

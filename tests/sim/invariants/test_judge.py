@@ -30,7 +30,7 @@ from bargein.core.conversation import ContentView, ItemView
 from bargein.core.inputs import Part
 from bargein.sim.episode import run
 from bargein.sim.history import Entry
-from bargein.sim.invariants.judge import INVARIANTS, Judge, Violation, counters
+from bargein.sim.invariants.judge import INVARIANTS, Judge, Violation
 from bargein.sim.options import Options
 
 
@@ -247,8 +247,8 @@ def test_the_reply_to_a_turn_that_was_cut_before_its_birth_is_never_heard() -> N
     assert _broken(tale.judged(heard={PART: 2_400}, **kept)) == ["I4"]  # type: ignore[arg-type]
 
     tale.options = Options(barge_in="keep_talking", interrupt_response=False)
-    # The same.
-    assert _broken(tale.judged(heard={PART: 2_400}, **kept)) == []  # type: ignore[arg-type]
+    # Now nobody has cut it.
+    assert _broken(tale.judged(heard={PART: 2_400}, **kept)) == ["rule 15"]  # type: ignore[arg-type]
 
 
 def test_a_message_without_a_reply_cuts_nothing() -> None:
@@ -352,7 +352,7 @@ def test_what_was_met_is_counted() -> None:
     tale = _told()
     tale.refused(tale.client(truncate(5, "item_x")), "item_truncate_invalid_item_id")
 
-    met = counters(tale.facts())
+    met = tale.facts().met
 
     assert met["responses"] == met["parts"] == met["conversation.item.truncate"] == 1
     assert met["refusals: ours"] == 1

@@ -3,15 +3,19 @@
 1. It asks for the reply that the server does not begin by itself, and answers the calls of
    functions: late, in vain, or when nobody waits for the answer any more.
 2. It knows what the session shows it and no more. What it sends as events of its own is right by
-   that: it places items behind items that are there, and deletes only its own, each once.
+   that: it places items behind items that are there, and deletes each once. What the model said may
+   be gone by then, by a cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET, UnsetType
+
 from bargein import events
 from bargein.core import asks, inputs, notices
+from bargein.core.conversation import ItemView
 from bargein.core.notices import Notice
 from bargein.sim.actors.client import SimClient
 from bargein.sim.choices import Choices
@@ -112,15 +116,23 @@ class Application:
         params = events.ResponseParams(conversation="none", output_modalities=(modality,))
         self._last_aside = self.ask(asks.Respond(params))
         self._perhaps_soon(f"{stream}.aside", self.cancel_aside, 100)
+        if self._choices.rarely(f"{stream}.beside", 4):
+            # A cut of the conversation, which is to leave this one alone.
+            delay_us = self._choices.draw(f"{stream}.beside", 0, 100) * US_PER_MS
+            self._soon(self.interrupt, delay_us)
 
     def respond_aside_twice_or_more(self, stream: str) -> None:
         """Several replies out of band beside each other."""
         for _ in range(self._choices.draw(stream, 2, 3)):
             self.respond_aside(stream)
 
-    def cancel_reply(self) -> None:
-        """Give up the reply that was asked for last."""
-        self._cancel(self._last_reply)
+    def cancel_reply(self, stream: str) -> None:
+        """Give up the reply that was asked for last; every other time after asking for another one,
+        which may still wait then."""
+        given_up = self._last_reply
+        if given_up is not None and self._choices.rarely(f"{stream}.another", 2):
+            self.respond()
+        self._cancel(given_up)
 
     def cancel_aside(self) -> None:
         """Give up the last reply out of band."""
@@ -151,20 +163,23 @@ class Application:
 
     def place_item(self, stream: str) -> None:
         """An item of its own: at the end, at the start, or behind a message that is there."""
-        item_id = f"app_{len(self._own)}"
-        self._own.append(item_id)
         place = self._choices.pick(stream, ("end", "start", "behind"))
-        event = events.ConversationItemCreate(
-            item=events.MessageItem(
-                id=item_id, role="user", content=(events.InputText(text="It rains."),)
-            )
-        )
         if place == "start":
-            event = events.ConversationItemCreate(item=event.item, previous_item_id="root")
+            self._place("root")
         elif place == "behind" and (there := self._there()):
             # From here on it is not to be deleted: the new one may be on its way for long.
             self._used.add(there[0])
-            event = events.ConversationItemCreate(item=event.item, previous_item_id=there[0])
+            self._place(there[0])
+        else:
+            self._place(UNSET)
+
+    def _place(self, previous_item_id: str | UnsetType) -> None:
+        item_id = f"app_{len(self._own)}"
+        self._own.append(item_id)
+        item = events.MessageItem(
+            id=item_id, role="user", content=(events.InputText(text="It rains."),)
+        )
+        event = events.ConversationItemCreate(item=item, previous_item_id=previous_item_id)
         self.ask(asks.SendEvent(event))
 
     def touch_item(self, stream: str, *, again: bool = False) -> None:
@@ -184,6 +199,22 @@ class Application:
             self._used.add(mine[0])
             self.ask(asks.SendEvent(events.ConversationItemDelete(item_id=mine[0])))
             self._perhaps_soon(f"{stream}.delete", self.interrupt, 100)
+
+    def touch_reply(self, stream: str) -> None:
+        """What the model said last: delete it, or place an item behind it. Both may be too late."""
+        said = [item.id for item in self._client.mirror if self._is_said(item)]
+        if not said:
+            return
+        deletes = self._choices.pick(stream, ("delete", "place")) == "delete"
+        if not deletes:
+            self._place(said[-1])
+        elif self._options.obeys_delete and said[-1] not in self._used:
+            self._used.add(said[-1])
+            self.ask(asks.SendEvent(events.ConversationItemDelete(item_id=said[-1])))
+
+    @staticmethod
+    def _is_said(item: ItemView) -> bool:
+        return item.role == "assistant" and item.status in ("completed", "incomplete")
 
     def _there(self) -> tuple[str, ...]:
         """The user's messages that the session shows as there, but for those that were used."""

@@ -142,6 +142,10 @@ class Human:
         first = self._acted == 1
         acts = self._acts_first() if first else self._acts_later()
         self._choices.pick(self._stream, acts)()
+        if self._choices.rarely(f"{self._stream}.said", 12):
+            stream = f"{self._stream}.said"
+            delay_us = self._choices.draw(stream, 0, 2_000) * US_PER_MS
+            self._soon(lambda: self._application.touch_reply(stream), delay_us)
         if self._acted < self._options.acts:
             self._plan()
         elif self._choices.rarely(self._stream, 15):
@@ -172,7 +176,7 @@ class Human:
             does.say_without_reply,
             does.respond,
             lambda: does.respond_aside(stream),
-            does.cancel_reply,
+            lambda: does.cancel_reply(stream),
             self._interrupt_twice,
         )
         by_voice: tuple[_Act, ...] = (self._speak_and_interrupt, self._update, self._mute)
@@ -202,14 +206,23 @@ class Human:
         self._soon(self._application.interrupt, delay_ms * US_PER_MS)
 
     def _speak(self) -> None:
-        """Speak as turns are made here; once in four times regret it after 80 ms."""
+        """Speak as turns are made here; once in four times regret it, mostly after 80 ms."""
         regrets = self._choices.rarely(self._stream, 4)
         for_ms = 80 if regrets else self._choices.draw(self._stream, 150, 1_500)
+        if regrets and self._choices.rarely(f"{self._stream}.regret", 3):
+            # Long enough to be committed, and too short for a slow card to have stopped.
+            for_ms = 120
         if self._options.turns == "manual":
             self._push_to_talk(for_ms)
         else:
             self._log.write("note", f"speaks for {for_ms} ms")
             self._voice(for_ms)
+            if self._choices.rarely(f"{self._stream}.asks", 8):
+                # Sent behind the end of the turn and before anybody has heard of its beginning, the
+                # request crosses the reply that the server begins by itself.
+                late_ms = self._choices.draw(f"{self._stream}.asks", 0, 300)
+                delay_ms = for_ms + self._silence_ms + late_ms
+                self._soon(self._application.respond, delay_ms * US_PER_MS)
 
     def _voice(self, for_ms: int) -> None:
         silence_us = self._silence_ms * US_PER_MS + _SILENCE_BEHIND_US

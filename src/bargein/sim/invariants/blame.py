@@ -5,7 +5,8 @@
    response is over.
 2. *crossing*: a message of the server that was under way when the client sent made the sending
    wrong, and nothing that had arrived told of it.
-3. *theirs*: the server's undisclosed state, at its first refusal. Once that has arrived it is
+3. *application*: it sent by itself what may fail, an item behind one that a cut deletes.
+4. *theirs*: the server's undisclosed state, at its first refusal. Once that has arrived it is
    known, and the next one is ours.
 """
 
@@ -17,7 +18,7 @@ from bargein import events
 from bargein.sim.actors.server import REFUSED_CODE
 from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent
 
-Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic"]
+Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic", "application"]
 """*automatic*: the server refused its own automatic response; nobody sent anything wrong."""
 
 _OPTIONAL = (
@@ -45,6 +46,8 @@ def blame(facts: Facts, refused: Refused) -> Blame:
             if facts.options.lengths_grid_ms == 1:
                 return "ours"
             return _undisclosed(facts, refused, sent)
+        case events.ConversationItemCreate(previous_item_id=str(previous)):
+            return "application" if previous in facts.owners else "ours"
         case _:
             return "ours"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bargein import events
-from bargein.core import inputs
+from bargein.core import inputs, notices
 from bargein.core.outbox import OVERTAKING
+from bargein.core.utterances import WAITING_LIMIT_BYTES
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.sound import in_ms
@@ -20,7 +21,7 @@ class Bounds(Invariant):
     name = "I9"
     sentence = (
         "Nothing raises, no deadline is in the past, the stop comes first, no sound of the dead, "
-        "and what waits is bounded."
+        "and what waits is bounded, and dropped beyond its bound only."
     )
 
     def __init__(self, scene: Scene) -> None:
@@ -31,6 +32,7 @@ class Bounds(Invariant):
         return (
             ("broken", str, self._broken),
             ("input", inputs.Drained, self._drained),
+            ("notice", notices.Dropped, self._dropped),
             ("client_sent", events.InputAudioBufferAppend, self._append),
             *(("client_sent", kind, self._overtakes) for kind in OVERTAKING),
         )
@@ -41,6 +43,12 @@ class Bounds(Invariant):
     def _drained(self, entry: Entry, event: inputs.Drained) -> None:
         self._waited = 0
         self.scene.afterwards(self._was_bounded)
+
+    def _dropped(self, entry: Entry, notice: notices.Dropped) -> None:
+        if notice.what == "playback":
+            received = sum(spoken.received for spoken in self.facts.parts.values())
+            if received * self.options.format.bytes_per_sample <= WAITING_LIMIT_BYTES:
+                self.fail(f"{in_ms(notice.count, self.options.format)} of a reply are dropped")
 
     def _append(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
         facts = self.facts

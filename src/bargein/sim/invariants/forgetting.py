@@ -11,6 +11,7 @@ from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import Reply
 from bargein.sim.invariants.sending import asks_for_a_reply
+from bargein.units import US_PER_MS
 
 
 class ForgottenBeforeTheNext(Invariant):
@@ -33,17 +34,23 @@ class ForgottenBeforeTheNext(Invariant):
         self._creates: list[int] = []
         self._over: set[str] = set()
         self._told_us: dict[str, int] = {}
+        self._told_place: dict[str, int] = {}
+        self._held_us: dict[str, int] = {}
         self._cuts: list[tuple[int, int]] = []
         self._first_word_is_last = self.options.exact and self.options.obeys_cancel
 
     def watches(self) -> Iterable[Watched]:
         return (
+            ("client_got", events.ConversationItemAdded, self._item_added),
             ("client_got", events.ConversationItemDone, self._item_done),
             ("client_sent", events.ConversationItemTruncate, self._truncate),
             ("client_sent", events.ConversationItemDelete, self._delete),
             ("client_sent", events.ResponseCreate, self._create),
             ("notice", notices.Interruption, self._told),
         )
+
+    def _item_added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
+        self._held_us[str(event.item.id)] = entry.time_us
 
     def _item_done(self, entry: Entry, event: events.ConversationItemDone) -> None:
         self._over.add(str(event.item.id))
@@ -52,6 +59,7 @@ class ForgottenBeforeTheNext(Invariant):
         self._cuts.append((self.facts.place, entry.time_us))
         for response_id in record.response_ids:
             self._told_us.setdefault(response_id, entry.time_us)
+            self._told_place.setdefault(response_id, self.facts.place)
 
     def _create(self, entry: Entry, event: events.ResponseCreate) -> None:
         if asks_for_a_reply(event):
@@ -68,6 +76,18 @@ class ForgottenBeforeTheNext(Invariant):
             self.fail(f"{item_id} is deleted, and the user has read of it")
         if not (self._is_over(item_id, reply) or self._was_waited_for(reply, entry.time_us)):
             self.fail(f"{item_id} is deleted while it may still grow")
+        if not facts.player_knows and self.options.card_changes is None:
+            if any(spoken.given for spoken in facts.spoken_of(item_id)):
+                self.fail(f"{item_id} is deleted on the word of a player that cannot tell")
+        self._in_time(item_id, reply, entry.time_us)
+
+    def _in_time(self, item_id: str, reply: Reply, now_us: int) -> None:
+        told_us, held_us = self._told_us.get(reply.id), self._held_us.get(item_id)
+        if told_us is None or held_us is None or not self._first_word_is_last:
+            return
+        due_us = max(told_us + Timer.ITEM_OVER.lasts_us, held_us)
+        if now_us > due_us and not self.facts.could_not_send(self._told_place[reply.id]):
+            self.fail(f"{item_id} is deleted {(now_us - due_us) / US_PER_MS:.0f} ms too late")
 
     def _truncate(self, entry: Entry, event: events.ConversationItemTruncate) -> None:
         facts = self.facts

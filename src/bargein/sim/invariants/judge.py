@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias, get_args
 
 import msgspec
 
 from bargein.core import commands, inputs
 from bargein.sim.history import Entry, Final, Kind
+from bargein.sim.invariants.asking import OnlyWhatWasCut, TheNextReplyAnswers
 from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
 from bargein.sim.invariants.bounds import Bounds
 from bargein.sim.invariants.calls import EachCallOnce
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.invariants.forgetting import ForgottenBeforeTheNext
 from bargein.sim.invariants.landing import CommandsAreLegal
-from bargein.sim.invariants.listening import OnlyWhileThePressLasts
+from bargein.sim.invariants.listening import NothingIsLostUntold, OnlyWhileThePressLasts
 from bargein.sim.invariants.mirror import MirrorIsTheServers
 from bargein.sim.invariants.reader import Reader
 from bargein.sim.invariants.record import TheRecordIsTrue
@@ -37,6 +38,7 @@ from bargein.sim.invariants.telling import (
     TooLongIsSaidOnceMore,
     TruncateSaysTheLastWord,
 )
+from bargein.sim.invariants.waits import EveryWaitEnds, TheUserHasTheFloor
 from bargein.sim.options import Options
 
 INVARIANTS: tuple[type[Invariant], ...] = (
@@ -59,6 +61,11 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     EachCallOnce,
     CommandsAreLegal,
     OnlyWhileThePressLasts,
+    NothingIsLostUntold,
+    TheNextReplyAnswers,
+    OnlyWhatWasCut,
+    TheUserHasTheFloor,
+    EveryWaitEnds,
 )
 
 _Table: TypeAlias = dict[type[Any], list[Handler]]
@@ -163,8 +170,3 @@ def judge(
         told.take(entry)
     told.finish(final)
     return told
-
-
-def counters(facts: Facts) -> Mapping[str, int]:
-    """What the episode has met, so that an empty check is seen."""
-    return facts.met

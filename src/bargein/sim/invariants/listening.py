@@ -1,4 +1,4 @@
-"""The invariant of push-to-talk: what of the microphone goes out."""
+"""The invariants of the microphone: what of it goes out."""
 
 from __future__ import annotations
 
@@ -90,3 +90,52 @@ class OnlyWhileThePressLasts(Invariant):
 
     def _ms(self, samples: int) -> str:
         return in_ms(samples, self.options.format)
+
+
+class NothingIsLostUntold(Invariant):
+    """Where the service detects turns, all that is captured goes out: at once, or when the socket
+    takes again; or it is told as dropped.
+
+    Excused: what waits when the connection ends.
+    """
+
+    name = "microphone"
+    sentence = "All that the microphone captures is sent, or told as dropped."
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._connected = False
+        self._owed = 0
+
+    def watches(self) -> Iterable[Watched]:
+        if self.options.turns == "manual":
+            return ()
+        return (
+            ("notice", notices.Connected, self._connect),
+            ("notice", notices.Dropped, self._drop),
+            ("ask", asks.Leave, self._leave),
+            ("input", inputs.PipeClosed, self._leave),
+            ("input", inputs.Captured, self._capture),
+            ("client_sent", events.InputAudioBufferAppend, self._append),
+        )
+
+    def _connect(self, entry: Entry, notice: notices.Connected) -> None:
+        self._connected = True
+
+    def _leave(self, entry: Entry, what: object) -> None:
+        self._connected = False
+
+    def _drop(self, entry: Entry, notice: notices.Dropped) -> None:
+        if notice.what == "microphone":
+            self._owed -= notice.count
+
+    def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
+        if not self._connected or self.facts.closed_place < self.facts.place:
+            return
+        if self._owed and not self.facts.blocked:
+            self.fail(f"{in_ms(self._owed, self.options.format)} are neither sent nor dropped")
+            self._owed = 0
+        self._owed += self.options.format.samples(len(captured.audio))
+
+    def _append(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
+        self._owed -= self.options.format.samples(len(event.audio))

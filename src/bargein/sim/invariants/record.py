@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from bargein.core import notices
+from bargein.core import inputs, notices
 from bargein.core.inputs import Part
 from bargein.core.notices import PartRecord
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import Stop
 from bargein.sim.invariants.sound import kept_of, part_name
-from bargein.units import ms_floor
+from bargein.units import US_PER_MS, US_PER_S, AudioFormat, ms_floor
 
+_PADDING_US = 350 * US_PER_MS
+"""The service's prefix padding, which it cannot take off where less than that came before, and a
+frame of its detector."""
 _Record: TypeAlias = notices.Interruption | notices.InterruptionSettled
 
 
@@ -30,9 +33,14 @@ class TheRecordIsTrue(Invariant):
         super().__init__(scene)
         self._told: set[str] = set()
         self._settled: dict[str, int] = {}
+        self._voices: list[tuple[int, int]] = []
+        # What waits for the socket is dated when it leaves.
+        pcm = self.options.format is AudioFormat.PCM
+        self._listens = pcm and scene.witness is not None and not self.options.blocks
 
     def watches(self) -> Iterable[Watched]:
         return (
+            *([("input", inputs.Captured, self._capture)] if self._listens else []),
             ("notice", notices.Interruption, self._interruption),
             ("notice", notices.InterruptionSettled, self._settlement),
         )
@@ -47,8 +55,8 @@ class TheRecordIsTrue(Invariant):
         self._sums(told)
         if told.margin_samples is not None:
             self._heard(told, stop, told.margin_samples)
-        if told.speech_to_silence_us is not None and told.speech_to_silence_us < 0:
-            self.fail(f"{told.cut_id}: speech to silence took {told.speech_to_silence_us} us")
+        if told.speech_to_silence_us is not None:
+            self._speech(told.cut_id, told.speech_to_silence_us)
         self._latency(told.cut_id, stop, told.stop_latency_us)
 
     def _settlement(self, entry: Entry, settled: notices.InterruptionSettled) -> None:
@@ -63,6 +71,7 @@ class TheRecordIsTrue(Invariant):
         self._latency(cut_id, stop, settled.settle_latency_us)
         self._sums(settled)
         self._commands(settled)
+        self._answered(settled)
         if settled.exactness in ("exact", "within"):
             margin = self.options.margin_samples
             if margin is not None:
@@ -75,6 +84,26 @@ class TheRecordIsTrue(Invariant):
         elif stop is not None and latency_us != self.facts.time_us - stop.time_us:
             took_us = self.facts.time_us - stop.time_us
             self.fail(f"{cut_id}: a latency of {latency_us} us, and it took {took_us} us")
+
+    def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
+        """Where the microphone of this world is loud (`actors/microphone.py`)."""
+        audio, width = captured.audio, self.options.format.bytes_per_sample
+        if audio[:width] == bytes(width):
+            return
+        lasts_us = len(audio) // width * US_PER_S // self.options.format.rate
+        began_us = entry.time_us - lasts_us
+        if self._voices and self._voices[-1][1] >= began_us:
+            began_us = self._voices.pop()[0]
+        self._voices.append((began_us, entry.time_us))
+
+    def _speech(self, cut_id: str, took_us: int) -> None:
+        captured_us = self.facts.time_us - took_us
+        if took_us < 0:
+            self.fail(f"{cut_id}: speech to silence took {took_us} us")
+        elif self._listens and not any(
+            began_us <= captured_us <= ended_us + _PADDING_US for began_us, ended_us in self._voices
+        ):
+            self.fail(f"{cut_id}: {took_us} us ago nobody spoke")
 
     def _askers(self, told: notices.Interruption, stop: Stop | None) -> None:
         """All who asked until the answer came are named (rule 15)."""
@@ -112,7 +141,10 @@ class TheRecordIsTrue(Invariant):
         if witness is None or options.margin_samples is None:
             return
         allowed = margin_samples
-        if stop is not None and stop.answers < 2:
+        if stop is None:
+            # Counted as heard out by its margin, it may sound on for as much.
+            allowed *= 2
+        elif stop.answers < 2:
             allowed += options.first_word_off_samples
         for part in record.parts:
             heard = witness.heard(_part(part))
@@ -130,7 +162,7 @@ class TheRecordIsTrue(Invariant):
         grid_ms = options.lengths_grid_ms if options.lengths_grid_ms > 1 else 0
         slack_ms = 1 + grid_ms + (options.margin_samples or 0) * 1_000 // options.format.rate
         for part in settled.parts:
-            if part.kept_ms is None:
+            if part.kept_ms is None or part.item_id in self.facts.foreign:
                 continue
             kept, _ = kept_of(memory.get(part.item_id), _part(part))
             kept_ms = ms_floor(kept, part.rate)
@@ -140,6 +172,13 @@ class TheRecordIsTrue(Invariant):
                     f"{part_name(_part(part))}: {part.kept_ms} ms kept, says {settled.cut_id}, "
                     f"and the server keeps {kept_ms} ms"
                 )
+
+    def _answered(self, settled: notices.InterruptionSettled) -> None:
+        if settled.exactness == "lost" or not self.options.acknowledges:
+            return
+        for part in settled.parts:
+            if part.action in ("truncate", "delete") and not part.answer:
+                self.fail(f"{part_name(_part(part))}: its {part.action} is not answered yet")
 
     def _commands(self, settled: notices.InterruptionSettled) -> None:
         facts = self.facts

@@ -9,19 +9,36 @@ from bargein.core import notices
 from bargein.core.inputs import Part
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
-from bargein.sim.invariants.facts import NEVER, Reply
+from bargein.sim.invariants.facts import NEVER, Refused, Reply
 from bargein.sim.invariants.sound import part_name
+from bargein.units import ms_floor
+
+_NOT_TOLD = "crossing", "automatic", "application"
 
 
 class NoFaultOfOurs(Invariant):
     """See `blame` for how a refusal is judged. The application is told of none that crossed, and of
-    none that would be the client's own."""
+    none that would be the client's own. Excused: a create that crossed once too often; a
+    server that ends replies by itself and says that the client had asked for it."""
 
     name = "I2"
     sentence = "No refusal that the client could have avoided with what it knew."
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._refused: Refused | None = None
+        self._refused_place = -1
+
     def watches(self) -> Iterable[Watched]:
-        return (("server_sent", events.Error, self._error), ("notice", notices.Fault, self._fault))
+        return (
+            ("server_sent", events.Error, self._error),
+            ("client_got", events.Error, self._got_error),
+            ("notice", notices.Fault, self._fault),
+        )
+
+    def _got_error(self, entry: Entry, event: events.Error) -> None:
+        self._refused = self.facts.refused_number(entry.number)
+        self._refused_place = self.facts.batch_place
 
     def _error(self, entry: Entry, event: events.Error) -> None:
         refused = self.facts.refused[-1]
@@ -34,6 +51,11 @@ class NoFaultOfOurs(Invariant):
             self.fail(f"a crossing is told: {fault.message}")
         elif fault.blame == "ours":
             self.fail(f"the client blames itself: {fault.message}")
+        elif self.options.moderates:
+            return
+        elif fault.blame == "theirs" and self._refused is not None:
+            if self._refused_place == self.facts.batch_place and self._refused.blame in _NOT_TOLD:
+                self.fail(f"what is {self._refused.blame} is told as theirs: {fault.message}")
 
 
 class NothingWholeIsTouched(Invariant):
@@ -75,6 +97,17 @@ class NothingWholeIsTouched(Invariant):
         if facts.known_completed(event.item_id):
             part = Part(facts.owners[event.item_id], event.item_id, event.content_index)
             self._of_completed.append(part)
+            self._on_the_grid(part)
+
+    def _on_the_grid(self, part: Part) -> None:
+        """The client was told in which steps the server counts: to it, that is the whole part."""
+        options, spoken = self.options, self.facts.parts.get(part)
+        if spoken is None or not options.declared or options.lengths_grid_ms == 1:
+            return
+        rate, grid_ms = options.format.rate, options.lengths_grid_ms
+        length_ms = ms_floor(spoken.received, rate) // grid_ms * grid_ms
+        if ms_floor(min(spoken.reported, spoken.received), rate) >= length_ms:
+            self.fail(f"{part_name(part)} was heard to the server's end of it and is truncated")
 
     def _delete(self, entry: Entry, event: events.ConversationItemDelete) -> None:
         if event.item_id in self._deleted:

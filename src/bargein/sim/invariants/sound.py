@@ -18,12 +18,12 @@ class MemoryIsHearing(Invariant):
     """To a millisecond, the server's grid of lengths and the player's margin: at the end, and as
     soon as a record says that it is so.
 
-    Excused: a player that cannot tell or breaks its word, and at the end a pipe that died. Where
-    the server truncates nothing, parts that were cut of items that could not be deleted; where it
-    deletes nothing, items of which nothing was heard or shown. Where it cancels nothing, a reply
-    that still runs when the application leaves. By its error, the first word of a player that
-    corrects itself: what it deletes or cuts too short cannot be put back, and after the close
-    nobody is there to hear the better word.
+    Excused: what the application deletes by itself; a player that cannot tell or breaks its word,
+    and at the end a pipe that died. Where the server truncates nothing, parts that were cut of
+    items that could not be deleted; where it deletes nothing, items of which nothing was heard or
+    shown. Where it cancels nothing, a reply that still runs when the application leaves. By its
+    error, the first word of a player that corrects itself: what it deletes or cuts too short cannot
+    be put back, and after the close nobody is there to hear the better word.
     """
 
     name = "I1"
@@ -68,7 +68,13 @@ class MemoryIsHearing(Invariant):
             return True
         if item.id in self.facts.shown:
             return False
-        return not any(heard_of(spoken.part) for spoken in self.facts.spoken_of(item.id))
+        heard = (heard_of(spoken.part) for spoken in self.facts.spoken_of(item.id))
+        return all(samples <= self._unheard for samples in heard)
+
+    @property
+    def _unheard(self) -> int:
+        """So many samples are nothing: less than a millisecond, or within the player's margin."""
+        return max(self.options.margin_samples or 0, self.options.format.rate // 1_000 - 1)
 
     def _judge(
         self,
@@ -81,11 +87,12 @@ class MemoryIsHearing(Invariant):
         options, part = self.options, spoken.part
         heard = heard_of(part)
         margin = options.margin_samples
-        if margin is None or not spoken.in_band:
+        if margin is None or not spoken.in_band or part.item_id in self.facts.foreign:
             return
         remembered, whole = kept_of(item, part)
-        if not heard and self._untouched(item, heard_of):
-            if not options.obeys_delete:
+        if heard <= self._unheard and self._untouched(item, heard_of):
+            # By its margin the player may have said that something was heard.
+            if not options.obeys_delete or (margin and not options.obeys_truncate):
                 return
         elif heard < spoken.made and not options.obeys_truncate:
             return

@@ -56,7 +56,9 @@ class StopThenTell(Invariant):
         facts = self.facts
         if not spoken.given or not facts.player_knows:
             return
-        if spoken.finished and spoken.reported >= spoken.given:
+        # A player that is off may never count to the end.
+        margin = self.options.margin_samples or 0
+        if spoken.finished and spoken.reported + margin >= spoken.given:
             return
         stop = facts.stop_after(spoken.given_place)
         if stop is None:
@@ -193,6 +195,9 @@ class TooLongIsSaidOnceMore(Invariant):
         key = (event.item_id, event.content_index)
         self._lowest[key] = self.facts.sent[entry.number]
         owed = self._owed.get(key)
+        if owed is not None and self._heard_ms(key) >= owed[0]:
+            if self.facts.known_completed(event.item_id):
+                self.fail(f"{event.item_id} is truncated again and was heard to its end")
         if owed is not None and event.audio_end_ms <= owed[0]:
             del self._owed[key]
 
@@ -219,6 +224,11 @@ class TooLongIsSaidOnceMore(Invariant):
         spoken = facts.spoken(*key)
         if spoken is None:
             return
-        heard_ms = ms_floor(min(spoken.reported, spoken.received), self.options.format.rate)
-        if heard_ms < has_ms or not facts.known_completed(key[0]):
+        if self._heard_ms(key) < has_ms or not facts.known_completed(key[0]):
             self.fail(f"{part_name(spoken.part)} is not truncated to the {has_ms} ms that it has")
+
+    def _heard_ms(self, key: tuple[str, int]) -> int:
+        spoken = self.facts.spoken(*key)
+        if spoken is None:
+            return -1
+        return ms_floor(min(spoken.reported, spoken.received), self.options.format.rate)

@@ -1,0 +1,248 @@
+"""The invariants of what is asked for: which reply answers it, and what nobody may take away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bargein import events
+from bargein.core import asks, commands, inputs, notices
+from bargein.core.responses import METADATA_KEY
+from bargein.sim.history import Entry
+from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.facts import NEVER, Reply
+from bargein.sim.invariants.sending import asks_for_a_reply
+
+
+class TheNextReplyAnswers(Invariant):
+    """A reply that nobody asked for is owed: the service did not answer a turn.
+
+    Excused: a request while an item is under way, for which a reply may have begun too early, and
+    one beside a reply that was given up. From waiting for silence: a player whose counts are off.
+    """
+
+    name = "rule 13"
+    sentence = (
+        "A reply answers all that waits for one and was there when it began; one that is owed is "
+        "asked for once, in silence, and not if the turn was cut."
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._asked: dict[int, asks.Ask] = {}
+        self._coming: dict[str, int] = {}
+        self._waiting: dict[int, str] = {}
+        self._given_up_place = self._committed_place = -1
+        self._sent: dict[int, tuple[bool, bool]] = {}
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("input", inputs.Asked, self._ask),
+            ("command", commands.Answer, self._answer),
+            ("client_got", events.ConversationItemAdded, self._added),
+            ("client_got", events.InputAudioBufferCommitted, self._committed),
+            ("client_got", events.ResponseCreated, self._created),
+            ("client_sent", events.ResponseCreate, self._create),
+            ("notice", notices.TurnStarted, self._started),
+            ("notice", notices.TurnEnded, self._ended),
+        )
+
+    def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
+        match asked.ask:
+            case asks.SendEvent(event=events.ConversationItemCreate(item=item)):
+                self._coming[str(item.id)] = asked.ask_id
+            case asks.SendEvent(event=events.ResponseCancel()) | asks.CancelReply():
+                self._given_up_place = self.facts.place
+            case _:
+                self._asked[asked.ask_id] = asked.ask
+
+    def _answer(self, entry: Entry, answer: commands.Answer) -> None:
+        ask = self._asked.get(answer.ask_id)
+        if ask is None or answer.error is not None:
+            return
+        match ask:
+            case asks.Say(reply=reply):
+                self._coming[str(answer.value)] = answer.ask_id
+                if reply:
+                    self._waiting[answer.ask_id] = ""
+            case asks.Respond(params=params) if params in (None, events.ResponseParams()):
+                self._waiting[answer.ask_id] = str(answer.value)
+            case asks.Release() if answer.value is True:
+                self._waiting[answer.ask_id] = ""
+            case _:
+                pass
+
+    def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
+        self._coming.pop(str(event.item.id), None)
+
+    def _committed(self, entry: Entry, event: events.InputAudioBufferCommitted) -> None:
+        self._committed_place = self.facts.place
+
+    def _created(self, entry: Entry, event: events.ResponseCreated) -> None:
+        reply = self.facts.replies[event.response.id]
+        if not reply.in_band or self._coming or self.facts.first_cut(reply) != NEVER:
+            return
+        waited = tuple(self._waiting)
+        if waited and self._given_up_place < min(reply.asked_place, reply.created_place):
+            self.scene.afterwards(lambda: self._must_be_answered(reply, waited))
+
+    def _must_be_answered(self, reply: Reply, waited: tuple[int, ...]) -> None:
+        for ask_id in waited:
+            if ask_id in self._waiting:
+                self.fail(f"{reply.id} has begun and does not answer ask {ask_id}, which waited")
+
+    def _create(self, entry: Entry, event: events.ResponseCreate) -> None:
+        if not asks_for_a_reply(event):
+            return
+        facts = self.facts
+        key = key_of(event)
+        keys = {key: ask_id for ask_id, key in self._waiting.items() if key}
+        first = next((ask_id for ask_id, key in self._waiting.items() if not key), None)
+        self._waiting.pop(keys.get(key, first or 0), None)
+        last_cut = facts.cuts[-1] if facts.cuts else -1
+        self._sent[entry.number] = (self._sounds(), last_cut > self._committed_place)
+
+    def _sounds(self) -> bool:
+        if not self.options.exact:
+            return False
+        stops = self.facts.stops
+        stopped = next(reversed(stops.values())).place if stops else -1
+        return any(
+            spoken.given > spoken.reported and spoken.begun_place > stopped
+            for spoken in self.facts.parts.values()
+        )
+
+    def _started(self, entry: Entry, notice: notices.TurnStarted) -> None:
+        if notice.response_id is None:
+            return
+        for ask_id in notice.ask_ids:
+            self._waiting.pop(ask_id, None)
+            if ask_id in self._coming.values():
+                self.fail(f"{notice.response_id} answers ask {ask_id} and began before its message")
+        reply = self.facts.replies.get(notice.response_id)
+        if not notice.ask_ids and reply is not None and reply.in_band and reply.asked is not None:
+            sounded, cut = self._sent.get(reply.asked.number, (False, False))
+            if sounded:
+                self.fail(f"{reply.id} was owed and asked for while another reply sounded")
+            if cut:
+                self.fail(f"{reply.id} was owed to a turn that was cut, and asked for")
+
+    def _ended(self, entry: Entry, notice: notices.TurnEnded) -> None:
+        for ask_id in notice.ask_ids:
+            self._waiting.pop(ask_id, None)
+
+
+class OnlyWhatWasCut(Invariant):
+    """Excused: all that is made after the application has left; a request that waited for the
+    socket, and may have been cut meanwhile."""
+
+    name = "rule 15"
+    sentence = (
+        "What is not cut goes on: beside a reply that is given up all that was asked for, and out "
+        "of band all but what is heard."
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._keys: dict[int, str] = {}
+        self._given_up: set[str] = set()
+        self._waited: set[int] = set()
+        self._given_up_place = self._left_place = -1
+        self._giving_up: int | None = None
+        self._giving_up_place = -1
+        self._asides = 0
+
+    def watches(self) -> Iterable[Watched]:
+        return (
+            ("ask", asks.SendEvent, self._send),
+            ("ask", asks.CancelReply, self._give_up),
+            ("ask", asks.Leave, self._leave),
+            ("input", inputs.Asked, self._ask),
+            ("command", commands.Answer, self._answer),
+            ("notice", notices.TurnEnded, self._ended),
+            ("client_got", events.ResponseCreated, self._created),
+            ("client_sent", events.ResponseCreate, self._create),
+            ("client_sent", events.ResponseCancel, self._cancel),
+        )
+
+    def _send(self, entry: Entry, ask: asks.SendEvent) -> None:
+        if isinstance(ask.event, events.ResponseCancel):
+            self._given_up_place = self.facts.place
+
+    def _leave(self, entry: Entry, ask: asks.Leave) -> None:
+        self._left_place = self.facts.place
+
+    def _give_up(self, entry: Entry, ask: asks.CancelReply) -> None:
+        self._given_up_place = self._giving_up_place = self.facts.place
+        self._giving_up = ask.reply_ask_id
+        key = self._keys.get(ask.reply_ask_id)
+        if key is not None:
+            self._given_up.add(key)
+
+    def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
+        ask = asked.ask
+        if isinstance(ask, asks.Respond) and ask.params is not None:
+            if ask.params.conversation == "none":
+                self._keys[asked.ask_id] = ""
+                so_far = self._asides
+                self.scene.afterwards(lambda: self._must_be_sent(asked.ask_id, so_far))
+
+    def _answer(self, entry: Entry, answer: commands.Answer) -> None:
+        if answer.ask_id in self._keys:
+            if answer.error is None:
+                self._keys[answer.ask_id] = str(answer.value)
+            else:
+                del self._keys[answer.ask_id]
+
+    def _must_be_sent(self, ask_id: int, so_far: int) -> None:
+        facts = self.facts
+        if self._asides > so_far or facts.blocked or facts.closed_place <= facts.place:
+            return
+        if ask_id in self._keys:
+            self.fail(f"ask {ask_id} is out of band, and waits")
+
+    def _create(self, entry: Entry, event: events.ResponseCreate) -> None:
+        self._asides += not asks_for_a_reply(event)
+        if self.facts.blocked_place == self.facts.batch_place:
+            self._waited.add(entry.number)
+
+    def _ended(self, entry: Entry, notice: notices.TurnEnded) -> None:
+        if notice.status != "superseded" or self._giving_up_place < self.facts.batch_place:
+            return
+        if notice.ask_ids and self._giving_up not in notice.ask_ids:
+            self.fail(f"ask {self._giving_up} was given up, and {notice.ask_ids} with it")
+
+    def _created(self, entry: Entry, event: events.ResponseCreated) -> None:
+        reply = self.facts.replies[event.response.id]
+        if reply.in_band or reply.asked is None or not self.options.obeys_cancel:
+            return
+        asked = reply.asked.event
+        if isinstance(asked, events.ResponseCreate) and key_of(asked) in self._given_up:
+            self.scene.afterwards(lambda: self._must_end(reply))
+
+    def _must_end(self, reply: Reply) -> None:
+        facts = self.facts
+        if reply.cancel_place == NEVER and not facts.blocked and facts.closed_place > facts.place:
+            self.fail(f"{reply.id} was given up before it was created, and goes on")
+
+    def _cancel(self, entry: Entry, event: events.ResponseCancel) -> None:
+        facts = self.facts
+        reply = facts.replies.get(str(event.response_id))
+        if reply is None or self._left_place >= 0:
+            return
+        if reply.asked is not None and reply.asked.number in self._waited:
+            return
+        if self._given_up_place > min(reply.asked_place, reply.created_place):
+            return
+        if reply.in_band:
+            cut = facts.first_cut(reply) != NEVER
+        else:
+            cut = bool(facts.cuts) and facts.cuts[-1] > reply.created_place
+        if not cut:
+            self.fail(f"{reply.id} is cancelled, and nobody has cut it")
+
+
+def key_of(event: events.ResponseCreate) -> str:
+    """The key by which the client knows the response again; empty without one."""
+    params = event.response
+    metadata = params.metadata if isinstance(params, events.ResponseParams) else None
+    return str(metadata.get(METADATA_KEY, "")) if isinstance(metadata, dict) else ""
