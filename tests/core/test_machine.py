@@ -6,10 +6,12 @@ import pytest
 from tests.scenarios.rig import FALSE_VAD, Talk
 
 from bargein import events
+from bargein.capabilities import Capabilities
 from bargein.core import asks, commands, inputs
 from bargein.core.machine import Machine
-from bargein.core.notices import Dropped, InterruptionSettled, Lost, TurnEnded
+from bargein.core.notices import Dropped, Fault, InterruptionSettled, Lost, Transcript, TurnEnded
 from bargein.core.settings import Settings
+from bargein.units import AudioFormat
 
 
 def test_time_never_goes_back() -> None:
@@ -178,3 +180,135 @@ def test_sound_that_comes_after_its_part_was_finished_is_dropped_and_truncated()
     talk.agree()
     assert [one.response_id for one in talk.told(TurnEnded)] == ["r1"]
     assert dict(talk.machine.ledger.items) == {}
+
+
+def test_before_the_pipe_is_open_nothing_can_be_asked_for() -> None:
+    talk = Talk(connected=False)
+    answer = talk.answer(talk.ask(asks.Interrupt()))
+    assert answer is not None
+    assert answer.kind == "lost"
+
+
+def test_before_the_session_stands_what_was_asked_for_is_in_effect() -> None:
+    audio = events.AudioConfig(
+        output=events.AudioOutputConfig(format=events.AudioFormatConfig(type="audio/pcmu"))
+    )
+    wanted = events.Session(audio=audio)
+    talk = Talk(connected=False, audio=AudioFormat.PCMU, session=wanted)
+    talk.give(inputs.PipeOpened())
+    assert talk.machine.effective == wanted
+    assert talk.machine.capabilities == Capabilities()
+    talk._item_response["A"] = "r1"
+    talk.delta("A", 100)
+    assert [one.format for one in talk.done_of(commands.Play)] == [AudioFormat.PCMU]
+
+
+def test_a_device_that_can_count_is_believed_to_the_sample_from_then_on() -> None:
+    """A player that cannot tell is taken for done half a second before the end."""
+    talk = Talk(player_margin_samples=None)
+    talk.give(inputs.DeviceChanged(0, "plugged in"))
+    talk.speaking(ms=2_000)
+    talk.done()
+    talk.heard("A", 1_900)
+    assert talk.told(TurnEnded) == []
+
+
+class TestEnd:
+    """What is waited for when the pipe ends, or the application leaves."""
+
+    def test_a_reply_that_was_whole_is_heard_to_its_end_and_ends_as_it_was(self) -> None:
+        talk = Talk()
+        talk.speaking(ms=500)
+        talk.words("A", "Once")
+        talk.words("A", " upon")
+        talk.done()
+        talk.give(inputs.PipeClosed(1006, ""))
+        talk.heard("A", 500)
+        (turn,) = talk.told(TurnEnded)
+        assert (turn.status, turn.text) == ("completed", "Once upon")
+
+    def test_the_words_of_a_reply_that_was_lost_are_final_when_it_was_heard(self) -> None:
+        talk = Talk()
+        talk.speaking(ms=500)
+        talk.words("A", "Once upon")
+        talk.give(inputs.PipeClosed(1006, ""))
+        talk.heard("A", 500)
+        final = [one.text for one in talk.told(Transcript) if one.final]
+        assert final == ["Once upon"]
+
+    def test_who_waits_for_a_hold_is_answered(self) -> None:
+        talk = Talk()
+        talk.speaking()
+        talk.heard("A", 100)
+        hold = talk.ask(asks.Hold())
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert talk.answer(hold) == commands.Answer(hold)
+
+    def test_who_leaves_is_answered(self) -> None:
+        talk = Talk()
+        talk.speaking()
+        talk.heard("A", 100)
+        leave = talk.ask(asks.Leave())
+        assert talk.answer(leave) is None
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert talk.answer(leave) == commands.Answer(leave)
+
+    def test_a_request_that_was_never_answered_ends_as_lost_in_full(self) -> None:
+        talk = Talk()
+        ask = talk.ask(asks.Respond())
+        talk.give(inputs.PipeClosed(1006, ""))
+        assert talk.told(TurnEnded) == [TurnEnded("assistant", "lost", None, None, (ask,))]
+
+    def test_who_leaves_closes_the_pipe_in_order(self) -> None:
+        talk = Talk()
+        leave = talk.ask(asks.Leave())
+        assert talk.answer(leave) == commands.Answer(leave)
+        assert talk.done_of(commands.Close) == [commands.Close(1000, "")]
+        assert talk.machine.deadline_us is None
+
+    def test_a_session_that_never_began_is_a_fault_of_theirs_and_is_closed_in_order(self) -> None:
+        talk = Talk(connected=False)
+        talk.give(inputs.PipeOpened())
+        talk.pass_ms(15_000)
+        (fault,) = talk.told(Fault)
+        assert (fault.blame, fault.code, fault.about) == ("theirs", None, None)
+        assert [one.code for one in talk.done_of(commands.Close)] == [1000]
+
+    def test_a_create_that_is_never_answered_is_a_fault_of_theirs(self) -> None:
+        talk = Talk()
+        ask = talk.ask(asks.Respond())
+        talk.pass_ms(15_000)
+        (fault,) = talk.told(Fault)
+        assert (fault.blame, fault.code, fault.about) == ("theirs", None, "response.create")
+        assert talk.told(TurnEnded) == [TurnEnded("assistant", "unanswered", None, None, (ask,))]
+
+
+def test_a_hold_that_was_answered_is_waited_for_no_more() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 100)
+    talk.ask(asks.Hold())
+    talk.held("A", 105)
+    assert talk.machine.deadline_us is None
+
+
+def test_a_stop_answers_a_hold_that_the_player_has_not() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.heard("A", 100)
+    hold = talk.ask(asks.Hold())
+    talk.speech_started()
+    talk.stopped({"A": 105})
+    assert talk.answer(hold) == commands.Answer(hold)
+
+
+def test_what_the_microphone_lost_is_told_once_for_each_stall() -> None:
+    talk = Talk(microphone_limit_ms=100)
+    for _ in range(2):
+        talk.give(inputs.Blocked())
+        talk.capture(60)
+        talk.capture(60)
+        talk.give(inputs.Drained())
+        talk.give(inputs.Blocked())
+        talk.give(inputs.Drained())
+    assert talk.told(Dropped) == [Dropped("microphone", 1_440)] * 2

@@ -63,8 +63,8 @@ def test_an_item_of_its_own_keeps_its_id_and_that_of_its_event(
 
 def test_an_item_of_a_kind_that_nobody_knows_is_passed_on() -> None:
     talk = Talk()
-    item = events.UnknownItem(raw={"type": "of_tomorrow"})
-    assert send(talk, events.ConversationItemCreate(item=item)) is not None
+    frame = '{"type": "conversation.item.create", "item": {"type": "of_tomorrow"}}'
+    assert send(talk, events.decode_client(frame)) is not None
     assert talk.sent() == ["conversation.item.create"]
 
 

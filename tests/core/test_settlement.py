@@ -206,3 +206,121 @@ def test_a_refused_cancel_does_not_end_the_response() -> None:
     assert talk.told(InterruptionSettled) == []
     talk.done()
     assert settled(talk).kept_ms == 700
+
+
+class TestNotAudio:
+    """The service says that the item has no audio to truncate (rule 12)."""
+
+    @pytest.mark.parametrize(
+        ("message", "code"),
+        [
+            ("Only model output audio messages can be truncated", None),
+            ("Not this.", "unsupported_content_type"),
+        ],
+    )
+    def test_what_was_heard_in_part_is_left_and_marked(
+        self, message: str, code: str | None
+    ) -> None:
+        talk = Talk()
+        cut(talk, 2_000, 700)
+        talk.sent()
+        talk.refuse(events.ConversationItemTruncate, message, code)
+        assert talk.sent() == []
+        part = settled(talk).parts[0]
+        assert (part.answer, part.kept_ms) == (code or "refused", None)
+        assert talk.machine.capabilities == Capabilities()
+        assert [one.blame for one in talk.told(Fault)] == ["theirs"]
+
+    def test_what_turns_out_not_to_be_heard_at_all_is_deleted_once(self) -> None:
+        talk = Talk(FALSE_VAD)
+        talk.speaking()
+        talk.cut_at(700)
+        talk.stopped({"A": 0})
+        talk.sent()
+        talk.refuse_as_not_audio()
+        talk.done()
+        assert talk.sent() == ["delete A"]
+        talk.agree()
+        assert settled(talk).commands == (
+            "response.cancel",
+            "conversation.item.truncate",
+            "conversation.item.delete",
+        )
+        assert settled(talk).parts[0].action == "delete"
+
+    def test_a_second_one_is_ours(self) -> None:
+        talk = Talk()
+        for number in range(2):
+            talk.speaking(f"r{number}", f"A{number}")
+            talk.cut_at(700, f"A{number}")
+            talk.cancelled()
+            talk.refuse_as_not_audio()
+            talk.speech_ended(f"U{number}")
+        assert [one.blame for one in talk.told(Fault)] == ["theirs", "ours"]
+
+
+def test_the_rest_of_an_item_that_is_gone_is_not_named_to_the_service() -> None:
+    """Rule 5: part 1 waits for the end of the item, which the service holds no more."""
+    talk = Talk()
+    talk.speaking()
+    talk.delta("A", 500, 1)
+    talk.cut_at(700)
+    talk.refuse(events.ConversationItemTruncate, "Gone.", "item_truncate_invalid_item_id")
+    talk.cancelled()
+    assert talk.sent() == ["truncate A/0 700"]
+
+
+def test_where_nothing_is_acknowledged_a_delete_is_not_waited_for_either() -> None:
+    talk = Talk(can=Capabilities(acknowledges=False))
+    cut(talk, 2_000, 0)
+    assert talk.sent() == ["delete A"]
+    assert (settled(talk).exactness, settled(talk).parts[0].action) == ("unconfirmed", "delete")
+
+
+def test_where_nothing_is_acknowledged_the_answer_is_unconfirmed() -> None:
+    talk = Talk(can=Capabilities(acknowledges=False))
+    cut(talk, 2_000, 700)
+    assert settled(talk).parts[0].answer == "unconfirmed"
+
+
+def test_what_is_refused_and_cannot_be_asked_again_says_so() -> None:
+    talk = Talk()
+    cut(talk, 10_000, 9_100)
+    talk.refuse_as_shorter(9_500)
+    assert settled(talk).parts[0].answer == "refused"
+
+
+def test_a_correction_is_truncated_only_below_what_the_server_s_grid_has_kept() -> None:
+    """740 ms were agreed to; the server keeps 700."""
+    talk = Talk(can=Capabilities(lengths_grid_ms=50))
+    cut(talk, 2_000, 740)
+    talk.agree()
+    talk.sent()
+    talk.stopped({"A": 700})
+    assert talk.sent() == []
+    talk.stopped({"A": 660})
+    assert talk.sent() == ["truncate A/0 660"]
+
+
+def test_the_first_part_may_be_whole_and_the_second_cut() -> None:
+    talk = Talk()
+    talk.speaking(ms=500)
+    talk.delta("A", 500, 1)
+    talk.audio_done("A", 0)
+    talk.done()
+    talk.heard("A", 500)
+    talk.speech_started()
+    talk.stopped([("A", 0, 500), ("A", 1, 200)])
+    talk.agree()
+    assert talk.sent() == ["truncate A/1 200"]
+    assert [(one.action, one.kept_ms) for one in settled(talk).parts] == [
+        ("none", 500),
+        ("truncate", 200),
+    ]
+
+
+def test_one_millisecond_is_heard() -> None:
+    """Rule 5: an item of which anything was heard is truncated."""
+    talk = Talk()
+    cut(talk, 2_000, 1)
+    assert talk.sent() == ["truncate A/0 1"]

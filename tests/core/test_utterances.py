@@ -294,3 +294,20 @@ class TestLedger:
         self.arrive(ledger, "A", 20)
         ledger.forget(ledger.items["A"])
         assert (dict(ledger.items), dict(ledger.utterances), ledger.flow()) == ({}, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("grid_ms", "heard_ms", "found"),
+    [
+        (1, 1_000.5, ["truncate 0 1000"]),
+        (2, 1_000.0, []),
+        (2, 999.0, ["truncate 0 999"]),
+        (50, 1_000.0, []),
+        (50, 999.0, ["truncate 0 999"]),
+    ],
+)
+def test_a_completed_part_is_whole_from_the_server_s_length_of_it_on(
+    grid_ms: int, heard_ms: float, found: list[str]
+) -> None:
+    """Rule 4. Only a server that counts in coarser steps has less than what arrived."""
+    assert decided(spoken((1_000.75, heard_ms), completed=True), grid_ms=grid_ms) == found

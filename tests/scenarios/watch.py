@@ -110,7 +110,9 @@ def _is_of_its_types(command: commands.Command) -> None:
     match command:
         case commands.Send(event=event):
             frame = events.encode(event)
-            assert events.encode(events.decode_client(frame)) == frame
+            read = events.decode_client(frame)
+            assert not isinstance(read, events.Malformed)
+            assert events.encode(read) == frame
         case commands.Notify(notice=Connected(session=session)):
             assert isinstance(session, events.Session)
         case commands.Answer():
