@@ -434,3 +434,22 @@ def test_a_cut_without_a_stop_is_as_good_as_the_player_is() -> None:
     (told,) = talk.told(Interruption)
     (settled,) = talk.told(InterruptionSettled)
     assert (told.margin_samples, settled.exactness) == (24, "within")
+
+
+@pytest.mark.parametrize("refused", ["before", "behind"])
+def test_what_could_not_be_deleted_and_was_heard_after_all_is_truncated(refused: str) -> None:
+    """Scenario 48 where the service refuses deletes: the better word comes before or behind it."""
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(0)
+    talk.cancelled()
+    assert talk.sent() == ["delete A"]
+    if refused == "before":
+        talk.refuse(events.ConversationItemDelete, "No.", "unsupported_event")
+        talk.stopped({"A": 25})
+    else:
+        talk.stopped({"A": 25})
+        talk.refuse(events.ConversationItemDelete, "No.", "unsupported_event")
+    assert talk.sent() == ["truncate A/0 25"]
+    talk.agree()
+    assert talk.told(InterruptionSettled)[-1].kept_ms == 25

@@ -127,6 +127,9 @@ class Settlement:
         """
         if item.untouched(exact=exact):
             return
+        if item.going and item.held and item.answer:
+            self._undo_delete(item)
+            return
         if utterance.action == "none" and item.kept_whole(utterance, self.grid_ms):
             return
         kept_ms = utterance.sent_ms if utterance.action == "truncate" else utterance.kept_ms
@@ -248,7 +251,16 @@ class Settlement:
         self._mark(item)
         self._conversation.staying(item.item_id)
         self._learn_from(body, delete=False)
+        if not item.untouched(exact=True):
+            self._undo_delete(item)
         return self._faults.blame_theirs(f"delete/{code}", memory)
+
+    def _undo_delete(self, item: SpokenItem) -> None:
+        """It is there, and since it was to be deleted the player has said that some was heard."""
+        item.going = False
+        item.answer = ""
+        for utterance in item.parts.values():
+            utterance.action, utterance.answer, utterance.kept_ms = "pending", "", None
 
     def _too_long(
         self,
