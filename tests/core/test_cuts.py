@@ -348,3 +348,18 @@ def test_a_cut_of_a_response_that_was_made_whole_waits_for_no_end_of_it() -> Non
     talk.agree()
     assert len(talk.told(InterruptionSettled)) == 1
     assert talk.machine.deadline_us is None
+
+
+def test_a_correction_behind_the_close_is_recorded_and_not_said_to_be_sent() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(900)
+    talk.cancelled()
+    talk.ask(asks.Leave())
+    talk.agree()
+    assert talk.done_of(commands.Close), "all is settled"
+    talk.stopped({"A": 860})
+    talk.give(inputs.PipeClosed(1000, ""))
+    first, second = talk.told(InterruptionSettled)
+    assert second.commands == first.commands == ("conversation.item.truncate",)
+    assert (second.heard_ms, second.exactness) == (860, "lost")

@@ -56,6 +56,11 @@ class Outbox:
         """Whether the socket takes nothing now."""
         return self._blocked
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing leaves any more."""
+        return self._shut
+
     def use_format(self, audio_format: AudioFormat) -> None:
         """Count waiting audio in this format from now on; what waits in another one is dropped."""
         if audio_format is not self._format:

@@ -173,6 +173,9 @@ class Settlement:
         self._send(sent, event, Sent(event, event.event_id or "", item.item_id))
 
     def _send(self, sent: list[str], event: events.ClientEvent, memory: Sent) -> None:
+        if self._desk.outbox.closed:
+            # The record must not say that it was sent.
+            return
         self._faults.remember(memory)
         sent.append(events.type_of(event))
         self._desk.send(event)

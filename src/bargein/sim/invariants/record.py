@@ -182,7 +182,9 @@ class TheRecordIsTrue(Invariant):
 
     def _commands(self, settled: notices.InterruptionSettled) -> None:
         facts = self.facts
-        if settled.exactness == "lost" and facts.blocked:
+        at_once = settled.exactness == "lost" or not self.options.acknowledges
+        if facts.blocked and at_once:
+            # It was closed while what is to be sent waits for the socket.
             return
         replies = [facts.replies.get(response_id) for response_id in settled.response_ids]
         if any(reply is None or not reply.in_band for reply in replies):

@@ -107,7 +107,8 @@ class TruncateSaysTheLastWord(Invariant):
     """On a coarser grid of lengths it may say less, as far as the grid or a refusal demands.
 
     Excused: what waited for the socket, and says what was known when it was decided; what the
-    application truncates by itself.
+    application truncates by itself; what a player that cannot tell, or breaks its word, says
+    behind a stop, which does not count.
     """
 
     name = "rule 10"
@@ -136,6 +137,8 @@ class TruncateSaysTheLastWord(Invariant):
         spoken = facts.spoken(event.item_id, event.content_index)
         drained = facts.blocked_place == facts.batch_place
         if spoken is None or drained or event.item_id in facts.foreign:
+            return
+        if self.options.margin_samples is None and facts.stop_after(spoken.given_place):
             return
         rate = self.options.format.rate
         heard_ms = ms_floor(min(spoken.reported, spoken.given, spoken.received), rate)
