@@ -19,9 +19,8 @@ class MirrorIsTheServers(Invariant):
     """Of a cut part the words are an estimate: of the words that had come, no more than the share
     that was heard, and nothing that arrives later lengthens it.
 
-    Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed; where
-    the server deletes or truncates nothing, the words of a cut reply, of which the mirror has those
-    that were heard.
+    Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed; the
+    words of a cut reply that the server keeps whole, of which the mirror has those that were heard.
     """
 
     name = "I6"
@@ -136,10 +135,6 @@ class MirrorIsTheServers(Invariant):
                 f"{received_ms} ms were heard"
             )
 
-    @property
-    def _keeps_what_was_cut(self) -> bool:
-        return not (self.options.obeys_delete and self.options.obeys_truncate)
-
     def _is_cut(self, item_id: str) -> bool:
         return self.facts.owners.get(item_id) in self._cut
 
@@ -200,7 +195,8 @@ class MirrorIsTheServers(Invariant):
             # Without sound it cannot be truncated, and the item stays for what else was shown.
             if content.text:
                 self.fail(f"{item_id}: {content.text!r} is shown, and no sound of it came")
-        elif self._is_cut(item_id) and self._keeps_what_was_cut:
+        elif self._is_cut(item_id):
+            # Where nothing could be truncated, or was not, the mirror has the words that were heard.
             if not (part.text or "").startswith(content.text):
                 self.fail(f"{item_id}: {content.text!r} is left of {part.text!r}")
         elif content.text != (part.text or ""):
