@@ -363,3 +363,36 @@ def test_a_correction_behind_the_close_is_recorded_and_not_said_to_be_sent() -> 
     first, second = talk.told(InterruptionSettled)
     assert second.commands == first.commands == ("conversation.item.truncate",)
     assert (second.heard_ms, second.exactness) == (860, "lost")
+
+
+def test_what_the_service_cuts_off_meanwhile_does_not_let_sound_past_an_unanswered_stop() -> None:
+    """Rule 2: r2 came to nothing by the service's own doing; r3 waits for the stop of r1."""
+    talk = Talk(FALSE_VAD)
+    talk.speaking()
+    talk.heard("A", 700)
+    talk.ask(asks.Interrupt())
+    talk.response("r2")
+    talk.item("B")
+    talk.delta("B", 0)
+    talk.cancelled("r2", "turn_detected")
+    talk.response("r3")
+    talk.item("C")
+    talk.delta("C", 500)
+    assert talk.played_ms("C") == 0
+    talk.stopped({"A": 700})
+    assert talk.played_ms("C") == 500
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_correction_names_no_item_that_the_application_has_deleted(answered: bool) -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(900)
+    talk.cancelled()
+    talk.agree()
+    talk.ask(asks.SendEvent(events.ConversationItemDelete(item_id="A")))
+    if answered:
+        talk.deleted("A")
+    talk.sent()
+    talk.stopped({"A": 860})
+    assert talk.sent() == []

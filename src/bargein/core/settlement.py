@@ -125,10 +125,11 @@ class Settlement:
 
         An item of which nothing at all was heard is deleted by `settle`.
         """
-        if item.untouched(exact=exact):
+        if item.untouched(exact=exact) or not item.held:
             return
-        if item.going and item.held and item.answer:
-            self._undo_delete(item)
+        if item.going:
+            if item.answer:
+                self._undo_delete(item)
             return
         if utterance.action == "none" and item.kept_whole(utterance, self.grid_ms):
             return

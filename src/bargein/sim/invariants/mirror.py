@@ -196,7 +196,7 @@ class MirrorIsTheServers(Invariant):
             if content.text:
                 self.fail(f"{item_id}: {content.text!r} is shown, and no sound of it came")
         elif self._is_cut(item_id):
-            # Where nothing could be truncated, or was not, the mirror has the words that were heard.
+            # Where nothing was truncated the mirror has the words that were heard.
             if not (part.text or "").startswith(content.text):
                 self.fail(f"{item_id}: {content.text!r} is left of {part.text!r}")
         elif content.text != (part.text or ""):
