@@ -383,8 +383,16 @@ class Cuts:
 
     def find(self, sent: Sent) -> tuple[Cut, SpokenItem] | None:
         """The cut and item that a truncate or delete was sent for."""
+        return self._find(sent.key)
+
+    def item(self, item_id: str) -> SpokenItem | None:
+        """An item of a cut that is open, or can still be corrected."""
+        found = self._find(item_id)
+        return None if found is None else found[1]
+
+    def _find(self, item_id: str) -> tuple[Cut, SpokenItem] | None:
         for cut in (*self.open, *self.settled):
             for item in cut.items:
-                if item.item_id == sent.key:
+                if item.item_id == item_id:
                     return cut, item
         return None

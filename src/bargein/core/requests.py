@@ -260,7 +260,7 @@ class Requests:
     def _deleted_by_application(self, event: events.ConversationItemDelete) -> None:
         """It is going already: a cut does not delete or truncate it once more (scenario 24)."""
         self._m.conversation.going(event.item_id)
-        item = self._m.ledger.items.get(event.item_id)
+        item = self._m.ledger.items.get(event.item_id) or self._m.cuts.item(event.item_id)
         if item is not None:
             item.going = True
             self._desk.deadlines.arm(Timer.SETTLEMENT, event.event_id or "", self._desk.now_us)
