@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
@@ -12,9 +14,17 @@ from bargein.sim.invariants.sound import in_ms
 from bargein.units import samples_floor
 
 
+@dataclass(slots=True)
+class _Press:
+    """What was said into one press, its pre-roll included, and what of it has gone out."""
+
+    said: int
+    sent: int = 0
+
+
 class OnlyWhileThePressLasts(Invariant):
     """A press clears the buffer first; of the sound from before it comes what was asked for
-    (`pre_roll_ms`).
+    (`pre_roll_ms`). While the socket takes nothing, presses queue up, each behind its clear.
 
     Excused, from being sent whole: sound that was told as dropped. Judged in the simulated world
     only, where all that was captured is known.
@@ -26,8 +36,11 @@ class OnlyWhileThePressLasts(Invariant):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._pressing: int | None = None
-        self._pressed = self._cleared = self._connected = self._dropped = False
-        self._said = self._sent = self._before = 0
+        self._connected = self._dropped = False
+        self._before = 0
+        self._pressed: _Press | None = None
+        self._to_come: deque[_Press] = deque()
+        self._going_out: _Press | None = None
 
     def watches(self) -> Iterable[Watched]:
         if self.options.turns != "manual" or self.scene.witness is None:
@@ -53,40 +66,44 @@ class OnlyWhileThePressLasts(Invariant):
         if isinstance(asked.ask, asks.Press):
             self._pressing = asked.ask_id
         elif isinstance(asked.ask, asks.Release | asks.Leave):
-            self._pressed = False
+            self._pressed = None
 
     def _answer(self, entry: Entry, answer: commands.Answer) -> None:
         if answer.ask_id == self._pressing:
             self._pressing = None
             if answer.error is None:
-                self._pressed, self._cleared = True, False
-                rate = self.options.format.rate
-                self._said = min(self._before, samples_floor(self.options.pre_roll_ms, rate))
-                self._before = self._sent = 0
+                pre_roll = samples_floor(self.options.pre_roll_ms, self.options.format.rate)
+                self._pressed = _Press(min(self._before, pre_roll))
+                self._to_come.append(self._pressed)
+                self._before = 0
 
     def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
-        if not self._connected:
-            return
         samples = self.options.format.samples(len(captured.audio))
-        if self._pressed:
-            self._said += samples
-        else:
+        if self._pressed is not None:
+            self._pressed.said += samples
+        elif self._connected:
             self._before += samples
 
     def _clear(self, entry: Entry, event: events.InputAudioBufferClear) -> None:
-        self._cleared = True
-        self._sent = 0
+        if self._to_come:
+            self._going_out = self._to_come.popleft()
+        elif self._going_out is not None:
+            self._going_out.sent = 0
 
     def _append(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
-        self._sent += self.options.format.samples(len(event.audio))
-        if not self._cleared:
+        press = self._going_out
+        drained = self.facts.blocked_place == self.facts.batch_place
+        if press is None or (self._to_come and not drained):
             self.fail("sound is sent and the buffer was not cleared since the press")
-        elif self._sent > self._said:
-            self.fail(f"{self._ms(self._sent)} are sent, and {self._ms(self._said)} were said")
+            return
+        press.sent += self.options.format.samples(len(event.audio))
+        if press.sent > press.said:
+            self.fail(f"{self._ms(press.sent)} are sent, and {self._ms(press.said)} were said")
 
     def _commit(self, entry: Entry, event: events.InputAudioBufferCommit) -> None:
-        if self._sent != self._said and not self._dropped:
-            self.fail(f"{self._ms(self._sent)} are committed, and {self._ms(self._said)} were said")
+        press = self._going_out
+        if press is not None and press.sent != press.said and not self._dropped:
+            self.fail(f"{self._ms(press.sent)} are committed, and {self._ms(press.said)} were said")
 
     def _ms(self, samples: int) -> str:
         return in_ms(samples, self.options.format)
