@@ -15,6 +15,8 @@ BELONGS = {
     "blocks": {"stalls"},
     "short_outbox": {"blocks", "stalls"},
     "pre_roll": {"manual"},
+    "late_button": {"manual", "late_card"},
+    "blocked_button": {"manual", "blocks", "stalls"},
 }
 """What a feature cannot be had without."""
 

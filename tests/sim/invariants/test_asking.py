@@ -167,3 +167,27 @@ def test_a_cut_of_the_conversation_leaves_alone_what_begins_beside_it(born_after
 
     cancelled = ["resp_5 is cancelled, and nobody has cut it"]
     assert details(tale.judged(), "rule 15") == (cancelled if born_after else [])
+
+
+def test_a_reply_answers_the_ask_that_it_was_made_for() -> None:
+    tale = begun()
+    _asks(tale, 7, asks.Respond(), "create_7")
+    number = tale.client(_create("create_7"))
+    tale.told(created(), cause=number)
+    _started(tale)
+
+    assert details(tale.judged(), "rule 13") == [
+        f"{RESPONSE} was made for ask 7 and does not answer it"
+    ]
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_was_cut_is_not_asked_for_once_more(cut: bool) -> None:
+    tale = begun()
+    tale.client(_create("create_7"))
+    if cut:
+        tale.write("input", inputs.Asked(1, asks.Interrupt()))
+    tale.client(_create("create_7"))
+
+    again = ["the create create_7 was cut and is sent once more"]
+    assert details(tale.judged(), "rule 13") == (again if cut else [])

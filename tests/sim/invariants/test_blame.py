@@ -189,3 +189,27 @@ def test_what_no_message_caused_is_theirs() -> None:
     tale.told(error("session_expired"))
 
     assert _blames(tale.facts()) == ["theirs"]
+
+
+def test_a_create_that_is_repeated_beside_the_same_response_is_ours() -> None:
+    tale = Tale()
+    turn = tale.client(events.InputAudioBufferAppend(audio=b"\0\0"))
+    tale.server(created(), cause=turn)
+    first = tale.client(events.ResponseCreate())
+    code = "conversation_already_has_active_response"
+    tale.write("server_sent", error(code), number=90, cause=first)
+    tale.write("client_got", error(code), number=90)
+    second = tale.client(events.ResponseCreate())
+    tale.write("server_sent", error(code), number=91, cause=second)
+
+    assert _blames(tale.facts()) == ["crossing", "ours"]
+
+
+def test_an_item_behind_one_of_the_models_that_is_gone_is_the_applications() -> None:
+    tale = Tale()
+    speaking(tale, 100)
+    item = events.MessageItem(role="user", content=(events.InputText(text="Wait."),))
+    number = tale.client(events.ConversationItemCreate(item=item, previous_item_id="item_1"))
+    tale.refused(number, "item_create_invalid_previous_item_id")
+
+    assert _blames(tale.facts()) == ["application"]

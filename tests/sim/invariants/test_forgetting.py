@@ -21,6 +21,8 @@ from tests.sim.tale import (
 )  # fmt: skip
 
 from bargein import events
+from bargein.audio.base import Exact, Unknown
+from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.conversation import ContentView, ItemView
 from bargein.sim.history import Entry
@@ -185,3 +187,46 @@ def test_in_the_end_nobody_has_the_floor() -> None:
     tale.write("command", commands.Notify(notices.FloorChanged("assistant")))
 
     assert details(tale.judged(), "liveness") == ["assistant has the floor"]
+
+
+def _held() -> events.ConversationItemAdded:
+    item = events.MessageItem(id=ITEM, role="assistant", content=())
+    return events.ConversationItemAdded(event_id="e", previous_item_id=None, item=item)
+
+
+@pytest.mark.parametrize(("late_us", "broken"), [(0, 0), (20_000, 1)])
+def test_what_grows_on_is_deleted_after_a_second(late_us: int, broken: int) -> None:
+    tale = playing()
+    tale.told(_held())
+    interrupted(tale)
+    answered(tale, 0)
+    told(tale, part_record(0))
+    due_us = tale.entries[-1].time_us + US_PER_S
+    tale.entries.append(Entry(due_us + late_us, "client_sent", DELETE, 0))
+
+    late = [f"{ITEM} is deleted 20 ms too late"]
+    assert details(tale.judged(), "rule 5") == late[:broken]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_nothing_is_deleted_on_the_word_of_a_player_that_cannot_tell(knows: bool) -> None:
+    accuracy = Exact() if knows else Unknown()
+    tale = playing(options=Options(card=CardSettings(accuracy=accuracy)))
+    tale.told(item_done(status="incomplete"))
+    tale.client(DELETE)
+
+    guessed = [f"{ITEM} is deleted on the word of a player that cannot tell"]
+    assert details(tale.judged(), "rule 5") == ([] if knows else guessed)
+
+
+def test_what_is_shown_wrongly_at_once_is_told_once() -> None:
+    tale = playing()
+    truncated = events.ConversationItemTruncated(
+        event_id="e", item_id=ITEM, content_index=0, audio_end_ms=105
+    )
+    tale.told(truncated)
+    content = ContentView(kind="output_audio", text="")
+    shown = ItemView(ITEM, "message", "assistant", "cut", "completed", (content,))
+    violations = tale.judged(memory=(remembered(105 * MS),), mirror=(shown,))
+
+    assert details(violations, "I6") == [f"{ITEM} was cut to 105 ms, and [None] is shown"]

@@ -194,3 +194,23 @@ def test_a_crossing_is_not_told_and_the_client_never_blames_itself() -> None:
         "a crossing is told: No.",
         "the client blames itself: No.",
     ]
+
+
+@pytest.mark.parametrize(("first", "broken"), [(1, 0), (2, 1)])
+def test_updates_are_answered_in_the_order_of_their_asks(first: int, broken: int) -> None:
+    tale = begun()
+    for ask_id in (1, 2):
+        tale.write("input", inputs.Asked(ask_id, asks.Update(events.Session())))
+    tale.write("command", commands.Answer(first))
+
+    assert details(tale.judged(), "I8") == ["ask 2 is answered before 1"][:broken]
+
+
+@pytest.mark.parametrize("what", ["playback", "microphone"])
+def test_no_sound_of_a_reply_is_dropped_for_want_of_room(what: str) -> None:
+    tale = playing()
+    dropped = notices.Dropped("playback" if what == "playback" else "microphone", 24)
+    tale.write("command", commands.Notify(dropped))
+
+    lost = ["1.00 ms of a reply are dropped"]
+    assert details(tale.judged(), "I9") == (lost if what == "playback" else [])

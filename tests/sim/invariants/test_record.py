@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.sim.invariants.telling import (
+    CUT,
     answered,
     details,
     interrupted,
@@ -13,7 +15,8 @@ from tests.sim.invariants.telling import (
 )  # fmt: skip
 from tests.sim.tale import MS, PART, Tale, remembered, truncate
 
-from bargein.core import asks, inputs
+from bargein.core import asks, commands, inputs, notices
+from bargein.sim.history import Entry
 from bargein.sim.options import Options
 
 TRUNCATE = "conversation.item.truncate"
@@ -110,3 +113,42 @@ def test_the_counts_in_a_record_are_those_that_came() -> None:
     told(tale, part_record(700, received_ms=900))
 
     assert _broken(tale) == ["item_1[0]: 21600 samples received, it says, and 24000 came"]
+
+
+@pytest.mark.parametrize("answer", ["truncated", ""])
+def test_a_cut_is_settled_when_everything_is_answered(answer: str) -> None:
+    tale = playing()
+    interrupted(tale)
+    answered(tale, 700)
+    told(tale, part_record(700))
+    tale.client(truncate(700))
+    settled(
+        tale,
+        part_record(700, kept_ms=700, answer=answer),
+        sent=("conversation.item.truncate",),
+    )
+    violations = tale.judged(heard={PART: 700 * MS}, memory=(remembered(700 * MS),))
+
+    open_still = ["item_1[0]: its truncate is not answered yet"]
+    assert details(violations, "P6") == ([] if answer else open_still)
+
+
+@pytest.mark.parametrize(("ago_us", "broken"), [(10_000, 0), (30_000, 1)])
+def test_the_sound_that_decided_was_loud(ago_us: int, broken: int) -> None:
+    tale = playing()
+    loud = inputs.Captured(b"\x40\x1f" * MS * 20)
+    began_us = len(tale.entries) + 20_000
+    tale.entries.append(Entry(began_us, "input", loud))
+    record = notices.Interruption(
+        cut_id=CUT,
+        askers=("speech",),
+        response_ids=(),
+        heard_ms=0,
+        parts=(),
+        stop_latency_us=0,
+        speech_to_silence_us=ago_us,
+    )
+    tale.entries.append(Entry(began_us, "command", commands.Notify(record)))
+
+    silent = [f"{CUT}: {ago_us} us ago nobody spoke"]
+    assert details(tale.judged(), "P6") == silent[:broken]

@@ -22,7 +22,8 @@ from tests.sim.tale import (
 )  # fmt: skip
 
 from bargein import events
-from bargein.core import asks, commands, inputs
+from bargein.core import asks, commands, inputs, notices
+from bargein.core.inputs import Heard
 from bargein.sim.options import Options
 
 
@@ -132,3 +133,31 @@ def test_nothing_is_deleted_twice() -> None:
         tale.client(events.ConversationItemDelete(item_id=ITEM))
 
     assert details(tale.judged(), "P4") == ["item_1 is deleted twice"]
+
+
+@pytest.mark.parametrize(("blame", "broken"), [("theirs", 1), ("application", 1), (None, 0)])
+def test_a_refusal_that_crossed_is_told_to_nobody(blame: notices.Blame | None, broken: int) -> None:
+    tale = begun()
+    tale.told(created())
+    tale.server(done())
+    number = tale.client(events.ResponseCancel(response_id=RESPONSE))
+    tale.refused(number, "response_cancel_not_active")
+    if blame is not None:
+        fault = notices.Fault(blame, "response_cancel_not_active", "No.")
+        tale.write("command", commands.Notify(fault))
+
+    told = [f"what is crossing is told as {blame}: No."]
+    assert details(tale.judged(), "I2") == told[:broken]
+
+
+@pytest.mark.parametrize(("heard_ms", "broken"), [(1_000, 1), (1_020, 1), (999, 0)])
+def test_on_the_servers_grid_a_part_is_whole_to_its_last_step(heard_ms: int, broken: int) -> None:
+    tale = begun(Options(lengths_grid_ms=50, declared=True))
+    speaking(tale, 1_030)
+    tale.told(item_done())
+    tale.played(1_030)
+    tale.write("input", inputs.Rendered((Heard(PART, heard_ms * MS),)))
+    tale.client(truncate(min(heard_ms, 1_000)))
+
+    whole = ["item_1[0] was heard to the server's end of it and is truncated"]
+    assert details(tale.judged(), "P4") == whole[:broken]

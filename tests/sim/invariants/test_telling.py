@@ -147,3 +147,17 @@ def test_what_said_less_already_when_the_refusal_came_need_not_be_said_again() -
     tale.refused(number, "invalid_value", SHORTER)
 
     assert details(tale.judged(), "rule 12") == []
+
+
+@pytest.mark.parametrize("heard_ms", [640, 590])
+def test_what_was_heard_to_the_length_that_it_has_keeps_its_words(heard_ms: int) -> None:
+    tale = playing(640, Options(lengths_grid_ms=50))
+    interrupted(tale)
+    answered(tale, heard_ms)
+    tale.told(item_done())
+    tale.refused(tale.client(truncate(640)), "invalid_value", SHORTER)
+    tale.client(truncate(min(heard_ms, 600)))
+
+    assert details(tale.judged(), "rule 12") == (
+        [f"{ITEM} is truncated again and was heard to its end"] if heard_ms == 640 else []
+    )

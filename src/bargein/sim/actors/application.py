@@ -116,6 +116,7 @@ class Application:
         params = events.ResponseParams(conversation="none", output_modalities=(modality,))
         self._last_aside = self.ask(asks.Respond(params))
         self._perhaps_soon(f"{stream}.aside", self.cancel_aside, 100)
+        self._perhaps_soon(f"{stream}.later", self.cancel_aside, 3_000)
         if self._choices.rarely(f"{stream}.beside", 4):
             # A cut of the conversation, which is to leave this one alone.
             delay_us = self._choices.draw(f"{stream}.beside", 0, 100) * US_PER_MS
@@ -211,6 +212,7 @@ class Application:
         elif self._options.obeys_delete and said[-1] not in self._used:
             self._used.add(said[-1])
             self.ask(asks.SendEvent(events.ConversationItemDelete(item_id=said[-1])))
+            self._perhaps_soon(f"{stream}.delete", self.interrupt, 100)
 
     @staticmethod
     def _is_said(item: ItemView) -> bool:

@@ -183,12 +183,12 @@ class Human:
         added: tuple[_Act, ...] = (
             *[self._speak] * 4,
             *[does.interrupt] * 2,
-            *[does.say] * 2,
+            *[self._say_twice] * 2,
             lambda: does.respond_aside_twice_or_more(stream),
             does.cancel_aside,
             does.cancel_by_event,
             does.respond_by_event,
-            does.instruct,
+            self._instruct_twice,
             lambda: does.hold(stream),
             lambda: does.place_item(stream),
             lambda: does.touch_item(stream),
@@ -205,19 +205,32 @@ class Human:
         delay_ms = self._choices.pick(self._stream, (80, 0, 1, 300))
         self._soon(self._application.interrupt, delay_ms * US_PER_MS)
 
+    def _say_twice(self) -> None:
+        """A typed message, and perhaps another one before anything comes of it."""
+        self._twice(self._application.say, 150)
+
+    def _instruct_twice(self) -> None:
+        self._twice(self._application.instruct, 50)
+
+    def _twice(self, action: _Act, most_ms: int) -> None:
+        action()
+        if self._choices.rarely(f"{self._stream}.twice", 4):
+            delay_ms = self._choices.draw(f"{self._stream}.twice", 0, most_ms)
+            self._soon(action, delay_ms * US_PER_MS)
+
     def _speak(self) -> None:
         """Speak as turns are made here; once in four times regret it, mostly after 80 ms."""
         regrets = self._choices.rarely(self._stream, 4)
         for_ms = 80 if regrets else self._choices.draw(self._stream, 150, 1_500)
-        if regrets and self._choices.rarely(f"{self._stream}.regret", 3):
+        if regrets and self._choices.rarely(f"{self._stream}.regret", 2):
             # Long enough to be committed, and too short for a slow card to have stopped.
-            for_ms = 120
+            for_ms = 105
         if self._options.turns == "manual":
             self._push_to_talk(for_ms)
         else:
             self._log.write("note", f"speaks for {for_ms} ms")
             self._voice(for_ms)
-            if self._choices.rarely(f"{self._stream}.asks", 8):
+            if self._choices.rarely(f"{self._stream}.asks", 4):
                 # Sent behind the end of the turn and before anybody has heard of its beginning, the
                 # request crosses the reply that the server begins by itself.
                 late_ms = self._choices.draw(f"{self._stream}.asks", 0, 300)
@@ -245,6 +258,10 @@ class Human:
         else:
             self._press()
         self._soon(self._release, (early_ms + for_ms) * US_PER_MS)
+        if self._choices.rarely(f"{self._stream}.again", 4):
+            pause_ms = self._choices.draw(f"{self._stream}.again", 1, 400)
+            delay_ms = early_ms + for_ms + pause_ms
+            self._soon(lambda: self._push_to_talk(for_ms), delay_ms * US_PER_MS)
 
     def _press(self) -> None:
         self._application.ask(asks.Press())

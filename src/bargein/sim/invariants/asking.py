@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
-from bargein.core.responses import METADATA_KEY
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import NEVER, Reply
-from bargein.sim.invariants.sending import asks_for_a_reply
+from bargein.sim.invariants.sending import asks_for_a_reply, key_of
 
 
 class TheNextReplyAnswers(Invariant):
@@ -33,6 +32,8 @@ class TheNextReplyAnswers(Invariant):
         self._waiting: dict[int, str] = {}
         self._given_up_place = self._committed_place = -1
         self._sent: dict[int, tuple[bool, bool]] = {}
+        self._first: dict[str, int] = {}
+        self._keys: dict[str, int] = {}
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -66,6 +67,7 @@ class TheNextReplyAnswers(Invariant):
                     self._waiting[answer.ask_id] = ""
             case asks.Respond(params=params) if params in (None, events.ResponseParams()):
                 self._waiting[answer.ask_id] = str(answer.value)
+                self._keys[str(answer.value)] = answer.ask_id
             case asks.Release() if answer.value is True:
                 self._waiting[answer.ask_id] = ""
             case _:
@@ -99,6 +101,8 @@ class TheNextReplyAnswers(Invariant):
         first = next((ask_id for ask_id, key in self._waiting.items() if not key), None)
         self._waiting.pop(keys.get(key, first or 0), None)
         last_cut = facts.cuts[-1] if facts.cuts else -1
+        if key and last_cut > self._first.setdefault(key, facts.place):
+            self.fail(f"the create {key} was cut and is sent once more")
         self._sent[entry.number] = (self._sounds(), last_cut > self._committed_place)
 
     def _sounds(self) -> bool:
@@ -119,6 +123,10 @@ class TheNextReplyAnswers(Invariant):
             if ask_id in self._coming.values():
                 self.fail(f"{notice.response_id} answers ask {ask_id} and began before its message")
         reply = self.facts.replies.get(notice.response_id)
+        if reply is not None and reply.asked is not None:
+            made_for = self._keys.get(key_of(reply.asked.event))
+            if made_for is not None and made_for not in notice.ask_ids:
+                self.fail(f"{reply.id} was made for ask {made_for} and does not answer it")
         if not notice.ask_ids and reply is not None and reply.in_band and reply.asked is not None:
             sounded, cut = self._sent.get(reply.asked.number, (False, False))
             if sounded:
@@ -215,8 +223,7 @@ class OnlyWhatWasCut(Invariant):
         reply = self.facts.replies[event.response.id]
         if reply.in_band or reply.asked is None or not self.options.obeys_cancel:
             return
-        asked = reply.asked.event
-        if isinstance(asked, events.ResponseCreate) and key_of(asked) in self._given_up:
+        if key_of(reply.asked.event) in self._given_up:
             self.scene.afterwards(lambda: self._must_end(reply))
 
     def _must_end(self, reply: Reply) -> None:
@@ -239,10 +246,3 @@ class OnlyWhatWasCut(Invariant):
             cut = bool(facts.cuts) and facts.cuts[-1] > reply.created_place
         if not cut:
             self.fail(f"{reply.id} is cancelled, and nobody has cut it")
-
-
-def key_of(event: events.ResponseCreate) -> str:
-    """The key by which the client knows the response again; empty without one."""
-    params = event.response
-    metadata = params.metadata if isinstance(params, events.ResponseParams) else None
-    return str(metadata.get(METADATA_KEY, "")) if isinstance(metadata, dict) else ""

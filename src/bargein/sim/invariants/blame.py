@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 from bargein import events
 from bargein.sim.actors.server import REFUSED_CODE
-from bargein.sim.invariants.facts import NEVER, Facts, Refused, Sent
+from bargein.sim.invariants.facts import NEVER, Facts, Refused, Reply, Sent
 
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic", "application"]
 """*automatic*: the server refused its own automatic response; nobody sent anything wrong."""
@@ -69,8 +69,19 @@ def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
             ended = reply.stopped is not None and reply.stopped < sent.seen
             expected = ended and facts.known_to_create(sent.seen)
             avoidable = reply.created < sent.seen or reply.asked is not None or expected
+            avoidable = avoidable or _was_told(facts, reply, sent)
             return "ours" if avoidable else "crossing"
     return "ours"
+
+
+def _was_told(facts: Facts, reply: Reply, sent: Sent) -> bool:
+    """A create was refused for the sake of this response already, and the refusal had come."""
+    return any(
+        reply.created < earlier.number < sent.seen
+        and earlier.sent is not None
+        and isinstance(earlier.sent.event, events.ResponseCreate)
+        for earlier in facts.refused
+    )
 
 
 def _undisclosed(facts: Facts, refused: Refused, sent: Sent) -> Blame:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import get_args
 
 from bargein import events
-from bargein.core import commands, inputs, notices
+from bargein.core import asks, commands, inputs, notices
 from bargein.core.inputs import Part
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Invariant, Scene, Watched
@@ -29,6 +29,7 @@ class CommandsAreLegal(Invariant):
         self._silences: set[str] = set()
         self._holding = False
         self._open_asks: set[int] = set()
+        self._open_updates: list[int] = []
         self._opened = self._configured = self._over = False
 
     def watches(self) -> Iterable[Watched]:
@@ -120,11 +121,17 @@ class CommandsAreLegal(Invariant):
 
     def _asked(self, entry: Entry, asked: inputs.Asked) -> None:
         self._open_asks.add(asked.ask_id)
+        if isinstance(asked.ask, asks.Update):
+            self._open_updates.append(asked.ask_id)
 
     def _answer(self, entry: Entry, answer: commands.Answer) -> None:
         if answer.ask_id not in self._open_asks:
             self.fail(f"ask {answer.ask_id} is answered and is not open")
         self._open_asks.discard(answer.ask_id)
+        if answer.ask_id in self._open_updates:
+            if answer.error is None and answer.ask_id != self._open_updates[0]:
+                self.fail(f"ask {answer.ask_id} is answered before {self._open_updates[0]}")
+            self._open_updates.remove(answer.ask_id)
 
     def _notify(self, entry: Entry, command: commands.Notify) -> None:
         notice = command.notice

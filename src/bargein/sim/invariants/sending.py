@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from bargein import events
 from bargein.core import notices
 from bargein.core.inputs import Part
+from bargein.core.responses import ATTEMPTS_LIMIT, METADATA_KEY
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
-from bargein.sim.invariants.facts import NEVER, Refused, Reply
+from bargein.sim.invariants.facts import NEVER, Refused, Reply, Sent
 from bargein.sim.invariants.sound import part_name
 from bargein.units import ms_floor
 
-_NOT_TOLD = "crossing", "automatic", "application"
+_NOT_TOLD = "crossing", "automatic"
 
 
 class NoFaultOfOurs(Invariant):
@@ -53,9 +54,16 @@ class NoFaultOfOurs(Invariant):
             self.fail(f"the client blames itself: {fault.message}")
         elif self.options.moderates:
             return
-        elif fault.blame == "theirs" and self._refused is not None:
-            if self._refused_place == self.facts.batch_place and self._refused.blame in _NOT_TOLD:
-                self.fail(f"what is {self._refused.blame} is told as theirs: {fault.message}")
+        elif self._refused is not None and self._refused_place == self.facts.batch_place:
+            blame = self._refused.blame
+            if blame in _NOT_TOLD and not self._asked_often(self._refused.sent):
+                self.fail(f"what is {blame} is told as {fault.blame}: {fault.message}")
+
+    def _asked_often(self, refused: Sent | None) -> bool:
+        """The same thing for the last time."""
+        key = key_of(refused.event) if refused is not None else ""
+        times = sum(key_of(sent.event) == key for sent in self.facts.sent.values())
+        return bool(key) and times >= ATTEMPTS_LIMIT
 
 
 class NothingWholeIsTouched(Invariant):
@@ -175,3 +183,10 @@ def asks_for_a_reply(event: events.ResponseCreate) -> bool:
     """It is to be part of the default conversation."""
     params = event.response
     return not isinstance(params, events.ResponseParams) or params.conversation != "none"
+
+
+def key_of(event: events.ClientEvent) -> str:
+    """The key by which the client knows the response again; empty where there is none."""
+    params = event.response if isinstance(event, events.ResponseCreate) else None
+    metadata = params.metadata if isinstance(params, events.ResponseParams) else None
+    return str(metadata.get(METADATA_KEY, "")) if isinstance(metadata, dict) else ""

@@ -8,10 +8,9 @@ from bargein import events
 from bargein.core import asks, commands, inputs, notices
 from bargein.deadlines import Timer
 from bargein.sim.history import Entry
-from bargein.sim.invariants.asking import key_of
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import NEVER
-from bargein.sim.invariants.sending import asks_for_a_reply
+from bargein.sim.invariants.sending import asks_for_a_reply, key_of
 from bargein.units import US_PER_S
 
 _ENOUGH_US = Timer.RESPONSE_OVER.lasts_us + 2 * US_PER_S
@@ -106,7 +105,7 @@ class EveryWaitEnds(Invariant):
 
     def _created(self, entry: Entry, event: events.ResponseCreated) -> None:
         reply = self.facts.replies[event.response.id]
-        if reply.asked is not None and isinstance(reply.asked.event, events.ResponseCreate):
+        if reply.asked is not None:
             self._creates.pop(key_of(reply.asked.event), None)
         if reply.in_band:
             self._says.clear()
