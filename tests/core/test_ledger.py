@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.scenarios.rig import FALSE_VAD, Talk
 
 from bargein.core import asks, commands, inputs
@@ -51,11 +52,24 @@ def test_sound_of_a_cut_response_does_not_wait_for_the_player() -> None:
     assert (ledger.flow(), ledger.sounding) == ([], False)
 
 
-def test_a_change_of_the_device_holds_for_parts_that_sound_already() -> None:
-    talk = Talk(player_margin_samples=None)
+@pytest.mark.parametrize(("before", "after"), [(0, 480), (480, 0), (None, 0), (0, None)])
+def test_a_part_that_sounds_through_a_change_of_device_is_counted_by_the_worse(
+    before: int | None, after: int | None
+) -> None:
+    """What the first device was off by, the second one does not put right."""
+    talk = Talk(player_margin_samples=before)
     talk.speaking(ms=2_000)
     talk.done()
+    talk.give(inputs.DeviceChanged(after, "plugged in"))
+    talk.heard("A", 1_900 if None in (before, after) else 1_980)
+    assert len(talk.told(TurnEnded)) == 1
+
+
+def test_a_part_that_begins_behind_a_change_of_device_is_counted_by_the_new_one() -> None:
+    talk = Talk(player_margin_samples=None)
     talk.give(inputs.DeviceChanged(0, "plugged in"))
+    talk.speaking(ms=2_000)
+    talk.done()
     talk.heard("A", 1_900)
     assert talk.told(TurnEnded) == []
     talk.heard("A", 2_000)

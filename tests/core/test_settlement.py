@@ -324,3 +324,14 @@ def test_one_millisecond_is_heard() -> None:
     talk = Talk()
     cut(talk, 2_000, 1)
     assert talk.sent() == ["truncate A/0 1"]
+
+
+def test_a_truncate_that_was_too_long_is_not_sent_again_for_an_item_that_is_going() -> None:
+    talk = Talk()
+    talk.speaking(ms=2_680)
+    talk.cut_at(2_670)
+    talk.cancelled()
+    talk.ask(asks.SendEvent(events.ConversationItemDelete(item_id="A")))
+    talk.sent()
+    talk.refuse_as_shorter(2_650)
+    assert talk.sent() == []

@@ -282,13 +282,19 @@ class Settlement:
         self._learn_grid(has_ms, length_ms)
         if item.completed and utterance.heard_ms >= has_ms:
             utterance.answer, utterance.kept_ms = "shorter", has_ms
-        elif not utterance.retried and min(has_ms, utterance.heard_ms) < (utterance.sent_ms or 0):
+        elif self._may_retry(item, utterance, has_ms):
             utterance.retried = True
             utterance.sent_ms = None
             self._truncate(sent, utterance, min(has_ms, utterance.heard_ms))
         else:
             utterance.answer = "refused"
         return self._faults.blame_theirs("truncate/shorter", memory)
+
+    @staticmethod
+    def _may_retry(item: SpokenItem, utterance: Utterance, has_ms: int) -> bool:
+        """Once, with a smaller number, and not for an item that is being deleted."""
+        smaller = min(has_ms, utterance.heard_ms) < (utterance.sent_ms or 0)
+        return smaller and not utterance.retried and not item.going
 
     def _learn_grid(self, has_ms: int, length_ms: int) -> None:
         """The server says that it has less than it must have: the rest is rounding."""

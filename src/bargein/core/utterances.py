@@ -251,10 +251,17 @@ class Ledger:
         self.margin_samples: int | None = 0
 
     def player_is_worth(self, margin_samples: int | None) -> None:
-        """How good the player's counts are, from now on."""
+        """How good the player's counts are, from now on.
+
+        What it was given before is counted by both, so as well as the worse of them.
+        """
         self.margin_samples = margin_samples
         for utterance in self.utterances.values():
-            utterance.margin_samples = margin_samples
+            before = utterance.margin_samples
+            worse = (
+                None if before is None or margin_samples is None else max(before, margin_samples)
+            )
+            utterance.margin_samples = worse
 
     def item(self, response_id: str, item_id: str, *, in_conversation: bool) -> SpokenItem:
         """The item, made at first sight."""
