@@ -14,7 +14,8 @@ from bargein.units import US_PER_MS
 class ComesToRest(Invariant):
     """Faults stop, the user is silent, and ten seconds pass.
 
-    Excused, from giving up the floor: a user the end of whose speech was told as dropped.
+    Excused, from giving up the floor: a user the end of whose speech was told as dropped; from
+    ending: a reply that the application held when the pipe died.
     """
 
     name = "liveness"
@@ -30,6 +31,7 @@ class ComesToRest(Invariant):
         self._floor: Floor = "nobody"
         self._dropped = False
         self._open_cuts: dict[str, None] = {}
+        self._held = False
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -41,6 +43,9 @@ class ComesToRest(Invariant):
             ("notice", notices.TurnEnded, self._turn_ended),
             ("notice", notices.FloorChanged, self._floor_changed),
             ("notice", notices.Dropped, self._drop),
+            ("command", commands.HoldPlayback, self._hold),
+            ("command", commands.ResumePlayback, self._resume),
+            ("command", commands.StopPlayback, self._resume),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
@@ -89,6 +94,14 @@ class ComesToRest(Invariant):
     def _settlement(self, entry: Entry, settled: notices.InterruptionSettled) -> None:
         self._open_cuts.pop(settled.cut_id, None)
 
+    def _hold(self, entry: Entry, command: commands.HoldPlayback) -> None:
+        self._held = True
+
+    def _resume(
+        self, entry: Entry, command: commands.ResumePlayback | commands.StopPlayback
+    ) -> None:
+        self._held = False
+
     def finish(self, final: Final) -> None:
         if self.facts.broken:
             return
@@ -102,11 +115,12 @@ class ComesToRest(Invariant):
                 self.fail(f"ask {ask_id} ({type(ask).__name__}) has no answer")
         for cut_id in self._open_cuts:
             self.fail(f"{cut_id} is told and never settled")
-        for ask_id in self._owed:
-            if ask_id not in self._ended:
-                self.fail(f"nobody is told how the reply to ask {ask_id} ended")
-        for response_id in self._turns:
-            self.fail(f"the turn of {response_id} does not end")
+        if not (final.lost and self._held):
+            for ask_id in self._owed:
+                if ask_id not in self._ended:
+                    self.fail(f"nobody is told how the reply to ask {ask_id} ended")
+            for response_id in self._turns:
+                self.fail(f"the turn of {response_id} does not end")
         if not final.lost and not final.left:
             if self._floor != "nobody" and not self._dropped:
                 self.fail(f"{self._floor} has the floor")
