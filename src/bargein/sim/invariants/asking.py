@@ -223,6 +223,8 @@ class OnlyWhatWasCut(Invariant):
         reply = self.facts.replies[event.response.id]
         if reply.in_band or reply.asked is None or not self.options.obeys_cancel:
             return
+        if self._left_place >= 0:
+            return
         if key_of(reply.asked.event) in self._given_up:
             self.scene.afterwards(lambda: self._must_end(reply))
 
