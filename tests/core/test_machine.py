@@ -184,6 +184,7 @@ def test_sound_that_comes_after_its_part_was_finished_is_dropped_and_truncated()
 
 def test_before_the_pipe_is_open_nothing_can_be_asked_for() -> None:
     talk = Talk(connected=False)
+    assert talk.machine.capabilities == Capabilities()
     answer = talk.answer(talk.ask(asks.Interrupt()))
     assert answer is not None
     assert answer.kind == "lost"

@@ -233,6 +233,7 @@ class TestItems:
         second = talk.answer(talk.ask(asks.Say("Two.", reply=False)))
         assert first is not None
         assert second is not None
+        assert str(first.value).startswith("item_"), "an id that says what it is of"
         talk.user_item(second.value, None, "Two.")
         assert [sent.key for sent in talk.machine.faults.open] == [first.value]
 
@@ -322,3 +323,49 @@ def test_a_cancel_that_was_taken_back_is_not_waited_for() -> None:
     talk.done()
     kinds = [events.type_of(sent.event) for sent in talk.machine.faults.open]
     assert kinds == ["conversation.item.truncate"]
+
+
+def test_each_cancel_that_waits_is_taken_back_with_its_own_response() -> None:
+    talk = Talk(FALSE_VAD)
+    talk.response("r1", conversation_id=None)
+    talk.response("r2", conversation_id=None)
+    talk.give(inputs.Blocked())
+    for response_id in ("r1", "r2"):
+        send(talk, events.ResponseCancel(response_id=response_id))
+    talk.response_done("r2")
+    assert [sent.key for sent in talk.machine.faults.open] == ["r1"]
+    talk.give(inputs.Drained())
+    assert talk.sent() == ["cancel r1"]
+
+
+def test_after_a_response_whose_beginning_was_never_seen_the_next_may_be_asked_for() -> None:
+    talk = Talk()
+    talk._item_response["A"] = "r1"
+    talk.delta("A", 100)
+    talk.receive("response.done", response={"id": "r1", "status": "completed", "output": []})
+    talk.ask(asks.Respond())
+    assert talk.sent() == ["create"]
+
+
+def test_a_request_out_of_band_is_not_given_up_with_the_others() -> None:
+    """Nobody waits for it, so a stop button does not mean it."""
+    talk = Talk(FALSE_VAD)
+    talk.ask(asks.Respond(events.ResponseParams(conversation="none")))
+    first = talk.answer(talk.ask(asks.Interrupt()))
+    assert first is not None
+    assert first.value is None, "nothing was cut"
+    talk.ask(asks.Respond())
+    talk.ask(asks.Interrupt())
+    talk.answer_create("r1")
+    talk.answer_create("r2")
+    assert talk.sent() == ["create", "create", "cancel r2"]
+
+
+def test_a_request_that_only_waits_for_the_socket_is_given_up_by_an_interruption() -> None:
+    talk = Talk()
+    talk.give(inputs.Blocked())
+    reply = talk.ask(asks.Respond())
+    talk.ask(asks.Interrupt())
+    assert talk.told(TurnEnded) == [TurnEnded("assistant", "superseded", None, None, (reply,))]
+    talk.give(inputs.Drained())
+    assert talk.sent() == []

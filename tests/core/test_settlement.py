@@ -238,8 +238,9 @@ class TestNotAudio:
         talk.stopped({"A": 0})
         talk.sent()
         talk.refuse_as_not_audio()
-        talk.done()
         assert talk.sent() == ["delete A"]
+        talk.done()
+        assert talk.sent() == []
         talk.agree()
         assert settled(talk).commands == (
             "response.cancel",

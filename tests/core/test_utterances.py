@@ -109,6 +109,9 @@ class TestDeeds:
     def test_a_part_without_sound_is_not_truncated(self) -> None:
         assert decided(spoken((1_000, 900), (0, 0))) == ["truncate 0 900"]
 
+    def test_a_part_without_sound_does_not_hide_the_one_behind_it(self) -> None:
+        assert decided(spoken((0, 0), (1_000, 900))) == ["truncate 1 900"]
+
     def test_an_item_that_the_server_does_not_hold_is_not_named(self) -> None:
         assert decided(spoken((2_000, 700), held=False)) == []
         assert decided(spoken((2_000, 0), held=False)) == []
