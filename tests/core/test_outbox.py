@@ -155,3 +155,24 @@ def test_a_cancel_that_waits_is_withdrawn_by_its_response() -> None:
     assert outbox.withdraw_cancel("r1") == CANCEL
     assert outbox.withdraw_cancel("r1") is None
     assert left(outbox.drain()) == [other]
+
+
+def test_what_a_waiting_commit_needs_is_not_thrown_away() -> None:
+    """The service refuses a commit of less than 100 ms."""
+    outbox = blocked(limit_ms=300)
+    for value in range(1, 11):
+        outbox.put_audio(sound(20, value))
+    outbox.put(COMMIT)
+    for value in range(11, 31):
+        outbox.put_audio(sound(20, value))
+    assert left(outbox.drain()) == [6, 7, 8, 9, 10, COMMIT, *range(21, 31)]
+    assert outbox.dropped == 15 * 20 * 24
+
+
+def test_where_all_that_waits_is_needed_nothing_is_thrown_away() -> None:
+    outbox = blocked(limit_ms=100)
+    for _ in range(2):
+        outbox.put_audio(sound(100))
+        outbox.put(COMMIT)
+    assert len(outbox.drain()) == 4
+    assert outbox.dropped == 0

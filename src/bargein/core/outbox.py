@@ -8,14 +8,17 @@
    commit: the service would have thrown it away on arrival.
 4. Audio that waits is bounded; the oldest goes first and is counted. Audio that a waiting commit
    closes is not exempt: a commit with a gap is better than a session that lags behind for ever.
+   Only its last 100 ms are, without which the service would refuse it.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from bargein import events
 from bargein.core.commands import Command, Send, SendAudio
+from bargein.core.listening import LEAST_COMMIT_MS
 from bargein.units import AudioFormat, samples_floor
 
 OVERTAKING = (
@@ -90,8 +93,8 @@ class Outbox:
         self._rest.append(SendAudio(audio))
         self._audio_samples += self._format.samples(len(audio))
         limit = samples_floor(self._limit_ms, self._format.rate)
-        while self._audio_samples > limit:
-            self.dropped += self._drop_oldest()
+        while self._audio_samples > limit and (samples := self._drop_oldest()):
+            self.dropped += samples
         return []
 
     def block(self) -> None:
@@ -122,13 +125,24 @@ class Outbox:
         self._shut = True
 
     def _drop_oldest(self) -> int:
+        """Samples of the oldest piece that no commit needs; 0 if there is none."""
         for index, waiting in enumerate(self._rest):
-            if isinstance(waiting, SendAudio):
+            if isinstance(waiting, SendAudio) and not self._is_needed(index):
                 del self._rest[index]
                 samples = self._format.samples(len(waiting.audio))
                 self._audio_samples -= samples
                 return samples
-        raise AssertionError("audio is counted that does not wait")
+        return 0
+
+    def _is_needed(self, index: int) -> bool:
+        """Without this piece, too little would be left for the commit that closes it."""
+        behind = 0
+        for waiting in islice(self._rest, index + 1, None):
+            if isinstance(waiting, SendAudio):
+                behind += self._format.samples(len(waiting.audio))
+            elif isinstance(waiting.event, events.InputAudioBufferCommit):
+                return behind < samples_floor(LEAST_COMMIT_MS, self._format.rate)
+        return False
 
     def _discard_audio(self, *, back_to_commit: bool) -> None:
         kept: deque[Send | SendAudio] = deque()
