@@ -304,12 +304,12 @@ def test_a_stop_answers_a_hold_that_the_player_has_not() -> None:
 
 
 def test_what_the_microphone_lost_is_told_once_for_each_stall() -> None:
-    talk = Talk(microphone_limit_ms=100)
+    talk = Talk(microphone_limit_ms=300)
     for _ in range(2):
         talk.give(inputs.Blocked())
-        talk.capture(60)
-        talk.capture(60)
+        talk.capture(160)
+        talk.capture(160)
         talk.give(inputs.Drained())
         talk.give(inputs.Blocked())
         talk.give(inputs.Drained())
-    assert talk.told(Dropped) == [Dropped("microphone", 1_440)] * 2
+    assert talk.told(Dropped) == [Dropped("microphone", 3_840)] * 2

@@ -50,7 +50,7 @@ def test_the_plainest_conversation_asks_and_interrupts() -> None:
     assert episode.violations == ()
     assert episode.options == Options()
     assert episode.met.cuts
-    assert "response.done r1 cancelled" in episode.story()
+    assert "response.done r1: cancelled" in episode.story()
 
 
 def test_a_client_that_truncates_by_the_clock_is_found_out() -> None:

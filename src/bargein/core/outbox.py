@@ -8,7 +8,7 @@
    commit: the service would have thrown it away on arrival.
 4. Audio that waits is bounded; the oldest goes first and is counted. Audio that a waiting commit
    closes is not exempt: a commit with a gap is better than a session that lags behind for ever.
-   Only its last 100 ms are, without which the service would refuse it.
+   Only the last 100 ms of a turn are, without which the service would refuse it.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ class Outbox:
         return 0
 
     def _is_needed(self, index: int) -> bool:
-        """Without this piece, too little would be left for the commit that closes it."""
+        """Without this piece, too little would be left for the commit that closes it, or will."""
         behind = 0
         for waiting in islice(self._rest, index + 1, None):
             if isinstance(waiting, SendAudio):
                 behind += self._format.samples(len(waiting.audio))
             elif isinstance(waiting.event, events.InputAudioBufferCommit):
-                return behind < samples_floor(LEAST_COMMIT_MS, self._format.rate)
-        return False
+                break
+        return behind < samples_floor(LEAST_COMMIT_MS, self._format.rate)
 
     def _discard_audio(self, *, back_to_commit: bool) -> None:
         kept: deque[Send | SendAudio] = deque()
