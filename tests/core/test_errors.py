@@ -229,6 +229,7 @@ def test_a_command_that_the_server_does_not_know_is_not_sent_again(heard_ms: int
     talk.refuse(kind, "No.")
     (settled,) = talk.told(InterruptionSettled)
     assert (settled.exactness, settled.parts[0].answer) == ("unconfirmed", "refused")
+    assert talk.machine.deadline_us is None, "the refusal was the answer"
     can = Capabilities(truncate=False) if heard_ms else Capabilities(delete=False)
     assert talk.machine.capabilities == can
     talk.speech_ended()
@@ -238,3 +239,23 @@ def test_a_command_that_the_server_does_not_know_is_not_sent_again(heard_ms: int
     talk.cancelled()
     assert talk.sent() == []
     assert talk.told(InterruptionSettled)[-1].parts[0].answer == "unsupported"
+
+
+def test_a_cancel_that_fails_is_theirs_once_and_then_ours() -> None:
+    talk = Talk(FALSE_VAD)
+    for number in range(2):
+        talk.speaking(f"r{number}", f"A{number}")
+        talk.cut_at(700, f"A{number}")
+        talk.refuse(events.ResponseCancel, "Broken.", "broken", type="server_error")
+        talk.done()
+        talk.agree()
+    assert [one.blame for one in talk.told(Fault)] == ["theirs", "ours"]
+
+
+def test_a_refusal_of_a_create_that_was_waited_for_long_enough_is_theirs() -> None:
+    talk = Talk()
+    talk.ask(asks.Respond())
+    talk.pass_ms(15_000)
+    talk.refuse(events.ResponseCreate, "No.", "invalid_value")
+    assert talk.told(Fault)[-1] == Fault("theirs", "invalid_value", "No.", None, "response.create")
+    assert len(talk.told(TurnEnded)) == 1

@@ -313,3 +313,14 @@ def test_what_the_microphone_lost_is_told_once_for_each_stall() -> None:
         talk.give(inputs.Blocked())
         talk.give(inputs.Drained())
     assert talk.told(Dropped) == [Dropped("microphone", 3_840)] * 2
+
+
+def test_a_device_that_is_worse_is_believed_to_its_margin_and_no_further() -> None:
+    talk = Talk()
+    talk.speaking(ms=2_000)
+    talk.done()
+    talk.give(inputs.DeviceChanged(480, "plugged in"))
+    talk.heard("A", 1_979)
+    assert talk.told(TurnEnded) == []
+    talk.heard("A", 1_980)
+    assert len(talk.told(TurnEnded)) == 1

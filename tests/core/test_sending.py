@@ -369,3 +369,21 @@ def test_a_request_that_only_waits_for_the_socket_is_given_up_by_an_interruption
     assert talk.told(TurnEnded) == [TurnEnded("assistant", "superseded", None, None, (reply,))]
     talk.give(inputs.Drained())
     assert talk.sent() == []
+
+
+def test_a_request_that_was_given_up_is_not_given_up_twice() -> None:
+    talk = Talk()
+    talk.ask(asks.Respond())
+    talk.ask(asks.Interrupt())
+    talk.ask(asks.Interrupt())
+    assert len(talk.told(Interruption)) == 1
+
+
+def test_all_waits_that_come_due_while_the_socket_takes_nothing_go_on() -> None:
+    talk = Talk()
+    talk.give(inputs.Blocked())
+    for text in ("One.", "Two."):
+        talk.ask(asks.Say(text, reply=False))
+    talk.pass_ms(15_000)
+    assert talk.machine.deadline_us == talk.now_us + 15_000_000
+    assert len(talk.machine.faults.open) == 2
