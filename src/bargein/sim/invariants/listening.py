@@ -39,7 +39,9 @@ class OnlyWhileThePressLasts(Invariant):
         self._connected = self._dropped = False
         self._before = 0
         self._pressed: _Press | None = None
-        self._to_come: deque[_Press] = deque()
+        self._releasing: int | None = None
+        self._to_come: deque[_Press | None] = deque()
+        """What the clears that are still to be sent are for: a press, or one that was too short."""
         self._going_out: _Press | None = None
 
     def watches(self) -> Iterable[Watched]:
@@ -67,6 +69,7 @@ class OnlyWhileThePressLasts(Invariant):
             self._pressing = asked.ask_id
         elif isinstance(asked.ask, asks.Release | asks.Leave):
             self._pressed = None
+            self._releasing = asked.ask_id
 
     def _answer(self, entry: Entry, answer: commands.Answer) -> None:
         if answer.ask_id == self._pressing:
@@ -76,6 +79,8 @@ class OnlyWhileThePressLasts(Invariant):
                 self._pressed = _Press(min(self._before, pre_roll))
                 self._to_come.append(self._pressed)
                 self._before = 0
+        elif answer.ask_id == self._releasing and answer.value is False and self.facts.blocked:
+            self._to_come.append(None)
 
     def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
         samples = self.options.format.samples(len(captured.audio))
@@ -85,8 +90,9 @@ class OnlyWhileThePressLasts(Invariant):
             self._before += samples
 
     def _clear(self, entry: Entry, event: events.InputAudioBufferClear) -> None:
-        if self._to_come:
-            self._going_out = self._to_come.popleft()
+        press = self._to_come.popleft() if self._to_come else None
+        if press is not None:
+            self._going_out = press
         elif self._going_out is not None:
             self._going_out.sent = 0
 
