@@ -185,6 +185,55 @@ class TestResponse:
         talk.speech_started()
         assert talk.sent() == [], "completed and heard to its end"
 
+    @pytest.mark.parametrize("by", ["conversation.item.done", "response.done"])
+    def test_who_says_that_an_item_is_completed_is_believed(self, by: str) -> None:
+        """Rule 4: it is heard to its end when the stop comes, so nothing of it is cut off."""
+        talk = Talk()
+        talk.speaking(ms=100)
+        item = {"id": "A", "type": "message", "role": "assistant", "status": "completed"}
+        item |= {"content": []}
+        body: dict[str, Any] = {"id": "r1", "status": "completed", "output": []}
+        if by == "response.done":
+            body["output"] = [item]
+        else:
+            talk.receive(by, previous_item_id=None, item=item)
+        talk.receive("response.done", response=body)
+        talk.heard("A", 50)
+        talk.speech_started()
+        talk.stopped({"A": 100})
+        assert talk.sent() == []
+
+    def test_text_that_comes_whole_at_once_is_text(self) -> None:
+        talk = Talk()
+        talk.response("r1")
+        talk.item("A")
+        place = {"response_id": "r1", "item_id": "A", "output_index": 0, "content_index": 0}
+        talk.receive("response.output_text.done", **place, text="Hello.")
+        assert talk.mirrored("A").content == (ContentView("output_text", "Hello."),)
+
+    def test_words_of_a_cut_response_that_have_no_sound_are_not_remembered(self) -> None:
+        """Rule 11: nobody hears them, now or later."""
+        talk = Talk()
+        talk.speaking()
+        talk.cut_at(700)
+        talk.words("A", "Later", 1)
+        assert [part.text for part in talk.mirrored("A").content] == ["", ""]
+
+    def test_where_nobody_names_a_format_it_is_pcm(self) -> None:
+        talk = Talk(connected=False)
+        talk.give(inputs.PipeOpened())
+        talk._item_response["A"] = "r1"
+        talk.delta("A", 100)
+        assert talk.played_ms("A") == 100
+
+    def test_each_create_is_answered_by_its_own_response(self) -> None:
+        talk = Talk()
+        talk.ask(asks.Respond(events.ResponseParams(conversation="none")))
+        talk.ask(asks.Respond())
+        first, second = talk.machine.faults.open
+        talk.response("r2", metadata={"bargein": second.key})
+        assert talk.machine.faults.open == (first,)
+
     @pytest.mark.parametrize("early", [True, False])
     def test_a_call_is_told_in_full(self, early: bool) -> None:
         talk = Talk()
