@@ -63,6 +63,7 @@ def test_kinds_that_cannot_happen_have_no_name() -> None:
     assert "speech: server cancels" in CUTS
     assert "typed: server cancels" not in CUTS
     assert [name for name in CUTS if name.startswith("service")] == [
+        "service: before the first sound",
         "service: all heard so far",
         "service: over already",
     ]

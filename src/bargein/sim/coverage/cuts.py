@@ -47,6 +47,7 @@ ASKERS: tuple[Asker, ...] = get_args(Asker)
 def _kinds() -> Iterable[tuple[str, str]]:
     for asker in ASKERS:
         if asker == "service":
+            yield "service: before the first sound", PLACES["before the first sound"]
             yield "service: all heard so far", PLACES["all heard so far"]
             yield "service: over already", ENDS["over already"]
             continue

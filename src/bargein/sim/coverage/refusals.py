@@ -28,6 +28,9 @@ REFUSALS: Mapping[str, str] = {
     "unsupported_event of conversation.item.delete: theirs": "The server knows no deletion.",
     "unsupported_event of response.cancel: theirs": "The server knows no cancel.",
     "session_expired of nothing: theirs": "The session's time was up.",
+    "item_create_invalid_previous_item_id of conversation.item.create: application": (
+        "It was to stand behind an item of the model's that a cut had deleted."
+    ),
 }
 
 
