@@ -113,8 +113,10 @@ class TheRecordIsTrue(Invariant):
             self.fail(f"{told.cut_id} is asked for by {told.askers}")
         if stop is None:
             return
+        # What was moot at the first answer is told at a correction, and nobody joined it since.
+        until = min(self.facts.batch_place, stop.answered_place)
         for place, asker in self.facts.cut_askers:
-            if stop.batch_place <= place < self.facts.batch_place and asker not in told.askers:
+            if stop.batch_place <= place < until and asker not in told.askers:
                 self.fail(f"{told.cut_id} was asked for by {asker}, too, and does not say so")
 
     def _sums(self, record: _Record) -> None:

@@ -56,9 +56,9 @@ class StopThenTell(Invariant):
         facts = self.facts
         if not spoken.given or not facts.player_knows:
             return
-        # A player that is off may never count to the end.
-        margin = self.options.margin_samples or 0
-        if spoken.finished and spoken.reported + margin >= spoken.given:
+        margin = self.options.margin_samples
+        # One that is off may never count to the end; how far, one of several may not tell.
+        if margin is None or (spoken.finished and spoken.reported + margin >= spoken.given):
             return
         stop = facts.stop_after(spoken.given_place)
         if stop is None:
