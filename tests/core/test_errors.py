@@ -259,3 +259,9 @@ def test_a_refusal_of_a_create_that_was_waited_for_long_enough_is_theirs() -> No
     talk.refuse(events.ResponseCreate, "No.", "invalid_value")
     assert talk.told(Fault)[-1] == Fault("theirs", "invalid_value", "No.", None, "response.create")
     assert len(talk.told(TurnEnded)) == 1
+
+
+def test_an_error_that_leaves_fields_out_is_told_without_them() -> None:
+    talk = Talk()
+    talk.receive("error", error={"type": "server_error", "message": "Broken."})
+    assert talk.told(Fault) == [Fault("theirs", None, "Broken.", None, None)]
