@@ -190,8 +190,8 @@ class TestResponse:
         """Rule 4: it is heard to its end when the stop comes, so nothing of it is cut off."""
         talk = Talk()
         talk.speaking(ms=100)
-        item = {"id": "A", "type": "message", "role": "assistant", "status": "completed"}
-        item |= {"content": []}
+        item: dict[str, Any] = {"id": "A", "type": "message", "role": "assistant", "content": []}
+        item["status"] = "completed"
         body: dict[str, Any] = {"id": "r1", "status": "completed", "output": []}
         if by == "response.done":
             body["output"] = [item]
