@@ -336,3 +336,34 @@ def test_a_truncate_that_was_too_long_is_not_sent_again_for_an_item_that_is_goin
     talk.sent()
     talk.refuse_as_shorter(2_650)
     assert talk.sent() == []
+
+
+def test_a_refusal_that_comes_too_late_for_its_record_still_teaches() -> None:
+    talk = Talk()
+    talk.speaking(ms=2_680)
+    talk.cut_at(2_670)
+    talk.cancelled()
+    talk.pass_ms(2_000)
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.exactness == "unconfirmed"
+    talk.sent()
+    talk.refuse_as_shorter(2_650)
+    assert talk.sent() == [], "the record is closed"
+    assert talk.machine.capabilities.lengths_grid_ms == 50
+    talk.speech_ended()
+    talk.speaking("r2", "B", 3_130)
+    talk.heard("B", 3_120)
+    talk.speech_started("U2")
+    talk.stopped({"B": 3_120})
+    assert talk.sent() == ["truncate B/0 3100"]
+
+
+def test_a_late_refusal_of_a_command_that_the_service_does_not_know_teaches_that() -> None:
+    talk = Talk()
+    talk.speaking()
+    talk.cut_at(0)
+    talk.cancelled()
+    talk.pass_ms(2_000)
+    talk.refuse(events.ConversationItemDelete, "No.", "unsupported_event")
+    assert not talk.machine.capabilities.delete
+    assert [fault.blame for fault in talk.told(Fault)] == ["theirs"]

@@ -64,6 +64,8 @@ class Sent:
     by_application: bool = False
     number: int = 0
     """Its place among all that was remembered."""
+    overdue: bool = False
+    """Its answer was waited for long enough. It may still come, and teach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,19 @@ class Faults:
     def oldest(
         self, kind: type[events.ClientEvent], key: str | None = None, part: Part | None = None
     ) -> Sent | None:
-        """The first unanswered event of the kind, about that key or part where one is given."""
+        """The first unanswered event of the kind, about that key or part where one is given.
+
+        One that is overdue only where there is no other.
+        """
+        late = None
         for sent in self._open.values():
             if not isinstance(sent.event, kind):
                 continue
             if (key is None or sent.key == key) and (part is None or sent.part == part):
-                return sent
-        return None
+                if not sent.overdue:
+                    return sent
+                late = late or sent
+        return late
 
     def match(self, body: events.ErrorBody) -> Sent | None:
         """The event that the error is about, taken out; None if it is none of those remembered."""

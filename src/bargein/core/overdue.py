@@ -55,7 +55,7 @@ def _unsettled(machine: Machine, event_id: str) -> None:
     memory = next((sent for sent in machine.faults.open if sent.event_id == event_id), None)
     if memory is None:
         return
-    machine.faults.forget(memory)
+    memory.overdue = True
     found = machine.cuts.find(memory)
     # What the application deleted may be in no cut yet, and a later one must find it answered.
     item = machine.ledger.items.get(memory.key) if found is None else found[1]

@@ -225,6 +225,8 @@ class Settlement:
     ) -> Blame:
         """The service refused a truncate or delete. Returns whose doing it is."""
         code = body.code if isinstance(body.code, str) else "refused"
+        if memory.overdue:
+            return self._refused_late(memory, item, code, body)
         if memory.part is None:
             return self._delete_refused(memory, item, code, body)
         utterance = item.parts[memory.part.content_index]
@@ -241,6 +243,24 @@ class Settlement:
                 self._delete(sent, item)
             return self._faults.blame_theirs("truncate/not audio", memory)
         self._learn_from(body, truncate=False)
+        return self._faults.blame_theirs(f"truncate/{code}", memory)
+
+    def _refused_late(
+        self, memory: Sent, item: SpokenItem, code: str, body: events.ErrorBody
+    ) -> Blame:
+        """Its record says *unconfirmed*, and stays so. What it teaches holds for the next ones."""
+        if code in GONE:
+            return "crossing"
+        numbers = shorter(body.message)
+        if memory.part is None:
+            self._learn_from(body, delete=False)
+            return self._faults.blame_theirs(f"delete/{code}", memory)
+        if numbers is not None:
+            utterance = item.parts[memory.part.content_index]
+            self._learn_grid(numbers.has_ms, _length_ms(utterance))
+            return self._faults.blame_theirs("truncate/shorter", memory)
+        if not _is_not_audio(body):
+            self._learn_from(body, truncate=False)
         return self._faults.blame_theirs(f"truncate/{code}", memory)
 
     def _delete_refused(
@@ -275,11 +295,7 @@ class Settlement:
         numbers: Shorter,
     ) -> Blame:
         has_ms = numbers.has_ms
-        # It has at least what arrived, unless it agreed to less before.
-        length_ms = utterance.received_ms
-        if utterance.agreed_ms is not None:
-            length_ms = min(length_ms, utterance.agreed_ms)
-        self._learn_grid(has_ms, length_ms)
+        self._learn_grid(has_ms, _length_ms(utterance))
         if item.completed and utterance.heard_ms >= has_ms:
             utterance.answer, utterance.kept_ms = "shorter", has_ms
         elif self._may_retry(item, utterance, has_ms):
@@ -319,6 +335,13 @@ class Settlement:
         if reply is not None:
             self._desk.deadlines.stop(Timer.RESPONSE_OVER, reply.response_id)
         return self._faults.blame_theirs("cancel/unknown", memory)
+
+
+def _length_ms(utterance: Utterance) -> int:
+    """The service has at least what arrived, unless it agreed to less before."""
+    if utterance.agreed_ms is None:
+        return utterance.received_ms
+    return min(utterance.received_ms, utterance.agreed_ms)
 
 
 def _is_not_audio(body: events.ErrorBody) -> bool:

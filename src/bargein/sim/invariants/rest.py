@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bargein import events
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.notices import Floor
 from bargein.sim.history import Entry, Final
@@ -32,6 +33,7 @@ class ComesToRest(Invariant):
         self._dropped = False
         self._open_cuts: dict[str, None] = {}
         self._held = False
+        self._cancel_place = -1
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -43,6 +45,7 @@ class ComesToRest(Invariant):
             ("notice", notices.TurnEnded, self._turn_ended),
             ("notice", notices.FloorChanged, self._floor_changed),
             ("notice", notices.Dropped, self._drop),
+            ("ask", asks.SendEvent, self._send),
             ("command", commands.HoldPlayback, self._hold),
             ("command", commands.ResumePlayback, self._resume),
             ("command", commands.StopPlayback, self._resume),
@@ -94,6 +97,11 @@ class ComesToRest(Invariant):
     def _settlement(self, entry: Entry, settled: notices.InterruptionSettled) -> None:
         self._open_cuts.pop(settled.cut_id, None)
 
+    def _send(self, entry: Entry, ask: asks.SendEvent) -> None:
+        if isinstance(ask.event, events.ResponseCancel):
+            # A cancel of its own is a cut (requests 2).
+            self._cancel_place = self.facts.place
+
     def _hold(self, entry: Entry, command: commands.HoldPlayback) -> None:
         self._held = True
 
@@ -136,5 +144,5 @@ class ComesToRest(Invariant):
             return
         if any(reply.in_band and reply.created > last for reply in facts.replies.values()):
             return
-        if not facts.cuts or facts.cuts[-1] <= place:
+        if max((*facts.cuts, self._cancel_place)) <= place:
             self.fail("the last turn of the user was never answered")
