@@ -39,5 +39,5 @@ clean:  ## remove what was built and what was installed
 bench: setup  ## speed and memory against their targets, with evidence; options in ARGS="--quick"
 	@$(BIN)/bargein bench --out docs/evidence $(ARGS)
 
-soak: setup  ## very many simulated conversations, with evidence; ARGS="--episodes 1000000"
+soak: setup  ## a million simulated conversations, with evidence; ARGS="--episodes 20000"
 	@$(BIN)/bargein soak --out docs/evidence $(ARGS)

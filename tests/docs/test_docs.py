@@ -104,6 +104,8 @@ def check_bargein(words: list[str], *, in_a_sentence: bool = False) -> None:
     command: click.Command = main
     context = click.Context(command, info_name="bargein")
     while isinstance(command, click.Group) and (words or not in_a_sentence):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            break
         assert words, "a command of a group is named"
         name, *words = words
         found = command.get_command(context, name)

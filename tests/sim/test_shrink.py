@@ -9,7 +9,7 @@ from bargein.core.settings import Settings
 from bargein.lab.mutation import applied, named
 from bargein.sim.episode import Episode, run
 from bargein.sim.shrink import shrink, trimmed
-from bargein.sim.telling import rows
+from bargein.sim.telling.rows import rows
 
 OF_MUTANTS = (
     "tells-a-call-as-often-as-it-is-shown",

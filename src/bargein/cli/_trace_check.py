@@ -20,7 +20,7 @@ from bargein import __version__
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.errors import LocalValueError
-from bargein.sim.recorded import Finding, Verdict, judge
+from bargein.sim.traces.recorded import Finding, Verdict, judge
 from bargein.trace import record
 from bargein.trace.format import Entry, Reader, TraceError
 from bargein.trace.retell import Step, Story, Telling, recorded

@@ -28,7 +28,7 @@ from bargein.sim.episode import Episode, run
 from bargein.sim.features import FEATURES
 from bargein.sim.regression import read, written
 from bargein.sim.shrink import shrink
-from bargein.sim.traced import traced
+from bargein.sim.traces.traced import traced
 from bargein.units import US_PER_S
 
 _TOLD = 3

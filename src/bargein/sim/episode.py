@@ -19,7 +19,7 @@ from bargein.sim.invariants.facts import Refused
 from bargein.sim.invariants.judge import Violation
 from bargein.sim.options import Options, draw_options
 from bargein.sim.stage import Stage
-from bargein.sim.story import tell
+from bargein.sim.telling.story import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from bargein.errors import LocalValueError
 from bargein.sim.choices import Tape
 from bargein.sim.episode import Episode
 from bargein.sim.shrink import trimmed
-from bargein.sim.story import unusual
-from bargein.sim.telling import rows
+from bargein.sim.telling.rows import rows
+from bargein.sim.telling.story import unusual
 
 FORMAT = 2
 """1 had no world and no story."""

@@ -22,8 +22,8 @@ from bargein.sim.actors.client import MakeClient
 from bargein.sim.choices import Tape
 from bargein.sim.episode import Episode, run
 from bargein.sim.invariants.judge import Violation
-from bargein.sim.story import unusual
-from bargein.sim.telling import rows
+from bargein.sim.telling.rows import rows
+from bargein.sim.telling.story import unusual
 
 T = TypeVar("T")
 

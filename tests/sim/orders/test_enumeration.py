@@ -15,7 +15,7 @@ from bargein.sim.choices import TapeSource
 from bargein.sim.orders.enumeration import Order, orders, play
 from bargein.sim.orders.scene import SPEAKS, Ask, Passes, Scene, spoken
 from bargein.sim.orders.scenes import SCENES
-from bargein.sim.story import tell
+from bargein.sim.telling.story import tell
 
 
 def scripts_of(*lengths: int) -> Scene:

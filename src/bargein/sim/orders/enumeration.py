@@ -16,7 +16,7 @@ from bargein.sim.orders.odometer import OdometerSource
 from bargein.sim.orders.scene import Ask, Passes, Scene, Sound
 from bargein.sim.orders.server import Piece
 from bargein.sim.orders.stage import OrderStage
-from bargein.sim.story import tell
+from bargein.sim.telling.story import tell
 
 
 @dataclass(frozen=True, slots=True)

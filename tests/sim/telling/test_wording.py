@@ -7,7 +7,7 @@ from tests.sim.tale import created, done, truncate
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
-from bargein.sim.wording import Wording
+from bargein.sim.telling.wording import Wording
 from bargein.units import AudioFormat
 
 

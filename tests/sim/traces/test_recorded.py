@@ -14,9 +14,9 @@ from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.lab import mutation
 from bargein.sim.episode import Episode, run
-from bargein.sim.recorded import Verdict, judge
-from bargein.sim.shown import options_of
-from bargein.sim.traced import traced
+from bargein.sim.traces.recorded import Verdict, judge
+from bargein.sim.traces.shown import options_of
+from bargein.sim.traces.traced import traced
 from bargein.trace.format import Entry, Reader
 from bargein.trace.retell import Step, Story, recorded
 

@@ -22,7 +22,7 @@ from bargein.sim.choices import Choices, TapeSource
 from bargein.sim.history import Entry, History
 from bargein.sim.invariants.judge import Violation
 from bargein.sim.options import Options, draw_options
-from bargein.sim.telling import (
+from bargein.sim.telling.rows import (
     ACTOR_COLUMNS,
     COLUMNS,
     TIME_COLUMNS,
@@ -31,7 +31,7 @@ from bargein.sim.telling import (
     broken,
     rows,
 )
-from bargein.sim.wording import Wording
+from bargein.sim.telling.wording import Wording
 
 _MOST = 3 * COLUMNS
 """Characters of an entry, where each is told."""

@@ -23,7 +23,7 @@ from bargein.core import asks, commands, inputs
 from bargein.core.inputs import Heard
 from bargein.sim.history import Entry, Final, History, Truth
 from bargein.sim.invariants.judge import Violation
-from bargein.sim.telling import rows
+from bargein.sim.telling.rows import rows
 
 
 def _told(tale: Tale, *violations: Violation) -> list[str]:

@@ -9,8 +9,8 @@ from bargein.core import inputs
 from bargein.core.machine import Machine
 from bargein.sim.actors.client import MakeClient
 from bargein.sim.episode import Episode
-from bargein.sim.recorded import QUIET_US
 from bargein.sim.stage import settings
+from bargein.sim.traces.recorded import QUIET_US
 from bargein.trace import record
 
 

@@ -20,7 +20,7 @@ from bargein.core import asks, inputs
 from bargein.core.inputs import Heard, Part
 from bargein.sim.history import Entry, History
 from bargein.sim.invariants.judge import Violation
-from bargein.sim.wording import Wording
+from bargein.sim.telling.wording import Wording
 from bargein.units import US_PER_MS
 
 COLUMNS = 120

@@ -13,7 +13,7 @@ from bargein.sim.episode import run
 from bargein.sim.history import Final, History, Truth
 from bargein.sim.invariants.judge import Violation
 from bargein.sim.options import Options
-from bargein.sim.story import tell, unusual, world
+from bargein.sim.telling.story import tell, unusual, world
 from bargein.units import AudioFormat
 
 

@@ -28,9 +28,9 @@ from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final, Kind, Truth
 from bargein.sim.invariants.judge import INVARIANTS, Judge
 from bargein.sim.options import Options
-from bargein.sim.own_word import SENTENCES, broken
-from bargein.sim.remembered import Remembered
-from bargein.sim.shown import options_of
+from bargein.sim.traces.own_word import SENTENCES, broken
+from bargein.sim.traces.remembered import Remembered
+from bargein.sim.traces.shown import options_of
 from bargein.trace.causes import Causes
 from bargein.trace.retell import Step
 from bargein.units import US_PER_S
