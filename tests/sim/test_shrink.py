@@ -19,7 +19,7 @@ OF_MUTANTS = (
     "shows-words-that-nobody-heard",
     "tells-before-the-player-has-answered",
     "never-cancels",
-    "settles-only-the-first-item",
+    "deletes-twice",
     "forgets-items-that-come-after-the-stop",
     "does-not-cancel-what-was-cut-before-it-was-born",
 )

@@ -141,7 +141,9 @@ class TheNextReplyAnswers(Invariant):
 
 class OnlyWhatWasCut(Invariant):
     """Excused: all that is made after the application has left; a request that waited for the
-    socket, and may have been cut meanwhile."""
+    socket, and may have been cut meanwhile. A trace does not tell which turn made a response, so
+    cancels are judged in the simulated world only.
+    """
 
     name = "rule 15"
     sentence = (
@@ -236,7 +238,7 @@ class OnlyWhatWasCut(Invariant):
     def _cancel(self, entry: Entry, event: events.ResponseCancel) -> None:
         facts = self.facts
         reply = facts.replies.get(str(event.response_id))
-        if reply is None or self._left_place >= 0:
+        if reply is None or self._left_place >= 0 or self.scene.witness is None:
             return
         if reply.asked is not None and reply.asked.number in self._waited:
             return
