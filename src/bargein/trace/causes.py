@@ -45,7 +45,9 @@ class Causes:
 
     def sent(self, number: int, event: events.ClientEvent) -> None:
         """It leaves, under this number."""
-        self._last = number
+        if not isinstance(event, events.ResponseCreate):
+            # A turn ends by what was heard or committed; a create is answered by its own response.
+            self._last = number
         if isinstance(event, events.InputAudioBufferAppend):
             return
         while len(self._open) >= _REMEMBERED:

@@ -106,7 +106,7 @@ class TheNextReplyAnswers(Invariant):
         self._sent[entry.number] = (self._sounds(), last_cut > self._committed_place)
 
     def _sounds(self) -> bool:
-        if not self.options.exact:
+        if not self.options.exact or self.scene.witness is None:
             return False
         stops = self.facts.stops
         stopped = next(reversed(stops.values())).place if stops else -1
