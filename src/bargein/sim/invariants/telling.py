@@ -69,7 +69,7 @@ class StopThenTell(Invariant):
 
 class NothingNewUntilSilent(Invariant):
     """Excused: a player that cannot tell, or that has not answered for 200 ms: it is not waited
-    for."""
+    for; what was decided before, and waited for the socket."""
 
     name = "rule 7"
     sentence = "Until a stop is answered nothing is played, stopped again, added or asked for."
@@ -89,7 +89,8 @@ class NothingNewUntilSilent(Invariant):
 
     def _add(self, entry: Entry, event: events.ConversationItemCreate) -> None:
         stop = self.facts.stopping
-        if stop is not None:
+        drained = self.facts.blocked_place == self.facts.batch_place
+        if stop is not None and not drained:
             self.fail(f"an item is added before {stop.cut_id} is answered")
 
     def _play(self, entry: Entry, command: commands.Play) -> None:
