@@ -9,7 +9,15 @@ from bargein import events
 from bargein.capabilities import Capabilities
 from bargein.core import asks, commands, inputs
 from bargein.core.machine import Machine
-from bargein.core.notices import Dropped, Fault, InterruptionSettled, Lost, Transcript, TurnEnded
+from bargein.core.notices import (
+    Connected,
+    Dropped,
+    Fault,
+    InterruptionSettled,
+    Lost,
+    Transcript,
+    TurnEnded,
+)
 from bargein.core.settings import Settings
 from bargein.units import AudioFormat
 
@@ -45,6 +53,16 @@ def test_a_session_in_which_nothing_is_owed_waits_for_nothing() -> None:
     talk.cancelled()
     talk.agree()
     assert talk.machine.deadline_us is None
+
+
+def test_a_session_that_begins_behind_its_deadline_is_not_told_as_begun() -> None:
+    """It was closed for being late, and the close is under way."""
+    talk = Talk(connected=False)
+    talk.give(inputs.PipeOpened())
+    talk.pass_ms(15_000)
+    assert talk.done_of(commands.Close)
+    talk.receive("session.created", session=talk.session())
+    assert talk.told(Connected) == []
 
 
 class TestPipeClosed:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def created(machine: Machine, event: events.SessionCreated) -> None:
     """The session stands; ours is asked for."""
     _configure(machine, event.session)
-    if machine.connected or not machine.open:
+    if machine.connected or machine.ending:
         return
     if machine.settings.session == events.Session():
         _connected(machine)
@@ -38,7 +38,7 @@ def updated(machine: Machine, event: events.SessionUpdated) -> None:
     machine.faults.forget(memory)
     machine.desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
     machine.desk.answer(memory.ask_id, event.session)
-    if memory.key == "connect":
+    if memory.key == "connect" and not machine.ending:
         _connected(machine)
 
 
