@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from bargein.cli._seeds import Played, play
 from bargein.sim.campaign import run_seeds
 
@@ -24,3 +27,13 @@ def test_the_rate_is_by_the_clock() -> None:
 
     assert played.episodes_per_s == 200
     assert played.sentence == "300 conversations, 2.0 hours of them, in 1.5 s (200 a second)"
+
+
+def test_the_signal_to_terminate_ends_it_like_an_interrupt_and_is_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    played = play(range(200), 1, told=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+
+    assert played.interrupted
+    assert 0 < played.tally.episodes < 200
+    assert signal.getsignal(signal.SIGTERM) is before

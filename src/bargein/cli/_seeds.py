@@ -67,9 +67,13 @@ def play(
     only: str | None = None,
     told: Callable[[Played], None] = lambda _: None,
 ) -> Played:
-    """Play the seeds; `told` gets the sum so far, each time it grows. Ctrl-C ends it early."""
+    """Play the seeds; `told` gets the sum so far, each time it grows.
+
+    Ctrl-C ends it early, and so does the signal to terminate: the other processes end with it.
+    """
     began_s = time.perf_counter()
     played = Played(seeds)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _progress(len(seeds)) as progress:
         task = progress.add_task("conversations", total=len(seeds), rate="", hours="")
         try:
@@ -80,6 +84,8 @@ def play(
                 told(played)
         except KeyboardInterrupt:
             played.interrupted = True
+        finally:
+            signal.signal(signal.SIGTERM, before)
     played.took_s = time.perf_counter() - began_s
     return played
 
