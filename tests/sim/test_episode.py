@@ -17,12 +17,12 @@ from bargein.sim.choices import Tape
 from bargein.sim.episode import run
 from bargein.sim.options import Options
 
-EPISODES = 1_000
-PARTS = 10
+EPISODES = 2_000
+PARTS = 20
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_client_keeps_every_promise_in_a_thousand_conversations(part: int) -> None:
+def test_the_client_keeps_every_promise_in_two_thousand_conversations(part: int) -> None:
     size = EPISODES // PARTS
     tally = run_seeds(range(part * size, (part + 1) * size))
 
