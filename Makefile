@@ -5,7 +5,7 @@ BIN := .venv/bin
 CHECKED := $(wildcard src tests examples scripts)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format clean bench soak
+.PHONY: help setup demo test lint types format clean bench soak mutants mutmut
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,7 +33,7 @@ format: setup  ## put the code into its one form
 
 clean:  ## remove what was built and what was installed
 	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage bargein-demo
+		.hypothesis .coverage bargein-demo mutants
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 bench: setup  ## speed and memory against their targets, with evidence; options in ARGS="--quick"
@@ -41,3 +41,9 @@ bench: setup  ## speed and memory against their targets, with evidence; options 
 
 soak: setup  ## a million simulated conversations, with evidence; ARGS="--episodes 20000"
 	@$(BIN)/bargein soak --out docs/evidence $(ARGS)
+
+mutants: setup  ## is every rule of the client noticed when it is taken out? ARGS="--jobs 2"
+	@$(BIN)/bargein sim mutants $(ARGS)
+
+mutmut: setup  ## mutmut over the client's machine, an hour and more; ARGS="--max-children 2"
+	@.tools/uv/bin/uv run -q --with mutmut==3.8.1 mutmut run $(ARGS)
