@@ -58,6 +58,22 @@ def test_long_base64_is_a_length_whatever_its_field() -> None:
     assert without_secrets(["A" * 300, "A" * 30]) == ["[300 characters of base64]", "A" * 30]
 
 
+def test_what_json_cannot_hold_is_written_as_its_type_and_as_a_question_mark() -> None:
+    assert without_secrets({"text": b"\0", "inner": [object()]}) == {
+        "text": "<bytes>",
+        "inner": ["<object>"],
+    }
+    assert without_secrets({"secret": b"\0"}) == {"secret": "<bytes>"}
+    assert without_secrets("half a pair: \ud83d.") == "half a pair: ?."
+
+
+def test_a_name_of_secrets_masks_every_text_below_it_and_keeps_the_shape() -> None:
+    headers = {"X-Trace": "ab", "deep": [{"of": "cd"}], "nothing": None}
+    assert without_secrets({"headers": headers}) == {
+        "headers": {"X-Trace": MASK, "deep": [{"of": MASK}], "nothing": None}
+    }
+
+
 @given(JSON)
 def test_masking_twice_is_masking_once(value: Any) -> None:
     once = without_secrets({"authorization": value, "other": value})

@@ -60,6 +60,13 @@ def test_pcm_passes_unchanged() -> None:
     assert bytes_of(samples_of(b"\x01\x02")) == b"\x01\x02"
 
 
+def test_samples_are_a_view_of_the_bytes_and_no_copy() -> None:
+    buffer = bytearray(b"\1\0\2\0")
+    samples = samples_of(buffer)
+    buffer[0] = 7
+    assert samples.tolist() == [7, 2]
+
+
 @pytest.mark.parametrize("audio_format", list(AudioFormat))
 def test_half_a_sample_is_refused_with_the_way_out(audio_format: AudioFormat) -> None:
     with pytest.raises(LocalValueError, match=r"pcm: 3 bytes .* odd byte"):

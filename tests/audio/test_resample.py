@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bargein.audio.formats import Samples, bytes_of
-from bargein.audio.resample import Resampler, resample
+from bargein.audio.resample import Resampler, checked_rate, resample
 from bargein.errors import LocalValueError
 
 RATIOS = [
@@ -118,6 +118,30 @@ def test_full_scale_is_clipped_and_does_not_wrap() -> None:
     out = resample(square, 24_000, 48_000)
     assert not np.any(np.abs(np.diff(out.astype(np.int64))) > 65_000)
     assert out.max() == 32_767
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_silence_is_as_long_as_sound_and_what_comes_out_are_16_bit_samples(
+    ratio: tuple[int, int],
+) -> None:
+    stream = Resampler(*ratio)
+    pieces = [stream.push(np.zeros(n, dtype=np.int16)) for n in (100, 1, 700, 199)]
+    pieces += [stream.flush(), stream.flush()]
+    assert sum(map(len, pieces)) == -(-1_000 * ratio[1] // ratio[0]) == stream.given
+    assert not np.concatenate(pieces).any()
+    assert {piece.dtype for piece in (*pieces, resample(noise(100), *ratio))} == {np.dtype("int16")}
+
+
+def test_one_rate_needs_no_look_ahead() -> None:
+    assert Resampler(24_000, 24_000).delay == 0
+    assert Resampler(48_000, 24_000).delay > Resampler(24_000, 48_000).delay > 0
+
+
+def test_the_least_and_the_highest_rate_are_rates() -> None:
+    assert [checked_rate(rate, "rate") for rate in (1, 768_000)] == [1, 768_000]
+    for rate in (0, 768_001):
+        with pytest.raises(LocalValueError, match=rf"rate: {rate} is not"):
+            checked_rate(rate, "rate")
 
 
 def test_bytes_and_samples_are_the_same_to_it() -> None:

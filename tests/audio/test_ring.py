@@ -155,6 +155,60 @@ def test_what_is_given_back_is_read_again() -> None:
     assert list(ring.read(8)[0]) == list(ramp(8, 3))
 
 
+def test_a_full_queue_takes_not_one_sample_more_and_neither_does_one_over_its_limit() -> None:
+    ring = Ring(limit_samples=10)
+    assert ring.queue("a", ramp(10)) == 10
+    assert ring.queue("b", ramp(2)) == 0
+    block, _ = ring.read(4)
+    assert ring.queue("c", ramp(4)) == 4
+    ring.give_back([("a", block)])
+    assert ring.waiting_samples == 14
+    assert ring.queue("d", ramp(1)) == 0
+    assert ring.waiting_samples == 14
+
+
+def test_an_empty_chunk_is_no_sound_and_closes_nothing() -> None:
+    ring = Ring(limit_samples=10)
+    assert ring.queue("a", ramp(0)) == 0
+    assert (ring.silent, ring.refused_samples) == (True, 0)
+    assert ring.queue("a", ramp(3)) == 3
+
+
+def test_ten_minutes_at_48_khz_wait_at_most_unless_told() -> None:
+    ring = Ring()
+    assert ring.queue("a", np.zeros(48_000 * 600 + 1, dtype=np.int16)) == 48_000 * 600
+
+
+def test_a_mark_of_an_empty_name_is_not_begun_by_a_cut_either() -> None:
+    ring = Ring()
+    ring.queue("", ramp(100))
+    assert ring.cut(fade_samples=20) == {"": 0}
+
+
+def test_every_change_and_every_read_holds_the_guard_that_the_owner_gave() -> None:
+    held: list[bool] = []
+
+    class Guard:
+        def __enter__(self) -> None:
+            held.append(True)
+
+        def __exit__(self, *_: object) -> None:
+            held.append(False)
+
+    ring = Ring(guard=Guard())
+    block = ring.read(1)[0]
+    ring.queue("a", block)
+    ring.read(1)
+    ring.skip(1)
+    ring.hold()
+    ring.resume()
+    ring.give_back([("a", block)])
+    ring.end("a")
+    ring.cut()
+    ring.forget("a")
+    assert held == [True, False] * 10
+
+
 def test_a_forgotten_mark_has_no_counts() -> None:
     ring = Ring()
     ring.queue("a", ramp(1))
