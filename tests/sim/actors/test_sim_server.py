@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bargein import events
-from bargein.sim.actors.server import REFUSED_CODE, SimServer
+from bargein.sim.actors.server import SimServer
+from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.choices import Choices, Tape, TapeSource
 from bargein.sim.history import Entry
 from bargein.sim.log import Log

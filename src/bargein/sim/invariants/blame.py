@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from bargein import events
-from bargein.sim.actors.server import REFUSED_CODE
+from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.invariants.facts import NEVER, Facts, Refused, Reply, Sent
 
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "automatic", "application"]

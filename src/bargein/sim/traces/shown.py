@@ -20,7 +20,7 @@ from bargein.core import commands, inputs
 from bargein.core.faults import shorter
 from bargein.core.inputs import Part
 from bargein.core.settings import Settings
-from bargein.sim.actors.server import REFUSED_CODE
+from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.options import WORD_US, Options, TurnKind
 from bargein.trace.causes import Causes
 from bargein.trace.retell import Step
