@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,15 +176,135 @@ def test_an_empty_chunk_is_no_sound_and_closes_nothing() -> None:
     assert ring.queue("a", ramp(3)) == 3
 
 
+def test_what_waits_is_what_was_queued_and_neither_read_nor_cut_nor_faded() -> None:
+    ring = Ring()
+    steps: list[Callable[[], object]] = [
+        lambda: ring.queue("a", ramp(30)),
+        lambda: ring.queue("a", ramp(20)),
+        lambda: ring.read(10),
+        lambda: ring.read(5),
+        lambda: ring.give_back([("a", ramp(4)), ("a", ramp(3))]),
+        lambda: ring.read(7),
+        lambda: ring.hold(fade_samples=6),
+        lambda: ring.read(10),
+        ring.cut,
+    ]
+    waiting = []
+    for step in steps:
+        step()
+        waiting.append(ring.waiting_samples)
+    assert waiting == [30, 50, 40, 35, 42, 35, 29, 29, 0]
+
+
+def test_a_block_is_16_bit_and_a_chunk_that_fills_it_is_not_copied() -> None:
+    ring = Ring()
+    chunk = ramp(20)
+    ring.queue("a", chunk)
+    assert np.shares_memory(ring.read(10)[0], chunk)
+    ring.hold(fade_samples=4)
+    assert {ring.read(n)[0].dtype for n in (8, 8)} == {np.dtype("int16")}
+
+
+def test_a_mark_may_end_before_its_first_sound() -> None:
+    ring = Ring()
+    ring.end("a")
+    ring.queue("a", ramp(3))
+    ring.read(10)
+    assert ring.underrun_samples == 0
+
+
+def test_a_cut_after_the_sound_ran_dry_begins_none_that_came_since() -> None:
+    ring = Ring()
+    ring.queue("a", ramp(5))
+    ring.read(10)
+    ring.queue("a", ramp(50))
+    assert ring.cut(fade_samples=20) == {"a": 5}
+
+
+def test_a_fade_and_a_hold_are_nothing_unless_a_length_is_told() -> None:
+    for stop in (Ring.cut, Ring.hold):
+        ring = Ring()
+        ring.queue("a", ramp(100))
+        ring.read(10)
+        assert stop(ring) == {"a": 10}
+
+
+def test_a_fade_of_one_sample_and_one_that_takes_a_whole_chunk_are_exact() -> None:
+    for fade, rest in ((1, 9), (10, 0)):
+        ring = Ring()
+        ring.queue("a", ramp(10))
+        ring.queue("a", ramp(10, 500))
+        ring.read(10)
+        assert ring.hold(fade_samples=fade) == {"a": 10 + fade}
+        ring.read(20)
+        ring.resume()
+        spans = ring.read(20)[1]
+        assert [span.samples for span in spans] == [rest] * bool(rest)
+
+
+def test_a_fade_over_two_chunks_of_one_mark_takes_no_empty_piece() -> None:
+    ring = Ring()
+    ring.queue("a", ramp(14))
+    ring.queue("b", ramp(5))
+    ring.read(10)
+    assert ring.hold(fade_samples=4) == {"a": 14, "b": 0}
+    ring.resume()
+    assert ring.read(9)[1] == (Span("a", 10, 0, 4), Span("b", 0, 4, 5))
+    assert ring.waiting_samples == 0
+
+
+def test_another_ring_goes_on_counting_where_the_first_one_stopped() -> None:
+    first, second = Ring(limit_samples=5), Ring(limit_samples=5)
+    for ring, samples in ((first, 7), (second, 8)):
+        ring.queue("a", ramp(samples))
+        ring.read(samples + 10)
+        ring.queue("b", ramp(1))
+        ring.read(4)
+    first.hold()
+    assert (first.underrun_samples, first.refused_samples) == (3, 2)
+    assert (second.underrun_samples, second.refused_samples) == (3, 3)
+    second.follow(first)
+    assert (second.underrun_samples, second.refused_samples, second.held) == (6, 5, True)
+
+
+def test_a_mark_that_is_not_known_may_be_forgotten() -> None:
+    ring = Ring()
+    ring.forget("a")
+    assert ring.queue("a", ramp(1)) == 1
+
+
 def test_ten_minutes_at_48_khz_wait_at_most_unless_told() -> None:
     ring = Ring()
     assert ring.queue("a", np.zeros(48_000 * 600 + 1, dtype=np.int16)) == 48_000 * 600
 
 
-def test_a_mark_of_an_empty_name_is_not_begun_by_a_cut_either() -> None:
+@pytest.mark.parametrize("mark", ["a", ""])
+def test_a_cut_begins_no_sound_that_does_not_run_whatever_its_mark_is(mark: str) -> None:
     ring = Ring()
-    ring.queue("", ramp(100))
-    assert ring.cut(fade_samples=20) == {"": 0}
+    ring.queue(mark, ramp(100))
+    ring.hold()
+    ring.resume()
+    assert ring.cut(fade_samples=20) == {mark: 0}
+    ring = Ring()
+    ring.queue(mark, ramp(100))
+    ring.give_back([(mark, ring.read(6)[0])])
+    assert ring.cut(fade_samples=20) == {mark: 0}
+    ring = Ring()
+    ring.queue(mark, ramp(100))
+    ring.read(10)
+    ring.hold(fade_samples=10)
+    ring.read(10)
+    ring.resume()
+    assert ring.cut(fade_samples=20) == {mark: 20}
+
+
+def test_silence_after_a_cut_is_no_underrun() -> None:
+    ring = Ring()
+    ring.queue("a", ramp(5))
+    ring.read(5)
+    ring.cut()
+    ring.read(10)
+    assert ring.underrun_samples == 0
 
 
 def test_every_change_and_every_read_holds_the_guard_that_the_owner_gave() -> None:
