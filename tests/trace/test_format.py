@@ -13,7 +13,7 @@ from tests.trace.sessions import interrupted
 from tests.trace.strategies import COMMANDS, EACH_INPUT, INPUTS
 
 from bargein import events
-from bargein.core import asks, inputs
+from bargein.core import asks, commands, inputs, notices
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record
@@ -187,3 +187,23 @@ def test_a_shortened_trace_says_from_how_many_inputs() -> None:
     head = record.header(Settings(), "", "0", shortened_from=2_478)
     assert Reader([head]).header.shortened_from == 2_478
     assert b"shortened" not in record.header(Settings(), "", "0")
+
+
+def test_what_is_nested_in_a_notice_or_an_ask_or_was_no_event_is_read_as_it_was() -> None:
+    params = events.ResponseParams(instructions="Be brief.")
+    told: list[inputs.Input] = [
+        inputs.Asked(1, asks.Respond()),
+        inputs.Asked(2, asks.Respond(params)),
+        inputs.Received(events.Malformed(reason="no JSON", raw="{")),
+    ]
+    usage = notices.UsageReported("resp_1", events.Usage(total_tokens=7))
+    found = read(*(record.entry(1, each, [commands.Notify(usage)]) for each in told))
+    assert [entry.input() for entry in found] == told
+    assert [entry.commands() for entry in found] == [[commands.Notify(usage)]] * 3
+
+
+def test_settings_without_a_session_have_the_session_of_the_service() -> None:
+    head = msgspec.json.decode(HEAD)
+    del head["settings"]["session"]
+    reader = Reader([msgspec.json.encode(head) + b"\n"])
+    assert isinstance(reader.settings().session, events.Session)

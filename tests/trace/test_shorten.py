@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.trace.sessions import interrupted
+from tests.trace.sessions import interrupted, received
 
 from bargein import events
 from bargein.core import asks, inputs
@@ -15,7 +15,7 @@ from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record
 from bargein.trace.format import Entry, Reader
-from bargein.trace.retell import Story
+from bargein.trace.retell import Step, Story
 from bargein.trace.shorten import groups_of, shorten
 
 
@@ -58,6 +58,44 @@ def test_when_the_runs_are_used_up_the_result_says_so() -> None:
     short = shorten(range(100), lambda p: p if {5, 50, 95} <= set(p) else None, at_most_runs=3)
     assert (short.runs, short.minimal) == (3, False)
     assert {5, 50, 95} <= set(short.kept)
+
+
+def tried(places: Sequence[int], groups: Sequence[set[int]] = ()) -> list[list[int]]:
+    """What is tried in turn, where nothing can be left out."""
+    seen: list[list[int]] = []
+    told: list[tuple[int, int]] = []
+
+    def trial(given: Sequence[int]) -> None:
+        seen.append(list(given))
+
+    short = shorten(places, trial, groups=groups, progress=lambda *said: told.append(said))
+    assert short.runs == len(seen)
+    assert told == [(len(places), run) for run in range(1, len(seen) + 1)]
+    return seen
+
+
+def test_halves_go_first_then_quarters_then_single_ones_from_the_end() -> None:
+    gone = [sorted(set(range(8)) - set(given)) for given in tried(range(8))]
+    halves, quarters = [[4, 5, 6, 7], [0, 1, 2, 3]], [[6, 7], [4, 5], [2, 3], [0, 1]]
+    assert gone == [*halves, *quarters, *([place] for place in reversed(range(8)))]
+    assert [len(given) for given in tried(range(6))] == [3, 3, *[5] * 6]
+    assert tried([3]) == [[]]
+
+
+def test_groups_are_tried_from_the_largest_and_those_of_which_nothing_is_left_are_not() -> None:
+    groups = [{1}, {2, 3, 4}, {9}, {5, 6}]
+    assert tried(range(7), groups)[:3] == [[0, 1, 5, 6], [0, 1, 2, 3, 4], [0, 2, 3, 4, 5, 6]]
+    assert len(tried(range(7), groups)[3]) == 4, "stretches follow"
+
+
+def test_what_could_not_go_is_tried_again_when_something_else_has_gone() -> None:
+    short = shorten([2, 5], lambda places: places if 2 not in places or 5 in places else None)
+    assert short.kept == ()
+
+
+def test_five_thousand_runs_are_enough_unless_told() -> None:
+    short = shorten(range(10_000), lambda places: None)
+    assert (short.runs, short.minimal) == (5_000, False)
 
 
 # -- the story -------------------------------------------------------------------------------------
@@ -156,3 +194,31 @@ def test_what_belongs_together_is_a_group(story: Story) -> None:
     assert frozenset(deltas) in groups
     assert frozenset(places(story, inputs.Captured)) in groups
     assert any(deltas < group for group in groups), "all of the response"
+
+
+def test_groups_are_of_a_kind_a_type_an_ask_a_response_and_an_item_each() -> None:
+    place = {"event_id": "e", "response_id": "r", "output_index": 0}
+    item = {"id": "i", "type": "message", "role": "assistant", "content": []}
+    told: list[inputs.Input] = [
+        inputs.Tick(),
+        inputs.Asked(1, asks.Respond()),
+        received("response.created", event_id="e", response={"id": "r", "output": []}),
+        received("response.output_item.added", **place, item=item),
+        received("conversation.item.added", event_id="e", item=item),
+        received("conversation.item.deleted", event_id="e", item_id="i"),
+        inputs.Asked(2, asks.Respond()),
+        inputs.Asked(1, asks.Respond()),
+        inputs.Tick(),
+    ]
+    groups = groups_of([Step(line, 0, each, ()) for line, each in enumerate(told)])
+    assert sorted(map(sorted, groups)) == [
+        [0, 8],
+        [1, 7],
+        [2],
+        [2, 3],
+        [3],
+        [3, 4, 5],
+        [4],
+        [5],
+        [6],
+    ]
