@@ -18,7 +18,7 @@ from tests.sim.tale import (
 )  # fmt: skip
 
 from bargein import events
-from bargein.sim.actors.server import REFUSED_CODE
+from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.options import Options
 
