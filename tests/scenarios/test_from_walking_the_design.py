@@ -453,3 +453,16 @@ def test_what_could_not_be_deleted_and_was_heard_after_all_is_truncated(refused:
     assert talk.sent() == ["truncate A/0 25"]
     talk.agree()
     assert talk.told(InterruptionSettled)[-1].kept_ms == 25
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_may_have_been_deleted_is_not_truncated_on_a_better_word(declared: bool) -> None:
+    """Scenario 48 for a service that acknowledges nothing, and says so or not."""
+    talk = Talk(can=Capabilities(acknowledges=not declared))
+    talk.speaking()
+    talk.cut_at(0)
+    talk.cancelled()
+    assert talk.sent() == ["delete A"]
+    talk.pass_ms(0 if declared else 2_000)
+    talk.stopped({"A": 65})
+    assert talk.sent() == []

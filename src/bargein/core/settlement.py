@@ -128,7 +128,8 @@ class Settlement:
         if item.untouched(exact=exact) or not item.held:
             return
         if item.going:
-            if item.answer:
+            # Unanswered or unconfirmed, it may be gone already.
+            if item.answer not in ("", "unconfirmed"):
                 self._undo_delete(item)
             return
         if utterance.action == "none" and item.kept_whole(utterance, self.grid_ms):
