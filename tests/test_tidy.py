@@ -101,7 +101,11 @@ def test_no_file_names_a_place_on_someones_machine() -> None:
 
 def test_only_pages_that_are_here_are_cited() -> None:
     pages = [named(path) for path in texts() if path.suffix == ".md"]
-    known = {name for page in pages for name in (page, page.rpartition("/")[2])}
+    known = {
+        name
+        for page in pages
+        for name in (page, page.removeprefix("docs/"), page.rpartition("/")[2])
+    }
     found = {
         f"{named(path)}: {one or other}"
         for path in texts()
