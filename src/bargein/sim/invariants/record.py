@@ -188,7 +188,7 @@ class TheRecordIsTrue(Invariant):
         if facts.blocked and at_once:
             # It was closed while what is to be sent waits for the socket.
             return
-        if any(part.item_id in facts.foreign for part in settled.parts):
+        if any(facts.owners.get(item_id) in settled.response_ids for item_id in facts.foreign):
             # What is sent about an item that the application deletes is counted as its own.
             return
         replies = [facts.replies.get(response_id) for response_id in settled.response_ids]
