@@ -6,6 +6,7 @@ keys.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from bargein.cli._trace_check import check_command, shorten_command
 from bargein.core.machine import Machine
 from bargein.errors import LocalValueError
 from bargein.trace.format import JsonObject, Reader
@@ -34,13 +34,26 @@ _STYLES: Final[dict[Kind, str]] = {
 }
 
 
-@click.group(name="trace")
+_JUDGING: Final = ("check", "shorten")
+
+
+class _Group(click.Group):
+    """What judges a session needs the simulator, which is loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_JUDGING])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _JUDGING:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module("bargein.cli._trace_check")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(name="trace", cls=_Group)
 def command() -> None:
     """Show the trace of a session, replay it, check it, shorten it."""
-
-
-command.add_command(check_command)
-command.add_command(shorten_command)
 
 
 @command.command("show")
