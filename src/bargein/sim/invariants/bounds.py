@@ -10,13 +10,17 @@ from bargein.core.outbox import OVERTAKING
 from bargein.core.utterances import WAITING_LIMIT_BYTES
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
+from bargein.sim.invariants.facts import NEVER
 from bargein.sim.invariants.sound import in_ms
 from bargein.units import samples_floor
 
 
 class Bounds(Invariant):
     """What machines may not do is written down as it happens. What waited for the socket shows when
-    it takes again."""
+    it takes again.
+
+    Excused: sound of a response whose end was waited for in vain, after its cancel.
+    """
 
     name = "I9"
     sentence = (
@@ -44,8 +48,14 @@ class Bounds(Invariant):
         self._waited = 0
         self.scene.afterwards(self._was_bounded)
 
+    def _was_given_up(self) -> bool:
+        return any(
+            reply.cancel_place != NEVER and reply.done_place == NEVER
+            for reply in self.facts.replies.values()
+        )
+
     def _dropped(self, entry: Entry, notice: notices.Dropped) -> None:
-        if notice.what == "playback":
+        if notice.what == "playback" and not self._was_given_up():
             received = sum(spoken.received for spoken in self.facts.parts.values())
             if received * self.options.format.bytes_per_sample <= WAITING_LIMIT_BYTES:
                 self.fail(f"{in_ms(notice.count, self.options.format)} of a reply are dropped")
