@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from bargein import events
 from bargein.core import inputs, notices
+from bargein.core.listening import LEAST_COMMIT_MS
 from bargein.core.outbox import OVERTAKING
 from bargein.core.utterances import WAITING_LIMIT_BYTES
 from bargein.sim.history import Entry, Final
@@ -30,7 +31,7 @@ class Bounds(Invariant):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._waited = 0
+        self._waited = self._commits = 0
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -38,6 +39,7 @@ class Bounds(Invariant):
             ("input", inputs.Drained, self._drained),
             ("notice", notices.Dropped, self._dropped),
             ("client_sent", events.InputAudioBufferAppend, self._append),
+            ("client_sent", events.InputAudioBufferCommit, self._commit),
             *(("client_sent", kind, self._overtakes) for kind in OVERTAKING),
         )
 
@@ -45,7 +47,7 @@ class Bounds(Invariant):
         self.fail(what)
 
     def _drained(self, entry: Entry, event: inputs.Drained) -> None:
-        self._waited = 0
+        self._waited = self._commits = 0
         self.scene.afterwards(self._was_bounded)
 
     def _was_given_up(self) -> bool:
@@ -67,13 +69,18 @@ class Bounds(Invariant):
         elif facts.blocked_place == facts.batch_place:
             self._waited += self.options.format.samples(len(event.audio))
 
+    def _commit(self, entry: Entry, event: events.InputAudioBufferCommit) -> None:
+        self._commits += self.facts.blocked_place == self.facts.batch_place
+
     def _overtakes(self, entry: Entry, event: events.ClientEvent) -> None:
         if self._waited and self.facts.blocked_place == self.facts.batch_place:
             self.fail(f"{events.type_of(event)} waited behind the microphone's sound")
 
     def _was_bounded(self) -> None:
         sound_format = self.options.format
-        if self._waited > samples_floor(self.options.microphone_limit_ms, sound_format.rate):
+        # Each commit keeps what it needs, in whole pieces (outbox 4).
+        limit_ms = self.options.microphone_limit_ms + 2 * LEAST_COMMIT_MS * self._commits
+        if self._waited > samples_floor(limit_ms, sound_format.rate):
             self.fail(f"{in_ms(self._waited, sound_format)} of the microphone waited")
 
     def finish(self, final: Final) -> None:
