@@ -366,4 +366,5 @@ def test_a_late_refusal_of_a_command_that_the_service_does_not_know_teaches_that
     talk.pass_ms(2_000)
     talk.refuse(events.ConversationItemDelete, "No.", "unsupported_event")
     assert not talk.machine.capabilities.delete
+    assert talk.mirrored("A").state != "going"
     assert [fault.blame for fault in talk.told(Fault)] == ["theirs"]

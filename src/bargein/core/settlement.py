@@ -254,6 +254,7 @@ class Settlement:
             return "crossing"
         numbers = shorter(body.message)
         if memory.part is None:
+            self._conversation.staying(item.item_id)
             self._learn_from(body, delete=False)
             return self._faults.blame_theirs(f"delete/{code}", memory)
         if numbers is not None:
