@@ -216,3 +216,24 @@ def test_sound_that_was_thrown_away_is_told_before_the_rest_leaves() -> None:
     first, *rest = talk.commands[before:]
     assert isinstance(first, commands.Notify) and isinstance(first.notice, Dropped)
     assert len(rest) == 2
+
+
+def test_a_delete_that_waited_for_the_socket_is_taken_back_if_the_service_knows_none() -> None:
+    """The refusal of the first one comes while the second one waits."""
+    talk = Talk()
+    talk.response("r1")
+    for item in ("A", "B"):
+        talk.item(item)
+        talk.delta(item, 200)
+    talk.item_done("A")
+    talk.cut_at(0)
+    assert talk.sent() == ["delete A"]
+    talk.give(inputs.Blocked())
+    talk.cancelled()
+    talk.refuse(events.ConversationItemDelete, "No.", "unsupported_event")
+    talk.give(inputs.Drained())
+    assert talk.sent() == []
+    (settled,) = talk.told(InterruptionSettled)
+    assert settled.commands == ("conversation.item.delete",)
+    assert {part.answer for part in settled.parts} == {"unsupported_event", "unsupported"}
+    assert [talk.mirrored(item).state for item in ("A", "B")] != ["going", "going"]

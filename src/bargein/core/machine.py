@@ -20,7 +20,7 @@ from bargein import events
 from bargein.capabilities import Capabilities
 from bargein.core import consequences, inputs, overdue, service
 from bargein.core.calls import Calls
-from bargein.core.commands import Answer, Close, Command, SendAudio
+from bargein.core.commands import Answer, Close, Command, Send, SendAudio
 from bargein.core.conversation import Conversation
 from bargein.core.cut import Cut
 from bargein.core.cuts import Cuts
@@ -195,12 +195,27 @@ class Machine:
 
     def _drained(self) -> None:
         self._report_dropped()
-        sent = self.desk.outbox.drain()
+        sent = [one for one in self.desk.outbox.drain() if not self._is_vain(one)]
         self._appended(sent)
         self.desk.commands.extend(sent)
         for timer in overdue.ANSWERS:
             # They were armed when it was decided, and only now it leaves.
             self.desk.deadlines.restart(timer, self.desk.now_us)
+
+    def _is_vain(self, command: Command) -> bool:
+        """A truncate or delete that waited for the socket, and the service has said meanwhile that
+        it knows no such thing: it is taken back."""
+        if not isinstance(command, Send):
+            return False
+        memory = self.settlement.refused_beforehand(command.event)
+        found = None if memory is None else self.cuts.find(memory)
+        if memory is None or found is None:
+            return False
+        cut, item = found
+        if events.type_of(command.event) in cut.sent:
+            cut.sent.remove(events.type_of(command.event))
+        self.settlement.take_back(memory, item)
+        return True
 
     def _report_dropped(self) -> None:
         if self.desk.outbox.dropped:

@@ -184,6 +184,28 @@ class Settlement:
         if not isinstance(event, events.ResponseCancel):
             self._desk.deadlines.arm(Timer.SETTLEMENT, memory.event_id, self._desk.now_us)
 
+    def refused_beforehand(self, event: events.ClientEvent) -> Sent | None:
+        """Our memory of a truncate or delete that the service is known not to obey."""
+        match event:
+            case events.ConversationItemDelete() if not self._can.delete:
+                pass
+            case events.ConversationItemTruncate() if not self._can.truncate:
+                pass
+            case _:
+                return None
+        sent = (one for one in self._faults.open if one.event_id == event.event_id)
+        return next((one for one in sent if not one.by_application), None)
+
+    def take_back(self, memory: Sent, item: SpokenItem) -> None:
+        """It never left."""
+        self.closed(memory)
+        if memory.part is None:
+            item.answer = "unsupported"
+            self._mark(item)
+            self._conversation.staying(item.item_id)
+        else:
+            item.parts[memory.part.content_index].answer = "unsupported"
+
     def _mark(self, item: SpokenItem, kept_ms: int | None = None) -> None:
         for utterance in item.parts.values():
             utterance.answer, utterance.kept_ms = item.answer, kept_ms
