@@ -91,8 +91,9 @@ class MemoryIsHearing(Invariant):
             return
         remembered, whole = kept_of(item, part)
         if heard <= self._unheard and self._untouched(item, heard_of):
-            # By its margin the player may have said that something was heard.
-            if not options.obeys_delete or (margin and not options.obeys_truncate):
+            # By its margin, or at first, the player may have said that something was heard.
+            off = margin or options.first_word_off_samples
+            if not options.obeys_delete or (off and not options.obeys_truncate):
                 return
         elif heard < spoken.made and not options.obeys_truncate:
             return
