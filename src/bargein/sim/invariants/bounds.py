@@ -9,6 +9,7 @@ from bargein.core import inputs, notices
 from bargein.core.listening import LEAST_COMMIT_MS
 from bargein.core.outbox import OVERTAKING
 from bargein.core.utterances import WAITING_LIMIT_BYTES
+from bargein.deadlines import Timer
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import NEVER
@@ -32,6 +33,7 @@ class Bounds(Invariant):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._waited = self._commits = 0
+        self._cancelled: dict[str, int] = {}
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -40,6 +42,7 @@ class Bounds(Invariant):
             ("notice", notices.Dropped, self._dropped),
             ("client_sent", events.InputAudioBufferAppend, self._append),
             ("client_sent", events.InputAudioBufferCommit, self._commit),
+            ("client_sent", events.ResponseCancel, self._cancel),
             *(("client_sent", kind, self._overtakes) for kind in OVERTAKING),
         )
 
@@ -50,14 +53,20 @@ class Bounds(Invariant):
         self._waited = self._commits = 0
         self.scene.afterwards(self._was_bounded)
 
-    def _was_given_up(self) -> bool:
+    def _cancel(self, entry: Entry, event: events.ResponseCancel) -> None:
+        self._cancelled[str(event.response_id)] = entry.time_us
+
+    def _was_given_up(self, now_us: int) -> bool:
+        replies = self.facts.replies
         return any(
-            reply.cancel_place != NEVER and reply.done_place == NEVER
-            for reply in self.facts.replies.values()
+            now_us - since_us >= Timer.RESPONSE_OVER.lasts_us
+            and response_id in replies
+            and replies[response_id].done_place == NEVER
+            for response_id, since_us in self._cancelled.items()
         )
 
     def _dropped(self, entry: Entry, notice: notices.Dropped) -> None:
-        if notice.what == "playback" and not self._was_given_up():
+        if notice.what == "playback" and not self._was_given_up(entry.time_us):
             received = sum(spoken.received for spoken in self.facts.parts.values())
             if received * self.options.format.bytes_per_sample <= WAITING_LIMIT_BYTES:
                 self.fail(f"{in_ms(notice.count, self.options.format)} of a reply are dropped")
