@@ -16,10 +16,8 @@ from bargein import events
 from bargein.audio.card_settings import margin_of
 from bargein.capabilities import Capabilities
 from bargein.core import inputs
-from bargein.core.conversation import ItemView
 from bargein.core.settings import Settings
 from bargein.server.model.machine import GOING_AWAY
-from bargein.server.model.memory import RememberedItem
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.actors.human import Human, turn_detection
@@ -28,6 +26,7 @@ from bargein.sim.actors.server import SimServer
 from bargein.sim.choices import Choices
 from bargein.sim.history import Entry, Final, History
 from bargein.sim.invariants.judge import Judge
+from bargein.sim.live_truth import LiveTruth
 from bargein.sim.log import Log
 from bargein.sim.moments import OF_CLIENT_EVENTS, Moments
 from bargein.sim.options import Options
@@ -54,7 +53,7 @@ class _Ended(Exception):
     """The judge has seen enough."""
 
 
-class Stage:
+class Stage(LiveTruth):
     """The actors of one episode, put together, and the judge who watches them. With
     `stop_at_first` the world ends with the first thing that may not be."""
 
@@ -118,22 +117,6 @@ class Stage:
         self._ending = self._ended = False
         self._ends_due = 0
         self._blocked = False
-
-    # -- the truth now, for the judge ----------------------------------------------------------
-
-    def heard(self, part: inputs.Part) -> int:
-        """See `Witness`."""
-        return self._card.committed(part)
-
-    @property
-    def memory(self) -> tuple[RememberedItem, ...]:
-        """See `Witness`."""
-        return self._server.memory
-
-    @property
-    def mirror(self) -> tuple[ItemView, ...]:
-        """See `Witness`."""
-        return () if self._client.broken else self._client.mirror
 
     def _take_until_first(self, entry: Entry) -> None:
         self.judge.take(entry)

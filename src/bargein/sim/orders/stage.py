@@ -16,14 +16,13 @@ from typing import assert_never
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
-from bargein.core.conversation import ItemView
 from bargein.core.notices import Notice
-from bargein.server.model.memory import RememberedItem
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.choices import Choices
 from bargein.sim.history import Final, History
 from bargein.sim.invariants.judge import Judge
+from bargein.sim.live_truth import LiveTruth
 from bargein.sim.log import Log
 from bargein.sim.moments import Moments
 from bargein.sim.options import WORD_US
@@ -80,8 +79,10 @@ class Script:
         return [act]
 
 
-class OrderStage:
+class OrderStage(LiveTruth):
     """One order of one scene. `order` is what was chosen: the channel, and what it let go."""
+
+    _server: ScriptedServer
 
     def __init__(self, scene: Scene, choices: Choices, make_client: MakeClient) -> None:
         self._scene = scene
@@ -231,22 +232,6 @@ class OrderStage:
             if not self._busy:
                 return True
         return False
-
-    # -- what the judge may look at ----------------------------------------------------------
-
-    def heard(self, part: inputs.Part) -> int:
-        """See `Witness`."""
-        return self._card.committed(part)
-
-    @property
-    def memory(self) -> tuple[RememberedItem, ...]:
-        """See `Witness`."""
-        return self._server.memory
-
-    @property
-    def mirror(self) -> tuple[ItemView, ...]:
-        """See `Witness`."""
-        return () if self._client.broken else self._client.mirror
 
     @property
     def _busy(self) -> bool:
