@@ -99,6 +99,16 @@ def test_a_message_with_the_byte_at_which_the_link_breaks_never_arrives() -> Non
     assert broke == [610_000]
 
 
+def test_the_end_of_a_link_that_breaks_is_under_way_until_it_is_told() -> None:
+    far = _Far(LinkOptions(base_us=10, breaks_at_byte=1), Choices(TapeSource({})))
+    far.link.send(1)
+    before = far.link.under_way
+
+    far.world.run(100, at_most=10)
+
+    assert (before, far.link.under_way) == (1, 0)
+
+
 def test_a_calm_link_does_not_break() -> None:
     far = _Far(LinkOptions(base_us=10, breaks_at_byte=1), Choices(TapeSource({})))
     far.link.calm()

@@ -45,7 +45,8 @@ class Channel(Protocol):
     """One way between the two sides."""
 
     under_way: int
-    """What was sent and has not arrived, without what is lost."""
+    """What was sent and has not arrived, without what is lost; the end of a link that breaks is
+    under way too."""
 
     def calm(self) -> None:
         """End the faults: from now on it is as good as it can be."""
@@ -104,6 +105,7 @@ class Link(Generic[T]):
         self.last_us = max(self.last_us, max(self._world.now_us, self.free_us) + delay_us)
         if breaks:
             self._whole = False
+            self.under_way += 1
             self._world.at(self.last_us, self._break)
         elif self._open and self._whole:
             self.under_way += 1
@@ -143,6 +145,7 @@ class Link(Generic[T]):
 
     def _break(self) -> None:
         if self._open:
+            self.under_way -= 1
             self._broken()
 
     def _arrive(self, message: T) -> None:
