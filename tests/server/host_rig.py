@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.virtual_loop import run
 
-from bargein.server.engines.base import Batch
+from bargein.server.engines.base import Batch, Engine
 from bargein.server.host import Host
 from bargein.server.model import score
 from bargein.server.model.commands import StartEngine
@@ -65,7 +65,7 @@ class Peer:
         return [event["type"] for event in self.got]
 
 
-class Scripted:
+class Scripted(Engine):
     """An engine whose responses are one function's. `closed` counts those that were stopped."""
 
     def __init__(self, respond: Callable[[], AsyncGenerator[Batch, None]]) -> None:

@@ -14,9 +14,10 @@ from tests.server.host_rig import MODEL, Peer, S, begin, host, played, without_e
 
 from bargein.errors import LocalValueError
 from bargein.server.engines.base import Batch, EngineError
-from bargein.server.host import ENGINE_BROKE, HostLimits
+from bargein.server.host import HostLimits
 from bargein.server.model.options import Options
 from bargein.server.model.vad import EnergyVad, Pcm
+from bargein.server.working import ENGINE_BROKE
 
 
 def test_a_session_is_there_from_its_client_s_coming_to_its_going() -> None:

@@ -7,56 +7,49 @@
    off. Other sessions do not notice.
 3. A frame that takes long to hear (minutes of audio in one append) is handled in a thread: no
    session holds up the others.
-4. When the session ends, for whatever reason, its engine's responses, its tasks and its connection
-   end with it.
+4. When the session ends, for whatever reason, its engine, its tasks and its connection end with
+   it.
 5. What a client does is its own affair and is never logged as an error; what an engine does wrong
-   is.
+   is (`working`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol, assert_never
 
 from bargein import events
 from bargein.errors import LocalValueError
-from bargein.server.engines.base import Engine, EngineError, EngineFactory
+from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
 from bargein.server.model.commands import (
     ClosePipe,
     Command,
+    Overhear,
     SendEvent,
     StartEngine,
+    StartTranscription,
     StopEngine,
+    StopTranscription,
 )
 from bargein.server.model.ids import Ids
-from bargein.server.model.inputs import (
-    EngineFailed,
-    FrameReceived,
-    Input,
-    Opened,
-    PipeClosed,
-    Produced,
-    Tick,
-)
+from bargein.server.model.inputs import FrameReceived, Input, Opened, PipeClosed, Tick
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
+from bargein.server.working import Working, end
 from bargein.units import US_PER_S
 
 log = logging.getLogger(__name__)
 
 GOING_AWAY, INTERNAL_ERROR = 1001, 1011
-ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
 _ID_BITS = 128
 
 
@@ -86,6 +79,8 @@ class HostLimits:
     """How long a client may take for nothing of what waits for it."""
     close_deadline_s: float = 2.0
     """How long the writing may take that is left when the session ends."""
+    engine_close_deadline_s: float = 5.0
+    """How long the engine may take to let go of what it holds when the session ends."""
     unread_bytes: int = 4 * 1024 * 1024
     """While so much waits to be sent, nothing more is read from that client."""
     outgoing_bytes: int = 256 * 1024 * 1024
@@ -197,17 +192,22 @@ class Session:
         self._host = host
         self._limits = host.limits
         self._connection = connection
-        self._engine = engine
         self._inbox: asyncio.Queue[Input] = asyncio.Queue(self._limits.waiting_inputs)
+        self._working = Working(key, engine, self._inbox.put)
+        self._overhears = engine.overhears
         self._outgoing = _Outgoing()
-        self._producing: dict[str, asyncio.Task[None]] = {}
         self._in_thread: asyncio.Future[list[Command]] | None = None
         self._stop = asyncio.Event()
 
     @property
     def producing(self) -> int:
         """How many responses the engine is at work on."""
-        return len(self._producing)
+        return self._working.responses
+
+    @property
+    def transcribing(self) -> int:
+        """How many turns' words the engine is at work on."""
+        return self._working.transcriptions
 
     def end(self, code: int, reason: str) -> None:
         """Ask the session to end with this close code; the first one asked for counts."""
@@ -238,7 +238,8 @@ class Session:
         finally:
             if not (reader.done() or writer.done()):
                 self._connection.abort()
-            await _end(*tasks, *self._producing.values())
+            await end(*tasks)
+            await self._working.end(self._limits.engine_close_deadline_s)
             await self._end_machine()
             self.ended.set()
 
@@ -254,7 +255,8 @@ class Session:
 
     async def _handle(self, model: str) -> None:
         """The one place where inputs are handled, in order, and deadlines kept."""
-        self._perform(self.machine.handle(Opened(model, int(time.time())), now_us=_now_us()))
+        opened = Opened(model, int(time.time()), overhears=self._overhears)
+        self._perform(self.machine.handle(opened, now_us=_now_us()))
         while not self.machine.ended:
             input = await self._next_input()
             if isinstance(input, FrameReceived) and len(input.frame) > (
@@ -289,16 +291,16 @@ class Session:
                     self._outgoing.put(frame)
                 case ClosePipe(code=code, reason=reason):
                     self._outgoing.close(code, reason)
-                case StartEngine(response_id=response_id):
-                    task = asyncio.create_task(
-                        self._produce(command), name=f"{self.key} {response_id}"
-                    )
-                    self._producing[response_id] = task
-                    # Not in the task itself: one that is cancelled at once never runs.
-                    task.add_done_callback(partial(self._produced, response_id))
+                case StartEngine():
+                    self._working.respond(command)
                 case StopEngine(response_id=response_id):
-                    if response_id in self._producing:
-                        self._producing[response_id].cancel()
+                    self._working.stop_response(response_id)
+                case Overhear():
+                    self._working.overhear(command)
+                case StartTranscription():
+                    self._working.transcribe(command)
+                case StopTranscription(item_id=item_id):
+                    self._working.stop_transcription(item_id)
                 case _:
                     assert_never(command)
         out = self._outgoing
@@ -343,32 +345,6 @@ class Session:
             out.changed.clear()
             await out.changed.wait()
 
-    async def _produce(self, request: StartEngine) -> None:
-        """Bring what the engine makes of a response to the machine."""
-        response_id = request.response_id
-        try:
-            async with contextlib.aclosing(self._engine.respond(request)) as batches:
-                async for batch in batches:
-                    await self._inbox.put(Produced(response_id, batch.steps, final=False))
-            end: Input = Produced(response_id, (), final=True)
-        except EngineError as error:
-            end = EngineFailed(response_id, error.type, error.code, str(error))
-        except Exception:
-            # An engine is anybody's code; whatever it raises ends its response and nothing else.
-            log.exception("%s: the engine broke in %s", self.key, response_id)
-            end = EngineFailed(response_id, "server_error", None, ENGINE_BROKE)
-        await self._inbox.put(end)
-
-    def _produced(self, response_id: str, task: asyncio.Task[None]) -> None:
-        del self._producing[response_id]
-
 
 def _now_us() -> int:
     return round(asyncio.get_running_loop().time() * US_PER_S)
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait for them, again and again should one be slow to go."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

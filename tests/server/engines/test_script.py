@@ -140,7 +140,7 @@ class Voice:
 
 
 async def response(engine: ScriptEngine, **params: Any) -> list[Step]:
-    request = StartEngine("resp_1", (), events.ResponseParams(**params))
+    request = StartEngine("resp_1", (), events.ResponseParams(**params), "gpt-realtime", "sess_1")
     return [step async for batch in engine.respond(request) for step in batch.steps]
 
 
@@ -198,7 +198,7 @@ def test_a_speed_out_of_range_is_told() -> None:
 
 async def test_a_long_reply_comes_in_batches() -> None:
     long = {"outputs": [{"write": "word " * 1_000}]}
-    request = StartEngine("resp_1", (), events.ResponseParams())
+    request = StartEngine("resp_1", (), events.ResponseParams(), "gpt-realtime", "sess_1")
     batches = [batch async for batch in engine(long).respond(request)]
     assert len(batches) > 1
     steps = [step for batch in batches for step in batch.steps]

@@ -20,7 +20,7 @@ from functools import lru_cache
 
 from bargein import events
 from bargein.errors import BargeinError, LocalValueError
-from bargein.server.engines.base import Batch, EngineError
+from bargein.server.engines.base import Batch, Engine, EngineError
 from bargein.server.engines.espeak import WORDS_PER_MINUTE, speak
 from bargein.server.engines.scenario import Manner, Reply, Scenario
 from bargein.server.engines.scoring import Sounding, build, sounding, spoken_texts
@@ -153,7 +153,7 @@ def say(
     return sounding(speech, format, trailing_silence_ms=trailing_silence_ms)
 
 
-class ScriptEngine:
+class ScriptEngine(Engine):
     """Plays a scenario for one session. `speed` stands above the scenario's and its replies'.
 
     `say` makes the speech; another one may be given where none is to be synthesized.

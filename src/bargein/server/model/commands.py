@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.units import AudioFormat
 
 
 class SendEvent(msgspec.Struct, frozen=True, gc=False):
@@ -27,12 +28,15 @@ class StartEngine(msgspec.Struct, frozen=True, gc=False):
 
     `context` is what the model may know: the conversation's items in order (or `input` of an
     out-of-band response), with the words of cut audio as far as they were heard. `params` are the
-    effective parameters: the session's, overridden by those of `response.create`.
+    effective parameters: the session's, overridden by those of `response.create`. `model` is the
+    session's.
     """
 
     response_id: str
     context: tuple[events.Item, ...]
     params: events.ResponseParams
+    model: str
+    session_id: str
 
 
 class StopEngine(msgspec.Struct, frozen=True, gc=False):
@@ -41,4 +45,48 @@ class StopEngine(msgspec.Struct, frozen=True, gc=False):
     response_id: str
 
 
-Command: TypeAlias = SendEvent | ClosePipe | StartEngine | StopEngine
+class Overhear(msgspec.Struct, frozen=True, gc=False):
+    """Let the engine hear what the user says while it is said. Only for one that overhears.
+
+    `audio` continues that of the item so far, which begins with the prefix padding; `last` is with
+    the end of the turn. Sound of another item means that there is no more of this one: it was
+    cleared if there was no `last`.
+    """
+
+    item_id: str
+    audio: bytes
+    format: AudioFormat
+    last: bool = False
+
+
+class StartTranscription(msgspec.Struct, frozen=True, gc=False):
+    """Ask the engine for the words of the user's audio; it answers with `Transcribed` until final,
+    or `TranscriptionFailed`.
+
+    `settings` are the session's effective `audio.input.transcription`. If `live`, the item is not
+    committed yet and `audio` is empty: its sound comes by `Overhear`, up to the `last`.
+    """
+
+    item_id: str
+    content_index: int
+    audio: bytes
+    format: AudioFormat
+    settings: events.Transcription
+    live: bool = False
+
+
+class StopTranscription(msgspec.Struct, frozen=True, gc=False):
+    """The words of this item are not wanted any more."""
+
+    item_id: str
+
+
+Command: TypeAlias = (
+    SendEvent
+    | ClosePipe
+    | StartEngine
+    | StopEngine
+    | Overhear
+    | StartTranscription
+    | StopTranscription
+)

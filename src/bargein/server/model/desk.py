@@ -29,6 +29,7 @@ from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import RefusedError, refuse
 from bargein.server.model.session import SessionState
 from bargein.server.model.speaking import Speaking
+from bargein.server.model.transcribing import Transcribing
 from bargein.server.model.vad import Detector
 from bargein.units import US_PER_MS, US_PER_S
 
@@ -58,6 +59,7 @@ class Desk:
         self.speaking = Speaking(
             outbox=outbox, session=self.session, conversation=self.conversation, options=options
         )
+        self.transcribing = Transcribing(outbox=outbox, session=self.session, options=options)
         self._handlers: Mapping[type, Callable[[Any, int], None]] = {
             events.SessionUpdate: self._session_update,
             events.InputAudioBufferAppend: self._append,
@@ -164,8 +166,6 @@ class Desk:
             chunks=[audio] if audio else [],
             closed=True,
         )
-        # Input transcription, when there is one, begins here: it needs the item's id and this
-        # audio.
         entry = Entry(item_id, "message", status="completed", role="user", parts=[part])
         self.conversation.append(entry, by_model=False)
         self._outbox.send(
@@ -176,6 +176,7 @@ class Desk:
             )
         )
         self._show_added(entry)
+        self.transcribing.committed(item_id, part)
 
     def _show_added(self, entry: Entry) -> None:
         item = entry.shown()
@@ -215,6 +216,7 @@ class Desk:
 
     def _delete(self, event: events.ConversationItemDelete, now_us: int) -> None:
         self.conversation.delete(event.item_id)
+        self.transcribing.forget(event.item_id)
         self._outbox.send(
             events.ConversationItemDeleted(event_id=self._outbox.event_id(), item_id=event.item_id)
         )

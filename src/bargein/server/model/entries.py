@@ -46,6 +46,8 @@ class Part:
     chunks: list[bytes] = field(default_factory=list)
     sound_let_go: bool = False
     image: events.InputImage | None = None
+    heard: str | None = None
+    """What was transcribed of the user's audio."""
 
     def sound(self) -> bytes:
         """The audio that is kept, joined once."""
@@ -167,7 +169,7 @@ def _known(part: Part) -> events.ContentPart:
         case "input_audio":
             return events.InputAudio(
                 audio=UNSET if part.sound_let_go else part.sound(),
-                transcript=part.text,
+                transcript=part.text if part.heard is None else part.heard,
                 format=_FORMAT_NAMES[part.format],
             )
         case _:

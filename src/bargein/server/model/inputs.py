@@ -7,15 +7,17 @@ from typing import TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.server.model.heard import Heard
 from bargein.server.model.score import Step
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False):
     """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
-    it."""
+    it. `overhears`: the engine wants the user's turns while they are spoken."""
 
     model: str
     wall_time_s: int
+    overhears: bool = False
 
 
 class FrameReceived(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +52,26 @@ class EngineFailed(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class Transcribed(msgspec.Struct, frozen=True, gc=False):
+    """The engine heard more of an item: pieces in order. `final` says that no more will come.
+
+    Pieces for a transcription that has ended are ignored.
+    """
+
+    item_id: str
+    pieces: tuple[Heard, ...]
+    final: bool
+
+
+class TranscriptionFailed(msgspec.Struct, frozen=True, gc=False):
+    """The engine cannot hear the words of this item."""
+
+    item_id: str
+    type: str
+    code: str | None
+    message: str
+
+
 class PipeClosed(msgspec.Struct, frozen=True, gc=False):
     """The client is gone. Everything that still runs for it ends."""
 
@@ -59,5 +81,13 @@ class Tick(msgspec.Struct, frozen=True, gc=False):
 
 
 Input: TypeAlias = (
-    Opened | FrameReceived | EventReceived | Produced | EngineFailed | PipeClosed | Tick
+    Opened
+    | FrameReceived
+    | EventReceived
+    | Produced
+    | EngineFailed
+    | Transcribed
+    | TranscriptionFailed
+    | PipeClosed
+    | Tick
 )

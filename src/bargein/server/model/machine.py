@@ -34,6 +34,8 @@ from bargein.server.model.inputs import (
     PipeClosed,
     Produced,
     Tick,
+    Transcribed,
+    TranscriptionFailed,
 )
 from bargein.server.model.memory import RememberedItem
 from bargein.server.model.options import Options
@@ -144,6 +146,10 @@ class Machine:
                 desk.speaking.failed(
                     input.response_id, input.type, input.code, input.message, now_us
                 )
+            case Transcribed(item_id=item_id, pieces=pieces, final=final):
+                desk.transcribing.transcribed(item_id, pieces, final)
+            case TranscriptionFailed():
+                desk.transcribing.failed(input.item_id, input.type, input.code, input.message)
             case _:
                 assert_never(input)
 
@@ -238,6 +244,7 @@ class Machine:
         if self._desk is not None:
             for response_id in self._desk.speaking.stop():
                 self._outbox.command(StopEngine(response_id))
+            self._desk.transcribing.stop()
         self._ended = True
         self._waiting.clear()
 

@@ -25,6 +25,8 @@ class Limits:
     """Items in the conversation."""
     responses: int = 16
     """Responses at once, in and out of the conversation."""
+    transcriptions: int = 64
+    """Items whose words are being made out at once."""
     waiting_steps: int = 500_000
     """Steps of an engine's score that wait for their time."""
     waiting_events: int = 10_000

@@ -174,6 +174,11 @@ class SessionState:
         self.input_format = AudioFormat(self._values["audio"]["input"]["format"]["type"])
         self.voice: object = self._values["audio"]["output"]["voice"]
         self.turns = self._read_turns()
+        self.include: tuple[str, ...] = tuple(self._values["include"] or ())
+        transcription = self._values["audio"]["input"]["transcription"]
+        self.transcription = (
+            None if transcription is None else msgspec.convert(transcription, events.Transcription)
+        )
 
     def _read_turns(self) -> Turns | None:
         detection = self._values["audio"]["input"]["turn_detection"]

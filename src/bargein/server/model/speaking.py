@@ -139,7 +139,15 @@ class Speaking:
             )
         )
         context = tuple(entry.known() for entry in entries)
-        self._outbox.command(StartEngine(response_id, context, self._session.engine_params(values)))
+        self._outbox.command(
+            StartEngine(
+                response_id,
+                context,
+                self._session.engine_params(values),
+                model=self._session.model,
+                session_id=self._session.id,
+            )
+        )
 
     def _given_entries(self, items: tuple[events.Item, ...]) -> tuple[Entry, ...]:
         """What `input` of a `response.create` says the model is to know."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bargein import events
-from bargein.server.model.entries import Entry
+from bargein.server.model.entries import Entry, Part
 from bargein.units import AudioFormat, ms_ceil
 
 _CHARACTERS_PER_TOKEN = 4
@@ -49,6 +49,24 @@ def measure_input(entries: Iterable[Entry], values: Mapping[str, Any]) -> Input:
                 case _:
                     text += text_tokens(part.heard_text())
     return Input(text, audio, images)
+
+
+def transcription_usage(
+    settings: events.Transcription, part: Part, transcript: str
+) -> events.TranscriptionUsage:
+    """The cost of a transcription: whole seconds of audio, rounded up (protocol.md §4.3), but for
+    the gpt-4o models tokens of audio, of the prompt and of the transcript."""
+    if not (isinstance(settings.model, str) and settings.model.startswith("gpt-4o")):
+        return events.DurationUsage(seconds=-(-part.made_samples // part.format.rate))
+    audio = _audio_tokens(part.made_samples, part.format, 100)
+    prompt = text_tokens(settings.prompt if isinstance(settings.prompt, str) else "")
+    written = text_tokens(transcript)
+    return events.TokensUsage(
+        total_tokens=audio + prompt + written,
+        input_tokens=audio + prompt,
+        input_token_details=events.InputTokenDetails(text_tokens=prompt, audio_tokens=audio),
+        output_tokens=written,
+    )
 
 
 def _audio_tokens(samples: int, format: AudioFormat, token_ms: int) -> int:

@@ -11,9 +11,18 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import assert_never
 
 from bargein import events
-from bargein.server.model.commands import ClosePipe, SendEvent, StartEngine, StopEngine
+from bargein.server.model.commands import (
+    ClosePipe,
+    Overhear,
+    SendEvent,
+    StartEngine,
+    StartTranscription,
+    StopEngine,
+    StopTranscription,
+)
 from bargein.server.model.ids import Ids
 from bargein.server.model.inputs import EventReceived, Input, Opened, PipeClosed, Tick
 from bargein.server.model.machine import Machine
@@ -111,10 +120,13 @@ class Service(ABC):
                     self._tell(event, cause)
                 case StartEngine(response_id=response_id, params=params):
                     self._start(response_id, params)
-                case StopEngine():
-                    pass
                 case ClosePipe(code=code, reason=reason):
                     self._hang_up(code, reason)
+                case StopEngine() | Overhear() | StartTranscription() | StopTranscription():
+                    # A simulated model has said all at once, and has no ears.
+                    pass
+                case _:
+                    assert_never(command)
         due_us = self._machine.deadline_us
         # The end of the session's hour is beyond every episode.
         if due_us is not None and due_us > now_us + _BEYOND_US:

@@ -1,0 +1,140 @@
+"""The engine's work for one session: a task for each response and each transcription.
+
+1. Whatever an engine raises ends what it was at work on, as failed, and nothing else; what is not
+   an `EngineError` is logged (`engines.base`, rule 4).
+2. A task is ended when its work is no longer wanted, and all are when the session is over. Then the
+   engine is closed, which may take `close_deadline_s`.
+3. An engine that breaks while it overhears is not given more of that session's sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from bargein.server.engines.base import Engine, EngineError
+from bargein.server.model.commands import Overhear, StartEngine, StartTranscription
+from bargein.server.model.inputs import (
+    EngineFailed,
+    Input,
+    Produced,
+    Transcribed,
+    TranscriptionFailed,
+)
+
+log = logging.getLogger(__name__)
+
+ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
+
+
+class Working:
+    """Runs one session's engine. `tell` takes what it makes, and waits while there is no room."""
+
+    def __init__(self, key: str, engine: Engine, tell: Callable[[Input], Awaitable[None]]) -> None:
+        self._key = key
+        self._engine = engine
+        self._tell = tell
+        self._responses: dict[str, asyncio.Task[None]] = {}
+        self._transcriptions: dict[str, asyncio.Task[None]] = {}
+        self._overhears = engine.overhears
+
+    @property
+    def responses(self) -> int:
+        """How many responses the engine is at work on."""
+        return len(self._responses)
+
+    @property
+    def transcriptions(self) -> int:
+        """How many transcriptions the engine is at work on."""
+        return len(self._transcriptions)
+
+    def respond(self, request: StartEngine) -> None:
+        self._begin(self._responses, request.response_id, self._produce(request))
+
+    def stop_response(self, response_id: str) -> None:
+        _stop(self._responses, response_id)
+
+    def transcribe(self, request: StartTranscription) -> None:
+        self._begin(self._transcriptions, request.item_id, self._listen(request))
+
+    def stop_transcription(self, item_id: str) -> None:
+        _stop(self._transcriptions, item_id)
+
+    def overhear(self, sound: Overhear) -> None:
+        if not self._overhears:
+            return
+        try:
+            self._engine.overhear(sound)
+        except Exception:
+            log.exception("%s: the engine broke while it overheard", self._key)
+            self._overhears = False
+
+    async def end(self, deadline_s: float) -> None:
+        """End all tasks and close the engine."""
+        await end(*self._responses.values(), *self._transcriptions.values())
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._engine.close()
+        except TimeoutError:
+            log.error("%s: the engine was not closed within %s s", self._key, deadline_s)
+        except Exception:
+            log.exception("%s: the engine broke while it was closed", self._key)
+
+    def _begin(self, tasks: dict[str, asyncio.Task[None]], id: str, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.set_name(f"{self._key} {id}")
+        tasks[id] = task
+        # Not in the task itself: one that is cancelled at once never runs.
+        task.add_done_callback(partial(_forget, tasks, id))
+
+    async def _produce(self, request: StartEngine) -> None:
+        """Bring what the engine makes of a response to the machine."""
+        response_id = request.response_id
+        end: Input = Produced(response_id, (), final=True)
+        try:
+            async with contextlib.aclosing(self._engine.respond(request)) as batches:
+                async for batch in batches:
+                    await self._tell(Produced(response_id, batch.steps, final=False))
+        except Exception as fault:
+            end = EngineFailed(response_id, *self._told(fault, response_id))
+        await self._tell(end)
+
+    async def _listen(self, request: StartTranscription) -> None:
+        """Bring what the engine hears in an item to the machine."""
+        item_id = request.item_id
+        end: Input = Transcribed(item_id, (), final=True)
+        try:
+            async with contextlib.aclosing(self._engine.transcribe(request)) as pieces:
+                async for piece in pieces:
+                    await self._tell(Transcribed(item_id, (piece,), final=False))
+        except Exception as fault:
+            end = TranscriptionFailed(item_id, *self._told(fault, item_id))
+        await self._tell(end)
+
+    def _told(self, fault: Exception, id: str) -> tuple[str, str | None, str]:
+        """The fault as the wire names it: type, code, message."""
+        if isinstance(fault, EngineError):
+            return fault.type, fault.code, str(fault)
+        # An engine is anybody's code; whatever it raises ends this and nothing else.
+        log.error("%s: the engine broke in %s", self._key, id, exc_info=fault)
+        return "server_error", None, ENGINE_BROKE
+
+
+def _stop(tasks: dict[str, asyncio.Task[None]], id: str) -> None:
+    if id in tasks:
+        tasks[id].cancel()
+
+
+def _forget(tasks: dict[str, asyncio.Task[None]], id: str, task: asyncio.Task[None]) -> None:
+    if tasks.get(id) is task:
+        del tasks[id]
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for them, again and again should one be slow to go."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
