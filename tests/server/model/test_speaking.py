@@ -145,6 +145,24 @@ def test_a_failed_response_tells_its_error_in_done_only() -> None:
     assert sent[0]["response"]["usage"]["total_tokens"] == 0
 
 
+def test_the_engine_is_told_which_items_were_cut() -> None:
+    rig = Rig()
+    _, whole = rig.spoken(1_000)
+    _, cut = rig.spoken(1_000)
+    rig.say("conversation.item.truncate", item_id=cut, content_index=0, audio_end_ms=500)
+    rig.respond()
+    assert [item.id for item in rig.started[-1].context] == [whole, cut]
+    assert rig.started[-1].cut_item_ids == {cut}
+
+
+def test_what_the_engine_counted_is_what_the_response_is_said_to_have_cost() -> None:
+    rig = Rig()
+    sent = rig.produce(rig.respond(), *SPOKEN, score.Cost(700, 9), score.Cost(701, 10))
+    used = next(event for event in sent if event["type"] == "response.done")["response"]["usage"]
+    assert used["input_tokens"] == 701
+    assert used["output_token_details"]["text_tokens"] == 10
+
+
 def test_after_the_end_the_engine_is_not_listened_to() -> None:
     rig = Rig()
     response_id = rig.respond()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bargein.server.model import usage
+from bargein import events
+from bargein.server.model import score, usage
 from bargein.server.model.entries import Entry, Part
 from bargein.units import AudioFormat
 
@@ -41,3 +42,21 @@ def test_what_ended_before_it_made_anything_costs_nothing() -> None:
     given = usage.Input(7, 8, 9)
     assert usage.measure(given, (), status="cancelled").total_tokens == 0
     assert usage.measure(given, (), status="completed").total_tokens == 24
+
+
+def test_what_the_engines_own_model_counted_takes_the_place_of_the_estimate() -> None:
+    heard = message(Part("input_audio", kept_samples=24_000), Part("input_image"))
+    spoken = message(Part("output_audio", "Hello.", made_samples=24_000), role="assistant")
+    given = usage.measure_input([heard], VALUES)
+    counted = usage.measure(given, (spoken,), status="completed", cost=score.Cost(700, 9, 640))
+    assert counted.input_token_details == events.InputTokenDetails(
+        text_tokens=700,
+        audio_tokens=10,
+        image_tokens=0,
+        cached_tokens=640,
+        cached_tokens_details=events.CachedTokensDetails(
+            text_tokens=640, audio_tokens=0, image_tokens=0
+        ),
+    )
+    assert counted.output_token_details == events.OutputTokenDetails(text_tokens=9, audio_tokens=20)
+    assert (counted.input_tokens, counted.output_tokens) == (710, 29)

@@ -195,7 +195,7 @@ class ScriptEngine(Engine):
     ) -> tuple[Step, ...]:
         soundings: dict[str, Sounding] = {}
         if "audio" in (params.output_modalities or ("audio",)):
-            format, voice = _format_and_voice(params)
+            format, voice = format_and_voice(params)
             voice = manner.voice or VOICES.get(voice, VOICES["alloy"])
             assert manner.words_per_minute is not None, "the manner is whole"
             assert manner.trailing_silence_ms is not None, "the manner is whole"
@@ -226,7 +226,7 @@ def _checked_speed(speed: float | None) -> Manner:
         raise LocalValueError(str(error)) from None
 
 
-def _format_and_voice(params: events.ResponseParams) -> tuple[AudioFormat, str]:
+def format_and_voice(params: events.ResponseParams) -> tuple[AudioFormat, str]:
     """The response's output format and the service's name of its voice."""
     output = params.audio.output if params.audio else None
     if not output:

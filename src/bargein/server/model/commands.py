@@ -29,7 +29,7 @@ class StartEngine(msgspec.Struct, frozen=True, gc=False):
     `context` is what the model may know: the conversation's items in order (or `input` of an
     out-of-band response), with the words of cut audio as far as they were heard. `params` are the
     effective parameters: the session's, overridden by those of `response.create`. `model` is the
-    session's.
+    session's. `cut_item_ids` are the items of the context that were truncated.
     """
 
     response_id: str
@@ -37,6 +37,7 @@ class StartEngine(msgspec.Struct, frozen=True, gc=False):
     params: events.ResponseParams
     model: str
     session_id: str
+    cut_item_ids: frozenset[str] = frozenset()
 
 
 class StopEngine(msgspec.Struct, frozen=True, gc=False):

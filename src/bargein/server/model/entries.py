@@ -98,6 +98,11 @@ class Entry:
     previous_id: str | None = None
     done_previous_id: str | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether some of its sound was truncated."""
+        return any(part.truncated for part in self.parts)
+
     def shown(self) -> events.Item:
         """As the events of its making show it: without sound."""
         return self._as_event(_shown)

@@ -101,8 +101,8 @@ class Ladder:
                 self._argue(delta)
             case score.CloseCall():
                 self._end_call()
-            case score.EndIncomplete() | score.EndFailed():
-                raise BadScoreError("an end is not for the ladder")
+            case score.EndIncomplete() | score.EndFailed() | score.Cost():
+                raise BadScoreError("neither an end nor a cost is for the ladder")
             case _:
                 assert_never(action)
 

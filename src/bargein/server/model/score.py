@@ -72,6 +72,15 @@ class CloseCall(msgspec.Struct, frozen=True, gc=False):
     """The open call's arguments are whole."""
 
 
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """What the engine's own model counted, in tokens: shown as the response's text tokens in place
+    of the machine's estimate. The last one counts; audio is counted by the machine in any case."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
 class EndIncomplete(msgspec.Struct, frozen=True, gc=False):
     """The response ends here as `incomplete`."""
 
@@ -97,6 +106,7 @@ Action: TypeAlias = (
     | OpenCall
     | Arguments
     | CloseCall
+    | Cost
     | EndIncomplete
     | EndFailed
 )

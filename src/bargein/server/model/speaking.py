@@ -47,6 +47,7 @@ class _Running:
     last_due_us: int
     steps: deque[tuple[int, score.Action]] = field(default_factory=deque)
     final: bool = False
+    cost: score.Cost | None = None
 
     @property
     def next_due_us(self) -> int | None:
@@ -146,6 +147,7 @@ class Speaking:
                 self._session.engine_params(values),
                 model=self._session.model,
                 session_id=self._session.id,
+                cut_item_ids=frozenset(entry.id for entry in entries if entry.is_cut),
             )
         )
 
@@ -236,6 +238,8 @@ class Speaking:
                 self._end(running, "incomplete", details, now_us)
             case score.EndFailed(type=type, code=code, message=message):
                 self._fail(running, type, code, message, now_us)
+            case score.Cost():
+                running.cost = action
             case _:
                 try:
                     running.ladder.act(action)
@@ -262,7 +266,9 @@ class Speaking:
         if self._default is running:
             self._default = None
             self.quiet_from_us = now_us + running.ladder.audio_us
-        used = usage.measure(running.input, running.ladder.entries, status=status)
+        used = usage.measure(
+            running.input, running.ladder.entries, status=status, cost=running.cost
+        )
         self._tokens += used.total_tokens if isinstance(used.total_tokens, int) else 0
         self._outbox.send(
             events.ResponseDone(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bargein import events
+from bargein.server.model import score
 from bargein.server.model.entries import Entry, Part
 from bargein.units import AudioFormat, ms_ceil
 
@@ -73,8 +74,14 @@ def _audio_tokens(samples: int, format: AudioFormat, token_ms: int) -> int:
     return -(-ms_ceil(samples, format.rate) // token_ms)
 
 
-def measure(given: Input, made: tuple[Entry, ...], *, status: str) -> events.Usage:
-    """The cost of a response; all zero if it ended before anything was made (protocol.md §4.15)."""
+def measure(
+    given: Input, made: tuple[Entry, ...], *, status: str, cost: score.Cost | None = None
+) -> events.Usage:
+    """The cost of a response; all zero if it ended before anything was made (protocol.md §4.15).
+
+    `cost` is what the engine's own model counted: it takes the place of the estimates of text and
+    images, which it includes.
+    """
     if not made and status != "completed":
         given = Input(0, 0, 0)
     text = audio = 0
@@ -83,6 +90,10 @@ def measure(given: Input, made: tuple[Entry, ...], *, status: str) -> events.Usa
         for part in entry.parts:
             text += text_tokens(part.text)
             audio += _audio_tokens(part.made_samples, part.format, 50)
+    cached = 0
+    if cost is not None:
+        given = Input(cost.input_tokens, given.audio_tokens, 0)
+        text, cached = cost.output_tokens, cost.cached_tokens
     inputs = given.text_tokens + given.audio_tokens + given.image_tokens
     return events.Usage(
         total_tokens=inputs + text + audio,
@@ -92,9 +103,9 @@ def measure(given: Input, made: tuple[Entry, ...], *, status: str) -> events.Usa
             text_tokens=given.text_tokens,
             audio_tokens=given.audio_tokens,
             image_tokens=given.image_tokens,
-            cached_tokens=0,
+            cached_tokens=cached,
             cached_tokens_details=events.CachedTokensDetails(
-                text_tokens=0, audio_tokens=0, image_tokens=0
+                text_tokens=cached, audio_tokens=0, image_tokens=0
             ),
         ),
         output_token_details=events.OutputTokenDetails(text_tokens=text, audio_tokens=audio),
