@@ -184,8 +184,9 @@ class Speaking:
         self._end(running, "cancelled", details, now_us)
 
     def stop(self) -> tuple[str, ...]:
-        """Forget what runs, for nobody is there to hear of it; returns which responses it was."""
-        stopped = self.running_ids
+        """Forget what runs, for nobody is there to hear of it; returns the responses that an
+        engine still makes."""
+        stopped = tuple(running.id for running in self._running.values() if not running.final)
         self._running.clear()
         self._default = None
         self._rate_limits_due_us.clear()
