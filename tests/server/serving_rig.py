@@ -97,10 +97,10 @@ class Client:
 
 
 @asynccontextmanager
-async def a_client(server: Server, **options: Any) -> AsyncIterator[Client]:
+async def a_client(server: Server, model: str = MODEL, **options: Any) -> AsyncIterator[Client]:
     """An admitted client that has seen `session.created`."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    url = f"{server.ws_url}?model={MODEL}"
+    url = f"{server.ws_url}?model={model}"
     settings = {"additional_headers": headers, "compression": None, "max_size": None, **options}
     async with connect(url, **settings) as socket:
         client = Client(socket)
