@@ -62,6 +62,15 @@ class Wire(Client):
     """A client beside the engine that answers it."""
 
     puppet: Puppet
+    _back: dict[str, Any] | None = None
+
+    async def next(self) -> dict[str, Any]:
+        event, self._back = self._back, None
+        return event or await super().next()
+
+    def put_back(self, event: dict[str, Any]) -> None:
+        """Let the event be the next one."""
+        self._back = event
 
     async def respond(self, **response: Any) -> tuple[str, Turn]:
         """Ask for a response: its id, and the engine's side of it."""
@@ -92,8 +101,8 @@ class Wire(Client):
 
     async def lives(self) -> None:
         """The session still answers, and said nothing in between."""
-        await self.send("input_audio_buffer.clear")
-        assert (await self.next())["type"] == "input_audio_buffer.cleared"
+        await self.send("conversation.item.retrieve", item_id="nobody", event_id="alive?")
+        assert (await self.next()).get("error", {}).get("event_id") == "alive?", self.seen[-1]
 
 
 @asynccontextmanager
@@ -120,3 +129,65 @@ def sound(ms: float) -> score.Sound:
 def written(*deltas: str) -> tuple[score.Action, ...]:
     """A message of one written part."""
     return (score.OpenMessage(), score.OpenPart("text"), *(score.SayText(each) for each in deltas))
+
+
+AT_ONCE = Options(rate_limits_after_us=0)
+"""`rate_limits.updated` comes right behind `response.done`, so a ladder has one end."""
+
+RESPONSE = (
+    "object id status status_details output conversation_id output_modalities max_output_tokens "
+    "audio usage metadata"
+).split()
+_ITEM = "previous_item_id item"
+_MADE = "response_id item_id output_index content_index"
+FIELDS: dict[str, str] = {
+    "session.created": "session",
+    "session.updated": "session",
+    "conversation.item.added": _ITEM,
+    "conversation.item.done": _ITEM,
+    "conversation.item.retrieved": "item",
+    "conversation.item.truncated": "item_id content_index audio_end_ms",
+    "conversation.item.deleted": "item_id",
+    "input_audio_buffer.committed": "previous_item_id item_id",
+    "input_audio_buffer.cleared": "",
+    "input_audio_buffer.speech_started": "audio_start_ms item_id",
+    "input_audio_buffer.speech_stopped": "audio_end_ms item_id",
+    "response.created": "response",
+    "response.done": "response",
+    "response.output_item.added": "response_id output_index item",
+    "response.output_item.done": "response_id output_index item",
+    "response.content_part.added": f"{_MADE} part",
+    "response.content_part.done": f"{_MADE} part",
+    "response.output_text.delta": f"{_MADE} delta obfuscation",
+    "response.output_text.done": f"{_MADE} text",
+    "response.output_audio.delta": f"{_MADE} delta",
+    "response.output_audio.done": _MADE,
+    "response.output_audio_transcript.delta": f"{_MADE} delta obfuscation",
+    "response.output_audio_transcript.done": f"{_MADE} transcript",
+    "response.function_call_arguments.delta": (
+        "response_id item_id output_index call_id delta obfuscation"
+    ),
+    "response.function_call_arguments.done": (
+        "response_id item_id output_index call_id name arguments"
+    ),
+    "rate_limits.updated": "rate_limits",
+    "error": "error",
+}
+"""The fields of each event in the order of the recorded wire, behind `type` and `event_id`
+(protocol.md §2.3)."""
+
+
+async def climbed(client: Wire, *rungs: str) -> list[dict[str, Any]]:
+    """The next events: exactly of these types, each with exactly its fields, and then silence."""
+    events = [await client.next() for _ in rungs]
+    assert [event["type"] for event in events] == list(rungs)
+    for event in events:
+        assert list(event) == ["type", "event_id", *FIELDS[event["type"]].split()], event
+        if "response" in event:
+            assert list(event["response"]) == RESPONSE
+        if "obfuscation" in event:
+            assert len(event["delta"]) + len(event["obfuscation"]) == max(16, len(event["delta"]))
+    ids = [event["event_id"] for event in client.seen]
+    assert len(set(ids)) == len(ids)
+    await client.lives()
+    return events
