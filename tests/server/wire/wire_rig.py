@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.server.serving_rig import KEY, MODEL, Client, a_client
 
-from bargein.server.engines.base import Batch, EngineError
+from bargein.server.engines.base import Batch, Engine, EngineError
 from bargein.server.model import score
 from bargein.server.model.commands import StartEngine
 from bargein.server.model.options import Options
@@ -39,7 +39,7 @@ class Turn:
         self.batches.put_nowait(error)
 
 
-class Puppet:
+class Puppet(Engine):
     """An engine without a will of its own."""
 
     def __init__(self) -> None:
