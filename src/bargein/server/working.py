@@ -28,6 +28,8 @@ from bargein.server.model.inputs import (
 log = logging.getLogger(__name__)
 
 ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
+NOT_HEARD = "Input transcription failed for item '{item_id}'."
+"""As the service tells it (protocol.md §4.12)."""
 
 
 class Working:
@@ -99,7 +101,7 @@ class Working:
                 async for batch in batches:
                     await self._tell(Produced(response_id, batch.steps, final=False))
         except Exception as fault:
-            end = EngineFailed(response_id, *self._told(fault, response_id))
+            end = EngineFailed(response_id, *self._told(fault, response_id, ENGINE_BROKE))
         await self._tell(end)
 
     async def _listen(self, request: StartTranscription) -> None:
@@ -111,16 +113,19 @@ class Working:
                 async for piece in pieces:
                     await self._tell(Transcribed(item_id, (piece,), final=False))
         except Exception as fault:
-            end = TranscriptionFailed(item_id, *self._told(fault, item_id))
+            end = TranscriptionFailed(
+                item_id, *self._told(fault, item_id, NOT_HEARD.format(item_id=item_id))
+            )
         await self._tell(end)
 
-    def _told(self, fault: Exception, id: str) -> tuple[str, str | None, str]:
-        """The fault as the wire names it: type, code, message."""
+    def _told(self, fault: Exception, id: str, otherwise: str) -> tuple[str, str | None, str]:
+        """The fault as the wire names it: type, code, message. What is no `EngineError` is told in
+        other words."""
         if isinstance(fault, EngineError):
             return fault.type, fault.code, str(fault)
         # An engine is anybody's code; whatever it raises ends this and nothing else.
         log.error("%s: the engine broke in %s", self._key, id, exc_info=fault)
-        return "server_error", None, ENGINE_BROKE
+        return "server_error", None, otherwise
 
 
 def _stop(tasks: dict[str, asyncio.Task[None]], id: str) -> None:

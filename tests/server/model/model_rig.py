@@ -6,15 +6,32 @@ import base64
 import itertools
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
 from bargein import events
 from bargein.server.model import score
-from bargein.server.model.commands import ClosePipe, Command, SendEvent, StartEngine, StopEngine
+from bargein.server.model.commands import (
+    ClosePipe,
+    Command,
+    Overhear,
+    SendEvent,
+    StartEngine,
+    StartTranscription,
+    StopEngine,
+    StopTranscription,
+)
+from bargein.server.model.heard import Heard, Words
 from bargein.server.model.ids import Ids
-from bargein.server.model.inputs import FrameReceived, Input, Opened, Produced, Tick
+from bargein.server.model.inputs import (
+    FrameReceived,
+    Input,
+    Opened,
+    Produced,
+    Tick,
+    Transcribed,
+)
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import EnergyVad
@@ -46,7 +63,13 @@ def steps(*actions: score.Action, every_us: int = 0) -> tuple[score.Step, ...]:
 class Rig:
     """Every call gives the events that it made the server send, as plain JSON."""
 
-    def __init__(self, model: str = "gpt-realtime", options: Options | None = None) -> None:
+    def __init__(
+        self,
+        model: str = "gpt-realtime",
+        options: Options | None = None,
+        *,
+        overhears: bool = False,
+    ) -> None:
         self.machine = Machine(
             ids=Ids(itertools.count(1).__next__), detector=EnergyVad(), options=options
         )
@@ -54,8 +77,11 @@ class Rig:
         self.log: list[dict[str, Any]] = []
         self.started: list[StartEngine] = []
         self.stopped: list[str] = []
+        self.to_transcribe: list[StartTranscription] = []
+        self.not_to_transcribe: list[str] = []
+        self.overheard: list[Overhear] = []
         self.closed: ClosePipe | None = None
-        self.give(Opened(model, WALL_TIME_S))
+        self.give(Opened(model, WALL_TIME_S, overhears=overhears))
 
     def give(self, input: Input, *, after_us: int = 0) -> list[dict[str, Any]]:
         self.now_us += after_us
@@ -71,8 +97,16 @@ class Rig:
                     self.started.append(command)
                 case StopEngine(response_id=response_id):
                     self.stopped.append(response_id)
+                case StartTranscription():
+                    self.to_transcribe.append(command)
+                case StopTranscription(item_id=item_id):
+                    self.not_to_transcribe.append(item_id)
+                case Overhear():
+                    self.overheard.append(command)
                 case ClosePipe():
                     self.closed = command
+                case _:
+                    assert_never(command)
         self.log += sent
         deadline_us = self.machine.deadline_us
         assert deadline_us is None or deadline_us > self.now_us, "a deadline is never in the past"
@@ -107,6 +141,11 @@ class Rig:
     ) -> list[dict[str, Any]]:
         made = steps(*actions, every_us=every_us)
         return self.give(Produced(response_id, made, final))
+
+    def hear(self, item_id: str, *pieces: Heard | str, final: bool = True) -> list[dict[str, Any]]:
+        """The engine heard this in the item; texts are `Words`."""
+        made = tuple(Words(piece) if isinstance(piece, str) else piece for piece in pieces)
+        return self.give(Transcribed(item_id, made, final))
 
     def wait(self, ms: float) -> list[dict[str, Any]]:
         """Let time pass, with a tick at every deadline."""

@@ -131,8 +131,7 @@ def test_a_change_of_format_drops_the_buffer_and_keeps_the_clock() -> None:
     ear.append(b"\xff" * 800)
     assert ear.clock_ms == 600
     assert ear.append(b"\xff" * 8_000) == [], "the turn was dropped, so it does not stop"
-    _, audio = ear.commit()
-    assert audio == b"\xff" * 8_800
+    assert ear.commit().audio == b"\xff" * 8_800
 
 
 def test_new_settings_in_mid_speech_do_not_end_the_turn() -> None:
@@ -151,4 +150,4 @@ def test_a_commit_of_a_little_less_than_100_ms_says_how_little() -> None:
     with pytest.raises(RefusedError, match=r"99\.96ms"):
         ear.commit()
     ear.append(bytes(2))
-    assert len(ear.commit()[1]) == RATE // 10 * 2
+    assert len(ear.commit().audio) == RATE // 10 * 2

@@ -15,21 +15,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
 from bargein import events
+from bargein.server.model.commands import Overhear
 from bargein.server.model.entries import Entry, Part, entry_of
 from bargein.server.model.inputs import Opened
-from bargein.server.model.listening import Listening, TurnStarted, TurnStopped
+from bargein.server.model.listening import Listening, TurnHeard, TurnStarted, TurnStopped
 from bargein.server.model.memory import Conversation
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import RefusedError, refuse
 from bargein.server.model.session import SessionState
 from bargein.server.model.speaking import Speaking
-from bargein.server.model.transcribing import Transcribing
+from bargein.server.model.transcribing import Transcribing, is_live
 from bargein.server.model.vad import Detector
 from bargein.units import US_PER_MS, US_PER_S
 
@@ -42,6 +43,7 @@ class Desk:
     ) -> None:
         outbox.ids.start(wall_time_s=opened.wall_time_s, now_us=now_us)
         self._outbox = outbox
+        self._options = options
         self.expires_us = now_us + options.session_us
         self.session = SessionState(
             session_id=outbox.ids.mint("sess"),
@@ -54,12 +56,17 @@ class Desk:
             kept_audio_bytes=options.limits.kept_audio_bytes,
             lengths_grid_ms=options.lengths_grid_ms,
         )
-        self.listening = Listening(ids=outbox.ids, detector=detector, limits=options.limits)
-        self.listening.configure(self.session.turns, self.session.input_format)
+        self.transcribing = Transcribing(outbox=outbox, session=self.session, options=options)
+        self.listening = Listening(
+            ids=outbox.ids,
+            detector=detector,
+            limits=options.limits,
+            overhears=opened.overhears,
+        )
+        self._configure_listening()
         self.speaking = Speaking(
             outbox=outbox, session=self.session, conversation=self.conversation, options=options
         )
-        self.transcribing = Transcribing(outbox=outbox, session=self.session, options=options)
         self._handlers: Mapping[type, Callable[[Any, int], None]] = {
             events.SessionUpdate: self._session_update,
             events.InputAudioBufferAppend: self._append,
@@ -82,17 +89,35 @@ class Desk:
         if not isinstance(event.session, events.Session):
             raise refuse("session_kind")
         self.session.update(msgspec.to_builtins(event.session))
-        self.listening.configure(self.session.turns, self.session.input_format)
+        self._configure_listening()
         self._outbox.send(
             events.SessionUpdated(event_id=self._outbox.event_id(), session=self.session.shown())
         )
 
+    def _configure_listening(self) -> None:
+        dropped = self.listening.configure(
+            self.session.turns,
+            self.session.input_format,
+            live=is_live(self.session.transcription),
+        )
+        self._drop_turn(dropped)
+
+    def _drop_turn(self, item_id: str | None) -> None:
+        """What was overheard of it will be no item."""
+        if item_id is not None:
+            self.transcribing.forget(item_id)
+
     def _append(self, event: events.InputAudioBufferAppend, now_us: int) -> None:
         for decided in self.listening.append(event.audio):
-            if isinstance(decided, TurnStarted):
-                self._turn_started(decided, now_us)
-            else:
-                self._turn_stopped(decided, now_us)
+            match decided:
+                case TurnStarted():
+                    self._turn_started(decided, now_us)
+                case TurnHeard():
+                    self._turn_heard(decided)
+                case TurnStopped():
+                    self._turn_stopped(decided, now_us)
+                case _:
+                    assert_never(decided)
 
     def _turn_started(self, turn: TurnStarted, now_us: int) -> None:
         self._outbox.send(
@@ -106,6 +131,11 @@ class Desk:
         if turns is not None and turns.interrupt_response:
             self.speaking.interrupt(now_us)
         self.speaking.quiet_from_us = None
+
+    def _turn_heard(self, turn: TurnHeard) -> None:
+        format = self.session.input_format
+        self.transcribing.start_live(turn.item_id, format)
+        self._outbox.command(Overhear(turn.item_id, turn.audio, format, turn.last))
 
     def _turn_stopped(self, turn: TurnStopped, now_us: int) -> None:
         self._outbox.send(
@@ -153,7 +183,10 @@ class Desk:
 
     def _commit(self, event: events.InputAudioBufferCommit, now_us: int) -> None:
         self.conversation.check_room()
-        self._commit_item(*self.listening.commit())
+        commit = self.listening.commit()
+        if commit.heard is not None:
+            self._turn_heard(commit.heard)
+        self._commit_item(commit.item_id, commit.audio)
 
     def _commit_item(self, item_id: str, audio: bytes) -> None:
         format = self.session.input_format
@@ -190,7 +223,7 @@ class Desk:
             )
 
     def _clear(self, event: events.InputAudioBufferClear, now_us: int) -> None:
-        self.listening.clear()
+        self._drop_turn(self.listening.clear())
         self._outbox.send(events.InputAudioBufferCleared(event_id=self._outbox.event_id()))
 
     def _item_create(self, event: events.ConversationItemCreate, now_us: int) -> None:
@@ -222,7 +255,9 @@ class Desk:
         )
 
     def _retrieve(self, event: events.ConversationItemRetrieve, now_us: int) -> None:
-        item = self.conversation.retrieve(event.item_id)
+        item = self.conversation.retrieve(
+            event.item_id, transcripts=self._options.retrieved_shows_transcripts
+        )
         self._outbox.send(
             events.ConversationItemRetrieved(event_id=self._outbox.event_id(), item=item)
         )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from msgspec import UNSET
@@ -107,9 +108,10 @@ class Entry:
         """As the events of its making show it: without sound."""
         return self._as_event(_shown)
 
-    def retrieved(self) -> events.Item:
-        """As `conversation.item.retrieved` shows it: what is remembered, with its sound."""
-        return self._as_event(_retrieved)
+    def retrieved(self, *, transcripts: bool = False) -> events.Item:
+        """As `conversation.item.retrieved` shows it: what is remembered, with its sound; and, if
+        `transcripts`, with what was transcribed of the user's."""
+        return self._as_event(partial(_retrieved, transcripts=transcripts))
 
     def known(self) -> events.Item:
         """As the engine is told it: the user's sound, the assistant's words as far as they were
@@ -148,7 +150,7 @@ def _shown(part: Part) -> events.ContentPart:
             return _written(part)
 
 
-def _retrieved(part: Part) -> events.ContentPart:
+def _retrieved(part: Part, *, transcripts: bool) -> events.ContentPart:
     text = part.remembered_text()
     # Where the sound was let go (`Limits.kept_audio_bytes`), the field is absent rather than empty.
     sound = UNSET if part.sound_let_go else part.sound()
@@ -160,6 +162,8 @@ def _retrieved(part: Part) -> events.ContentPart:
                 format=_FORMAT_NAMES[part.format],
             )
         case "input_audio":
+            if transcripts and part.heard is not None:
+                text = part.heard
             return events.InputAudio(
                 audio=sound, transcript=text, format=_FORMAT_NAMES[part.format]
             )

@@ -9,8 +9,12 @@
 3. What a turn commits begins with its prefix padding, as far as that is still in the buffer, and
    ends where the turn ends. What is left stays in the buffer.
 4. A commit by hand takes the whole buffer, which must hold 100 ms since the last commit or clear.
-5. A clear drops the buffer and the turn that is going on; the clock runs on.
-6. The buffer is bounded: under turn detection the oldest silence is let go, otherwise an append is
+5. What an engine overhears of a turn is, joined, what the turn commits. It comes in whole frames of
+   the detector, because a turn may end with the frame that is not over yet. Where turns are made by
+   hand, a live transcription hears from the first sound after a commit or clear; the item's id is
+   minted there.
+6. A clear drops the buffer and the turn that is going on; the clock runs on.
+7. The buffer is bounded: under turn detection the oldest silence is let go, otherwise an append is
    refused.
 """
 
@@ -18,6 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,6 +34,7 @@ from bargein.server.model.rules import refuse
 from bargein.server.model.session import Turns
 from bargein.server.model.vad import (
     FRAME_MS,
+    FRAME_SAMPLES,
     RATE,
     Detector,
     Pcm,
@@ -56,6 +62,27 @@ class TurnStopped:
     item_id: str
     audio_end_ms: int
     audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TurnHeard:
+    """More of a turn in progress, for an engine that overhears; `last`: up to the turn's end."""
+
+    item_id: str
+    audio: bytes
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The buffer was taken by hand. `heard`: what had not been overheard of it."""
+
+    item_id: str
+    audio: bytes
+    heard: TurnHeard | None
+
+
+Decided: TypeAlias = TurnStarted | TurnHeard | TurnStopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +126,20 @@ class _Buffer:
         self.start = end
         return taken
 
+    def peek(self, start: int, end: int) -> bytes:
+        """The audio between the two positions, as far as it is there; it stays. Looks from the
+        end, so what is recent is cheap."""
+        width = self.format.bytes_per_sample
+        pieces: list[bytes] = []
+        position = self.end
+        for chunk in reversed(self._chunks):
+            if position <= start:
+                break
+            pieces.append(chunk)
+            position -= len(chunk) // width
+        held = b"".join(reversed(pieces))
+        return held[max(0, start - position) * width : max(0, end - position) * width]
+
     def forget_before(self, position: int) -> None:
         """Let go of whole chunks that lie before the position."""
         width = self.format.bytes_per_sample
@@ -109,8 +150,13 @@ class _Buffer:
 class Listening:
     """The input side of one session."""
 
-    def __init__(self, *, ids: Ids, detector: Detector, limits: Limits) -> None:
+    def __init__(
+        self, *, ids: Ids, detector: Detector, limits: Limits, overhears: bool = False
+    ) -> None:
         self._ids = ids
+        self._overhears = overhears
+        self._by_hand = False
+        self._overheard = 0
         self._limits = limits
         self._turns = TurnDetector(detector)
         self._format = AudioFormat.PCM
@@ -134,14 +180,22 @@ class Listening:
         """Audio appended since the session began."""
         return self._buffer.end * 1_000 // self._format.rate
 
-    def configure(self, turns: Turns | None, format: AudioFormat) -> None:
+    def configure(
+        self, turns: Turns | None, format: AudioFormat, *, live: bool = False
+    ) -> str | None:
         """Take over the session's settings. A change of format or kind drops what is in the buffer
-        or in progress.
+        or in progress; returns the id that the turn in progress had, if one was dropped.
 
-        The service documents neither case.
+        The service documents neither case. `live`: a live transcription wants to hear what is
+        committed by hand.
         """
         settings = None if turns is None else turns.settings
         was_on = self._turns.settings is not None
+        item_id = self._item_id
+        by_hand = live and self._overhears and settings is None
+        if self._by_hand and not by_hand:
+            self._item_id = None
+        self._by_hand = by_hand
         if format is not self._format:
             self._buffer = _Buffer(format, self.clock_ms)
             self._format = format
@@ -149,6 +203,7 @@ class Listening:
         elif (settings is not None) is not was_on:
             self._restart()
         self._turns.settings = settings
+        return item_id if self._item_id is None else None
 
     def _restart(self) -> None:
         """Forget the turn in progress and hear what comes as the beginning of sound, at its own
@@ -159,7 +214,7 @@ class Listening:
         self._resampler = Resampler(self._format.rate, RATE)
         self._item_id = None
 
-    def append(self, audio: bytes) -> list[TurnStarted | TurnStopped]:
+    def append(self, audio: bytes) -> list[Decided]:
         """Take audio and say what it decided. Raises `RefusedError`."""
         if len(audio) % self._format.bytes_per_sample:
             raise refuse("not_audio", path="audio")
@@ -170,8 +225,15 @@ class Listening:
             raise refuse("input_buffer_full", held=held, limit=limit)
         self._buffer.append(audio)
         if settings is None:
-            return []
-        decided = [self._decide(event) for event in self._turns.feed(self._at_16_khz(audio))]
+            return self._hear_by_hand(audio)
+        decided: list[Decided] = []
+        for event in self._turns.feed(self._at_16_khz(audio)):
+            if self._overhears and isinstance(event, SpeechStopped):
+                decided.append(self._hear(event.audio_end_ms, last=True))
+            decided.append(self._decide(event))
+        if self._overhears and self._item_id is not None:
+            frames = self._turns.clock_samples // FRAME_SAMPLES
+            decided.append(self._hear(frames * FRAME_MS, last=False))
         if self._item_id is None:
             kept_ms = max(self._limits.silence_kept_ms, settings.prefix_padding_ms)
             kept = kept_ms * self._format.rate // 1_000
@@ -182,10 +244,27 @@ class Listening:
         linear = audio if self._format is AudioFormat.PCM else decode(audio, self._format)
         return self._resampler.push(samples_of(linear))
 
+    def _hear(self, end_ms: int, *, last: bool) -> TurnHeard:
+        """What was not overheard yet of the turn in progress."""
+        assert self._item_id is not None, "a turn is going on"
+        start, end = self._overheard, end_ms * self._format.rate // 1_000
+        self._overheard = max(start, end)
+        return TurnHeard(self._item_id, self._buffer.peek(start, end), last)
+
+    def _hear_by_hand(self, audio: bytes) -> list[Decided]:
+        if not self._by_hand:
+            return []
+        if self._item_id is None:
+            self._item_id = self._ids.mint("item")
+            audio = self._buffer.peek(self._buffer.start, self._buffer.end)
+        return [TurnHeard(self._item_id, audio, last=False)]
+
     def _decide(self, event: SpeechStarted | SpeechStopped) -> TurnStarted | TurnStopped:
         if isinstance(event, SpeechStarted):
             self._item_id = self._ids.mint("item")
             self._start_ms = event.audio_start_ms
+            start = event.audio_start_ms * self._format.rate // 1_000
+            self._overheard = max(start, self._buffer.start)
             return TurnStarted(self._item_id, event.audio_start_ms)
         # The TurnDetector stops only what it started, and both are reset together.
         assert self._item_id is not None, "a turn is going on"
@@ -197,15 +276,25 @@ class Listening:
         rate = self._format.rate
         return self._buffer.take(start_ms * rate // 1_000, end_ms * rate // 1_000)
 
-    def commit(self) -> tuple[str, bytes]:
-        """Take the buffer by hand: the item's id and its audio. Raises `RefusedError`."""
+    def commit(self) -> Commit:
+        """Take the buffer by hand. Raises `RefusedError`."""
         samples = self._buffer.end - self._buffer.start
         if samples * 1_000 < LEAST_COMMIT_MS * self._format.rate:
             raise refuse("too_little_to_commit", ms=samples * 1_000 / self._format.rate)
         item_id = self._ids.mint("item")
+        heard = None
         if self._item_id is not None:
-            item_id, self._item_id = self._item_id, item_id
-        return item_id, self._buffer.take(self._buffer.start, self._buffer.end)
+            if self._overhears:
+                heard = self._heard_by_commit(self._item_id)
+            goes_on = self._turns.settings is not None
+            item_id, self._item_id = self._item_id, item_id if goes_on else None
+        return Commit(item_id, self._buffer.take(self._buffer.start, self._buffer.end), heard)
+
+    def _heard_by_commit(self, item_id: str) -> TurnHeard:
+        """The end of what is overheard; by hand, all of it was."""
+        start, self._overheard = self._overheard, self._buffer.end
+        rest = b"" if self._by_hand else self._buffer.peek(start, self._buffer.end)
+        return TurnHeard(item_id, rest, last=True)
 
     def time_out(self, idle_ms: int) -> TurnTimedOut:
         """Take the last `idle_ms`, in whole frames of the detector, as a turn in which nobody
@@ -215,9 +304,11 @@ class Listening:
         audio = self._take(start_ms, end_ms)
         return TurnTimedOut(self._ids.mint("item"), start_ms, end_ms, audio)
 
-    def clear(self) -> None:
-        """Drop the buffer and the turn in progress."""
+    def clear(self) -> str | None:
+        """Drop the buffer and the turn in progress; returns the id that this one had."""
+        item_id = self._item_id
         self._buffer.take(self._buffer.end, self._buffer.end)
         settings = self._turns.settings
         self._restart()
         self._turns.settings = settings
+        return item_id

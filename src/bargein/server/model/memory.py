@@ -197,12 +197,13 @@ class Conversation:
             if part in self._sounding:
                 self._sounding.remove(part)
 
-    def retrieve(self, item_id: str) -> events.Item:
-        """The item with its audio. Raises `RefusedError`."""
+    def retrieve(self, item_id: str, *, transcripts: bool = False) -> events.Item:
+        """The item with its audio, and with what was transcribed if `transcripts`. Raises
+        `RefusedError`."""
         entry = self._by_id.get(item_id)
         if entry is None:
             raise refuse("retrieve_unknown", item_id=item_id)
-        return entry.retrieved()
+        return entry.retrieved(transcripts=transcripts)
 
 
 def _remembered(entry: Entry) -> RememberedItem:

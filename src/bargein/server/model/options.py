@@ -52,6 +52,10 @@ class Options:
     54)."""
     rate_limits_after_us: int = 43 * US_PER_MS
     """From `response.done` to `rate_limits.updated` (protocol.md §5)."""
+    retrieved_shows_transcripts: bool = False
+    """Whether `conversation.item.retrieved` shows what was transcribed of the user's audio. The
+    documentation's example shows null, and no other event of an item shows it (protocol.md §2.5,
+    §4.9); that a retrieved item does not either is inferred."""
     session_us: int = 3_600 * US_PER_S
     """How long a session may last (protocol.md §1.1.4)."""
     limits: Limits = field(default_factory=Limits)

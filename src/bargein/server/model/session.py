@@ -48,6 +48,8 @@ class Turns:
     create_response: bool
     interrupt_response: bool
     idle_timeout_ms: int | None = None
+    eagerness: str | None = None
+    """Under `semantic_vad`; None: turns end after the settings' silence, whatever was said."""
 
 
 def has_reasoning(model: str) -> bool:
@@ -198,6 +200,7 @@ class SessionState:
             detection["create_response"],
             detection["interrupt_response"],
             detection.get("idle_timeout_ms"),
+            detection.get("eagerness"),
         )
 
     def _filled_input(self, audio: Plain) -> Plain:

@@ -8,7 +8,10 @@
 3. `completed` and `failed` come after the item they are about, so they wait for the commit.
 4. The transcript is remembered for the engine (`Part.heard`). No later event of the item shows it
    (protocol.md §2.5), but for what `Options.retrieved_shows_transcripts` says.
-5. The length that is paid for is rounded up to whole seconds (protocol.md §4.3); the gpt-4o models
+5. Where a turn's end is judged by what is said (`semantic_vad`), an engine that overhears is asked
+   when the turn begins, whatever the model and even if nobody wants to see the words: then they go
+   with the commit.
+6. The length that is paid for is rounded up to whole seconds (protocol.md §4.3); the gpt-4o models
    are paid by the token.
 """
 
@@ -43,11 +46,14 @@ def is_live(settings: events.Transcription | None) -> bool:
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """One transcription. `part` is None until the item is committed."""
+    """One transcription. `part` is None until the item is committed; `held` are deltas for which
+    that is too early; what is not `wanted` is never shown."""
 
     item_id: str
     settings: events.Transcription
+    wanted: bool = True
     part: Part | None = None
+    held: list[events.ServerEvent] = field(default_factory=list)
     text: str = ""
     guess: str = ""
     logprobs: list[events.LogProb] = field(default_factory=list)
@@ -72,11 +78,15 @@ class Transcribing:
         return tuple(self._running)
 
     def start_live(self, item_id: str, format: AudioFormat) -> None:
-        """A turn begins: a live model writes along. Once for an item."""
+        """A turn begins: a live model writes along, and a judge of its end wants the words. Once
+        for an item."""
         settings = self._session.transcription
-        if settings is None or not is_live(settings) or item_id in self._running:
+        turns = self._session.turns
+        judged = turns is not None and turns.eagerness is not None
+        if item_id in self._running or not (judged or is_live(settings)):
             return
-        self._start(item_id, settings, b"", format, live=True)
+        running = self._start(item_id, settings or events.Transcription(), b"", format, live=True)
+        running.wanted = settings is not None
 
     def committed(self, item_id: str, part: Part) -> None:
         """The item is in the conversation and was shown."""
@@ -86,7 +96,13 @@ class Transcribing:
             if settings is None:
                 return
             running = self._start(item_id, settings, part.sound(), part.format, live=False)
+        if not running.wanted:
+            self.forget(item_id)
+            return
         running.part = part
+        for event in running.held:
+            self._outbox.send(event)
+        running.held.clear()
         self._settle(running)
 
     def _start(
@@ -165,9 +181,10 @@ class Transcribing:
     def _delta(self, running: _Running, words: Words) -> None:
         logprobs = tuple(_logprob(token.text, token.logprob) for token in words.tokens)
         running.logprobs += logprobs
-        if running.settings.model == "whisper-1":
+        if not running.wanted or running.settings.model == "whisper-1":
             return
-        self._outbox.send(
+        self._send(
+            running,
             events.ConversationItemInputAudioTranscriptionDelta(
                 event_id=self._outbox.event_id(),
                 item_id=running.item_id,
@@ -175,15 +192,25 @@ class Transcribing:
                 delta=words.text,
                 obfuscation=self._outbox.ids.pad(words.text),
                 logprobs=logprobs if logprobs and self._shows_logprobs else UNSET,
-            )
+            ),
         )
+
+    def _send(self, running: _Running, event: events.ServerEvent) -> None:
+        """Now, or with the commit."""
+        if running.part is None and not is_live(running.settings):
+            running.held.append(event)
+        else:
+            self._outbox.send(event)
 
     @property
     def _shows_logprobs(self) -> bool:
         return LOGPROBS in self._session.include
 
     def _segment(self, running: _Running, segment: Segment) -> None:
-        self._outbox.send(
+        if not running.wanted:
+            return
+        self._send(
+            running,
             events.ConversationItemInputAudioTranscriptionSegment(
                 event_id=self._outbox.event_id(),
                 item_id=running.item_id,
@@ -193,7 +220,7 @@ class Transcribing:
                 speaker=segment.speaker,
                 start=segment.start_s,
                 end=segment.end_s,
-            )
+            ),
         )
 
     def _settle(self, running: _Running) -> None:
