@@ -93,7 +93,7 @@ def _output(item: Frame) -> Frame:
 
 
 def interactions(path: Path) -> list[Frame]:
-    found: list[Frame] = yaml.safe_load(path.read_text())["interactions"]
+    found: list[Frame] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["interactions"]
     return found
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bargein import events
 from bargein.server.model import score, usage
 from bargein.server.model.entries import Entry, Part
 from bargein.units import AudioFormat
 
+NOTHING = usage.Input(0, 0, 0)
 VALUES = {"instructions": "", "tools": []}
 
 
@@ -23,9 +26,16 @@ def test_a_token_is_100_ms_heard_and_50_ms_spoken() -> None:
     assert counted.total_tokens == 257
 
 
-def test_a_part_of_a_token_counts_as_one_in_every_format() -> None:
-    heard = message(Part("input_audio", kept_samples=801, format=AudioFormat.PCMU))
-    assert usage.measure_input([heard], VALUES).audio_tokens == 2
+@pytest.mark.parametrize(("ms", "tokens"), [(2_796, 27), (2_800, 28), (99, 0)])
+def test_a_begun_token_of_what_is_heard_is_not_billed(ms: int, tokens: int) -> None:
+    """As recorded: the turn from 1460 to 4256 ms cost 27."""
+    heard = message(Part("input_audio", kept_samples=8 * ms, format=AudioFormat.PCMU))
+    assert usage.measure_input([heard], VALUES).audio_tokens == tokens
+
+
+def test_a_begun_token_of_what_is_spoken_is_billed_in_every_format() -> None:
+    spoken = message(Part("output_audio", "", format=AudioFormat.PCMU, made_samples=401))
+    assert usage.measure(NOTHING, (spoken,), status="completed").output_tokens == 2
 
 
 def test_four_characters_of_text_are_about_a_token() -> None:

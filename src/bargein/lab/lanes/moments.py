@@ -69,7 +69,7 @@ class Moment:
 
     def __str__(self) -> str:
         type, about, before = self.key
-        again = f", for the {before + 1}th time" if before else ""
+        again = f" once more ({before + 1})" if before else ""
         return f"{type}{f' ({about})' if about else ''}{again}"
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from bargein import events
 from bargein.server.model import score
 from bargein.server.model.entries import Entry, Part
-from bargein.units import AudioFormat, ms_ceil
+from bargein.units import AudioFormat, ms_ceil, ms_floor
 
+_HEARD_TOKEN_MS, _SPOKEN_TOKEN_MS = 100, 50
 _CHARACTERS_PER_TOKEN = 4
 _IMAGE_TOKENS = 85
 """For an image, whatever its size: this server never looks at one."""
@@ -44,7 +45,7 @@ def measure_input(entries: Iterable[Entry], values: Mapping[str, Any]) -> Input:
         for part in entry.parts:
             match part.kind:
                 case "input_audio":
-                    audio += _audio_tokens(part.kept_samples, part.format, 100)
+                    audio += _heard_tokens(part.kept_samples, part.format)
                 case "input_image":
                     images += _IMAGE_TOKENS
                 case _:
@@ -59,7 +60,7 @@ def transcription_usage(
     the gpt-4o models tokens of audio, of the prompt and of the transcript."""
     if not (isinstance(settings.model, str) and settings.model.startswith("gpt-4o")):
         return events.DurationUsage(seconds=-(-part.made_samples // part.format.rate))
-    audio = _audio_tokens(part.made_samples, part.format, 100)
+    audio = _heard_tokens(part.made_samples, part.format)
     prompt = text_tokens(settings.prompt if isinstance(settings.prompt, str) else "")
     written = text_tokens(transcript)
     return events.TokensUsage(
@@ -70,8 +71,14 @@ def transcription_usage(
     )
 
 
-def _audio_tokens(samples: int, format: AudioFormat, token_ms: int) -> int:
-    return -(-ms_ceil(samples, format.rate) // token_ms)
+def _heard_tokens(samples: int, format: AudioFormat) -> int:
+    """Whole tokens: 2796 ms were billed as 27 (recorded in audio_in_server_vad_turn)."""
+    return ms_floor(samples, format.rate) // _HEARD_TOKEN_MS
+
+
+def _spoken_tokens(samples: int, format: AudioFormat) -> int:
+    """A token that is begun counts; the service's rounding is not known."""
+    return -(-ms_ceil(samples, format.rate) // _SPOKEN_TOKEN_MS)
 
 
 def measure(
@@ -89,7 +96,7 @@ def measure(
         text += text_tokens(entry.arguments)
         for part in entry.parts:
             text += text_tokens(part.text)
-            audio += _audio_tokens(part.made_samples, part.format, 50)
+            audio += _spoken_tokens(part.made_samples, part.format)
     cached = 0
     if cost is not None:
         given = Input(cost.input_tokens, given.audio_tokens, 0)
