@@ -13,7 +13,8 @@ from bargein.server.engines.scenario import Scenario, load_scenario
 from bargein.server.engines.scoring import Sounding
 from bargein.server.engines.script import VOICES, Script, ScriptEngine, say
 from bargein.server.model import score
-from bargein.server.model.commands import StartEngine
+from bargein.server.model.commands import StartEngine, StartTranscription
+from bargein.server.model.heard import Words
 from bargein.server.model.score import Step
 from bargein.units import AudioFormat
 
@@ -230,3 +231,49 @@ def test_the_same_text_is_synthesized_once() -> None:
 def test_every_voice_of_the_service_has_one_that_speaks() -> None:
     for voice in VOICES.values():
         assert say("Hi.", voice, 165, AudioFormat.PCM, 0).samples > 2_400
+
+
+SPEECH = b"\x00\x10" * 2_400
+
+
+async def heard(engine: ScriptEngine, audio: bytes = SPEECH, **fields: Any) -> str:
+    request = StartTranscription(
+        "item_1",
+        0,
+        audio,
+        **{"format": AudioFormat.PCM, "settings": events.Transcription(), **fields},
+    )
+    pieces = [piece async for piece in engine.transcribe(request)]
+    return "|".join(piece.text for piece in pieces if isinstance(piece, Words))
+
+
+def listener(*hears: str) -> ScriptEngine:
+    return ScriptEngine(Scenario.of({"replies": [HELLO], "hears": list(hears)}), say=Voice())
+
+
+async def test_turns_say_what_the_file_says_in_order_and_then_again() -> None:
+    ears = listener("Hello there.", "And?")
+    assert [await heard(ears) for _ in range(3)] == ["Hello| there.", "And?", "Hello| there."]
+
+
+@pytest.mark.parametrize(
+    ("format", "silence"), [(AudioFormat.PCM, b"\x05\x00"), (AudioFormat.PCMU, b"\xff")]
+)
+async def test_silence_has_no_words_and_is_no_turn(format: AudioFormat, silence: bytes) -> None:
+    ears = listener("Hello.")
+    assert await heard(ears, silence * 4_000, format=format) == ""
+    assert await heard(ears) == "Hello."
+
+
+async def test_a_file_that_does_not_say_leaves_the_engine_deaf() -> None:
+    with pytest.raises(EngineError, match="hears no words") as deaf:
+        await heard(listener())
+    assert deaf.value.code == "no_ears"
+
+
+async def test_who_plays_the_user_may_say_what_was_said() -> None:
+    said = ["One."]
+    ears = engine(HELLO, hears=said)
+    assert await heard(ears) == "One."
+    said.append("Two.")
+    assert await heard(ears) == "Two."

@@ -226,6 +226,9 @@ class Scenario(Manner, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     name: str = ""
     about: str = ""
+    hears: tuple[str, ...] = ()
+    """What the user's spoken turns say, in order and then from the beginning again: the engine has
+    no ears, and this is what its transcriptions say."""
 
     def __post_init__(self) -> None:
         Manner.__post_init__(self)

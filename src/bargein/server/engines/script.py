@@ -8,7 +8,10 @@
    not forbid it. A reply that calls another is passed over. Where `tool_choice` wants a call,
    replies that make it come first.
 3. A session begins the scenario at its beginning. Responses out of band choose like others.
-4. Speech is synthesized in a thread, once for a text and voice in this process.
+4. What the user says is what the scenario's `hears` says, one text for each turn that is
+   transcribed; a turn without sound is none of them and has no words. Without `hears` the engine
+   has no ears.
+5. Speech is synthesized in a thread, once for a text and voice in this process.
 """
 
 from __future__ import annotations
@@ -18,13 +21,17 @@ import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import lru_cache
 
+import numpy as np
+
 from bargein import events
+from bargein.audio.formats import decode, samples_of
 from bargein.errors import BargeinError, LocalValueError
 from bargein.server.engines.base import Batch, Engine, EngineError
 from bargein.server.engines.espeak import WORDS_PER_MINUTE, speak
 from bargein.server.engines.scenario import Manner, Reply, Scenario
 from bargein.server.engines.scoring import Sounding, build, sounding, spoken_texts
-from bargein.server.model.commands import StartEngine
+from bargein.server.model.commands import StartEngine, StartTranscription
+from bargein.server.model.heard import Heard, Words
 from bargein.server.model.score import Step
 from bargein.units import AudioFormat
 
@@ -45,6 +52,13 @@ VOICES = {
 _CACHED_SOUNDINGS = 64
 _BATCH_STEPS = 400
 """How many steps go to the machine at once: about 20 s of speech."""
+
+_FIRST_WORD_S = 0.25
+_EACH_WORD_S = 0.02
+"""From a commit to its words, and between two of them: `completed` comes some 0.5 s after the
+commit, as on the service (protocol.md §4.12)."""
+_SILENT_BELOW = 200
+"""A turn whose loudest sample is softer has no words; 16-bit steps, 44 dB below full scale."""
 
 Say = Callable[[str, str, int, AudioFormat, int], Sounding]
 
@@ -156,15 +170,25 @@ def say(
 class ScriptEngine(Engine):
     """Plays a scenario for one session. `speed` stands above the scenario's and its replies'.
 
-    `say` makes the speech; another one may be given where none is to be synthesized.
+    `say` makes the speech; another one may be given where none is to be synthesized. `hears` is
+    what the user's turns say, in place of the scenario's; who plays the user may let it grow.
     """
 
-    def __init__(self, scenario: Scenario, *, speed: float | None = None, say: Say = say) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        speed: float | None = None,
+        say: Say = say,
+        hears: Sequence[str] | None = None,
+    ) -> None:
         # The scenario's own check of the range.
         self._above = _checked_speed(speed)
         self._scenario = scenario
         self._script = Script(scenario)
         self._say = say
+        self._hears = scenario.hears if hears is None else hears
+        self._turns_heard = 0
 
     async def respond(self, request: StartEngine) -> AsyncGenerator[Batch, None]:
         """The reply's score, in a few batches. Raises `EngineError` where there is none."""
@@ -190,6 +214,20 @@ class ScriptEngine(Engine):
         for start in range(0, max(1, len(steps)), _BATCH_STEPS):
             yield Batch(steps[start : start + _BATCH_STEPS])
 
+    async def transcribe(self, request: StartTranscription) -> AsyncGenerator[Heard, None]:
+        """The next text of `hears`, word by word. Raises `EngineError` where there is none."""
+        if not self._hears:
+            async for piece in super().transcribe(request):
+                yield piece
+        if await asyncio.to_thread(_is_silent, request.audio, request.format):
+            return
+        text = self._hears[self._turns_heard % len(self._hears)]
+        self._turns_heard += 1
+        await asyncio.sleep(_FIRST_WORD_S)
+        for word in re.findall(r"\s*\S+", text):
+            yield Words(word)
+            await asyncio.sleep(_EACH_WORD_S)
+
     def _score(
         self, reply: Reply, manner: Manner, params: events.ResponseParams
     ) -> tuple[Step, ...]:
@@ -207,6 +245,12 @@ class ScriptEngine(Engine):
         limit = params.max_output_tokens
         max_tokens = limit if isinstance(limit, int) else None
         return build(reply, manner, soundings, max_tokens=max_tokens)
+
+
+def _is_silent(audio: bytes, format: AudioFormat) -> bool:
+    linear = audio if format is AudioFormat.PCM else decode(audio, format)
+    samples = samples_of(linear).astype(np.int32)
+    return not np.any(np.abs(samples) >= _SILENT_BELOW)
 
 
 def _spoken_at(words_per_minute: int, params: events.ResponseParams) -> int:
