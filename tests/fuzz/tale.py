@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.fuzz.judge import LIMITS, MAX_APPEND_BYTES, Judge
 from tests.fuzz.source import Source, one_of
+from tests.server.image_files import png
 
 from bargein.server.model import inputs, score
 from bargein.server.model.options import Options
@@ -237,7 +238,7 @@ class Teller:
                 call_id = one_of(self.source, (*self.judge.call_ids[-5:], "call_nowhere"))
                 return {"type": "function_call_output", "call_id": call_id, "output": "seen"}
             case _:
-                part = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+                part = {"type": "input_image", "image_url": png(1, 1)}
                 return {"type": "message", "role": "user", "content": [part]}
 
     def session(self) -> dict[str, Any]:

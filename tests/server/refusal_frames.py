@@ -32,6 +32,11 @@ def session(**fields: Any) -> dict[str, Any]:
     return {"type": "session.update", "session": {"type": "realtime", **fields}}
 
 
+def user_image(image_url: str) -> dict[str, Any]:
+    part = {"type": "input_image", "image_url": image_url}
+    return {"type": "message", "role": "user", "content": [part]}
+
+
 def user_audio(audio: str) -> dict[str, Any]:
     part = {"type": "input_audio", "audio": audio}
     return {"type": "message", "role": "user", "content": [part]}
@@ -256,3 +261,22 @@ for _row, _code, _message in (
         type=f"conversation.item.{_row}",
         item_id="yo",
     )
+
+says(
+    "not_an_image_uri",
+    "invalid_value",
+    "item.content[0].image_url",
+    "Invalid 'item.content[0].image_url'. Expected a base64-encoded data URL with an image MIME "
+    "type (e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU='), but got an invalid base64-encoded "
+    "value.",
+    type="conversation.item.create",
+    item=user_image("data:image/png;base64,***"),
+)
+says(
+    "not_an_image",
+    "invalid_value",
+    "item.content[0].image_url",
+    "Invalid 'item.content[0].image_url'. Expected an image of one of the formats PNG and JPEG.",
+    type="conversation.item.create",
+    item=user_image("data:image/png;base64,AA=="),
+)

@@ -11,8 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from tests.server.image_files import png
 from tests.server.model.model_rig import Rig, error, silence
-from tests.server.refusal_frames import FRAMES, session
+from tests.server.refusal_frames import FRAMES, session, user_image
 
 from bargein import events
 from bargein.server.model.inputs import FrameReceived
@@ -249,6 +250,18 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
     rig = Rig()
     _, item_id = rig.speaking(6_350)
     return rig, truncate(rig, item_id, 0, 8_160)
+
+
+@case(
+    "images_full",
+    "conversation_full",
+    None,
+    "Error adding item: the conversation holds 0 bytes of images already, of at most 10. Delete "
+    "some first.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = limited(image_bytes=10)
+    return rig, rig.say("conversation.item.create", item=user_image(png(1, 1)))
 
 
 @case(

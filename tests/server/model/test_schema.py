@@ -10,6 +10,7 @@ import pybase64
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.server.image_files import png
 from tests.server.model.model_rig import Rig, error
 
 from bargein import events
@@ -34,6 +35,8 @@ def values(schema: v.Schema) -> st.SearchStrategy[Any]:
             return st.none()
         case v.Audio():
             return st.binary(min_size=2, max_size=8).map(lambda b: pybase64.b64encode(b).decode())
+        case v.Image():
+            return st.just(png(1, 1))
         case v.Modalities():
             return st.sampled_from([["text"], ["audio"]])
         case v.Free():
@@ -139,7 +142,7 @@ def test_the_list_for_a_users_part_leaves_out_the_image_that_is_taken() -> None:
     body = error(create({"type": "text", "text": "a"}))
     supported = "Supported values are: 'input_text' and 'input_audio'."
     assert body["message"] == f"Invalid value: 'text'. {supported}"
-    assert len(create({"type": "input_image", "image_url": "data:image/png;base64,AA=="})) == 2
+    assert len(create({"type": "input_image", "image_url": png(1, 1)})) == 2
 
 
 @pytest.mark.parametrize(

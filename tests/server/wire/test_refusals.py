@@ -12,8 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from tests.server.image_files import png
 from tests.server.model.model_rig import silence
-from tests.server.refusal_frames import FRAMES, session
+from tests.server.refusal_frames import FRAMES, session, user_image
 from tests.server.wire.wire_rig import Wire, wire, written
 
 from bargein import events
@@ -156,6 +157,15 @@ async def _(client: Wire) -> str:
     item = {"type": "message", "role": "user", "content": []}
     await offend(client, {"type": "conversation.item.create", "item": item})
     return "Error adding item: the conversation holds 1 items already. Delete some first."
+
+
+@story("images_full", "conversation_full", image_bytes=10)
+async def _(client: Wire) -> str:
+    await offend(client, {"type": "conversation.item.create", "item": user_image(png(1, 1))})
+    return (
+        "Error adding item: the conversation holds 0 bytes of images already, of at most 10. "
+        "Delete some first."
+    )
 
 
 @story("truncate_not_audio", "unsupported_content_type")

@@ -52,8 +52,7 @@ class Desk:
         )
         self.conversation = Conversation(
             conversation_id=outbox.ids.mint("conv"),
-            max_items=options.limits.items,
-            kept_audio_bytes=options.limits.kept_audio_bytes,
+            limits=options.limits,
             lengths_grid_ms=options.lengths_grid_ms,
         )
         self.transcribing = Transcribing(outbox=outbox, session=self.session, options=options)
@@ -212,7 +211,7 @@ class Desk:
         self.transcribing.committed(item_id, part)
 
     def _show_added(self, entry: Entry) -> None:
-        item = entry.shown()
+        item = entry.shown(with_images=self._options.echo_images)
         for event in (events.ConversationItemAdded, events.ConversationItemDone):
             self._outbox.send(
                 event(

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET
 
 from bargein import events
+from bargein.server.model import images
 from bargein.server.model.score import Word
 from bargein.units import AudioFormat
 
@@ -47,6 +49,7 @@ class Part:
     chunks: list[bytes] = field(default_factory=list)
     sound_let_go: bool = False
     image: events.InputImage | None = None
+    image_tokens: int = 0
     heard: str | None = None
     """What was transcribed of the user's audio."""
 
@@ -104,9 +107,15 @@ class Entry:
         """Whether some of its sound was truncated."""
         return any(part.truncated for part in self.parts)
 
-    def shown(self) -> events.Item:
-        """As the events of its making show it: without sound."""
-        return self._as_event(_shown)
+    @property
+    def image_bytes(self) -> int:
+        """How much its images take, as they are written."""
+        given = (part.image for part in self.parts if part.image is not None)
+        return sum(len(each.image_url) for each in given if isinstance(each.image_url, str))
+
+    def shown(self, *, with_images: bool = True) -> events.Item:
+        """As the events of its making show it: without sound, and without images if told so."""
+        return self._as_event(_shown if with_images else _shown_without_images)
 
     def retrieved(self, *, transcripts: bool = False) -> events.Item:
         """As `conversation.item.retrieved` shows it: what is remembered, with its sound; and, if
@@ -148,6 +157,13 @@ def _shown(part: Part) -> events.ContentPart:
             return events.InputAudio(transcript=part.text)
         case _:
             return _written(part)
+
+
+def _shown_without_images(part: Part) -> events.ContentPart:
+    shown = _shown(part)
+    if isinstance(shown, events.InputImage):
+        return msgspec.structs.replace(shown, image_url=UNSET)
+    return shown
 
 
 def _retrieved(part: Part, *, transcripts: bool) -> events.ContentPart:
@@ -229,8 +245,10 @@ def _part_of(part: events.ContentPart) -> Part:
             return Part("input_text", text, closed=True)
         case events.OutputText(text=text):
             return Part("output_text", text, closed=True)
-        case events.InputImage():
-            return Part("input_image", image=part, closed=True)
+        case events.InputImage(image_url=uri, detail=detail):
+            asked = detail if isinstance(detail, str) else None
+            cost = images.tokens(uri, asked) if isinstance(uri, str) else 0
+            return Part("input_image", image=part, image_tokens=cost, closed=True)
         case events.InputAudio(audio=audio, transcript=transcript):
             sound = audio if isinstance(audio, bytes) else b""
             samples = AudioFormat.PCM.samples(len(sound))

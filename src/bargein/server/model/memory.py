@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from bargein import events
 from bargein.server.model.entries import Entry, Part
+from bargein.server.model.options import Limits
 from bargein.server.model.rules import refuse
 from bargein.units import AudioFormat, ms_floor, samples_floor
 
@@ -56,19 +57,17 @@ class RememberedItem:
 class Conversation:
     """The default conversation of a session."""
 
-    def __init__(
-        self, *, conversation_id: str, max_items: int, kept_audio_bytes: int, lengths_grid_ms: int
-    ) -> None:
+    def __init__(self, *, conversation_id: str, limits: Limits, lengths_grid_ms: int) -> None:
         self.id = conversation_id
         self.let_go_bytes = 0
-        self._max_items = max_items
-        self._kept_audio_bytes = kept_audio_bytes
+        self._limits = limits
         self._grid_ms = lengths_grid_ms
         self._entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._calls: dict[str, int] = {}
         self._sounding: deque[Part] = deque()
         self._sound_bytes = 0
+        self._image_bytes = 0
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -88,8 +87,8 @@ class Conversation:
 
     def check_room(self) -> None:
         """Raises `RefusedError` if no item can be added."""
-        if len(self._entries) >= self._max_items:
-            raise refuse("conversation_full", limit=self._max_items)
+        if len(self._entries) >= self._limits.items:
+            raise refuse("conversation_full", limit=self._limits.items)
 
     def find(self, item_id: str) -> Entry | None:
         return self._by_id.get(item_id)
@@ -109,6 +108,9 @@ class Conversation:
         if entry.kind == "function_call_output" and not self._calls.get(entry.call_id):
             raise refuse("call_unknown", call_id=entry.call_id)
         self.check_room()
+        held, limit = self._image_bytes, self._limits.image_bytes
+        if entry.image_bytes and held + entry.image_bytes > limit:
+            raise refuse("images_full", held=held, limit=limit)
         entry.previous_id = self._entries[index - 1].id if index else None
         entry.done_previous_id = entry.previous_id
         self._insert(index, entry)
@@ -127,6 +129,7 @@ class Conversation:
         self._by_id[entry.id] = entry
         if entry.kind == "function_call":
             self._calls[entry.call_id] = self._calls.get(entry.call_id, 0) + 1
+        self._image_bytes += entry.image_bytes
         for part in entry.parts:
             if part.chunks:
                 self._sounding.append(part)
@@ -146,11 +149,11 @@ class Conversation:
             self._sounding.append(part)
         part.chunks.append(audio)
         self._sound_bytes += len(audio)
-        if self._sound_bytes > self._kept_audio_bytes:
+        if self._sound_bytes > self._limits.kept_audio_bytes:
             self._let_go()
 
     def _let_go(self) -> None:
-        while self._sound_bytes > self._kept_audio_bytes and self._sounding:
+        while self._sound_bytes > self._limits.kept_audio_bytes and self._sounding:
             part = self._sounding.popleft()
             freed = sum(len(chunk) for chunk in part.chunks)
             part.chunks = []
@@ -185,6 +188,7 @@ class Conversation:
         if entry is None:
             raise refuse("delete_unknown", item_id=item_id)
         self._entries.remove(entry)
+        self._image_bytes -= entry.image_bytes
         if entry.kind == "function_call":
             self._calls[entry.call_id] -= 1
             if not self._calls[entry.call_id]:

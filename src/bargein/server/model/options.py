@@ -21,6 +21,8 @@ class Limits:
     """Under turn detection, how much audio before a turn stays in the input buffer."""
     kept_audio_bytes: int = 64 * 1024 * 1024
     """Sound of the conversation's items; beyond it the oldest is let go (its length is not)."""
+    image_bytes: int = 64 * 1024 * 1024
+    """Images of the conversation's items, as they are written; beyond it an item is refused."""
     items: int = 5_000
     """Items in the conversation."""
     responses: int = 16
@@ -58,6 +60,9 @@ class Options:
     §4.9); that a retrieved item does not either is inferred."""
     session_us: int = 3_600 * US_PER_S
     """How long a session may last (protocol.md §1.1.4)."""
+    echo_images: bool = True
+    """Whether the events that show an item carry its images. That they do is inferred (protocol.md
+    §4.14); `retrieved` has them in any case."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -181,6 +181,20 @@ RULES: Mapping[str, Rule] = {
         "{path}",
         source=None,
     ),
+    "not_an_image_uri": Rule(
+        # The texts of the service's other endpoints; no log shows a Realtime session's.
+        "invalid_value",
+        "Invalid '{path}'. Expected a base64-encoded data URL with an image MIME type (e.g. "
+        "'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU='), but got {problem}.",
+        "{path}",
+        source=None,
+    ),
+    "not_an_image": Rule(
+        "invalid_value",
+        "Invalid '{path}'. Expected an image of one of the formats PNG and JPEG.",
+        "{path}",
+        source=None,
+    ),
     # The session.
     "session_kind": Rule(
         "invalid_parameter",
@@ -260,6 +274,12 @@ RULES: Mapping[str, Rule] = {
     "conversation_full": Rule(
         "conversation_full",
         "Error adding item: the conversation holds {limit} items already. Delete some first.",
+        source=None,
+    ),
+    "images_full": Rule(
+        "conversation_full",
+        "Error adding item: the conversation holds {held} bytes of images already, of at most "
+        "{limit}. Delete some first.",
         source=None,
     ),
     "truncate_unknown": Rule(

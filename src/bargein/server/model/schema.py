@@ -17,6 +17,7 @@ from bargein.server.model.validate import (
     Either,
     Flag,
     Free,
+    Image,
     Modalities,
     Null,
     Pairs,
@@ -202,7 +203,7 @@ _USER_PARTS = Tagged(
         "input_image": Record(
             {
                 "type": Text(),
-                "image_url": Text(),
+                "image_url": Image(),
                 "detail": Text(choices=("auto", "low", "high")),
             },
             ("image_url",),

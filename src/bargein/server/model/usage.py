@@ -17,8 +17,6 @@ from bargein.units import AudioFormat, ms_ceil, ms_floor
 
 _HEARD_TOKEN_MS, _SPOKEN_TOKEN_MS = 100, 50
 _CHARACTERS_PER_TOKEN = 4
-_IMAGE_TOKENS = 85
-"""For an image, whatever its size: this server never looks at one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def measure_input(entries: Iterable[Entry], values: Mapping[str, Any]) -> Input:
                 case "input_audio":
                     audio += _heard_tokens(part.kept_samples, part.format)
                 case "input_image":
-                    images += _IMAGE_TOKENS
+                    images += part.image_tokens
                 case _:
                     text += text_tokens(part.heard_text())
     return Input(text, audio, images)

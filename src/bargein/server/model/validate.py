@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 import pybase64
 
+from bargein.server.model import images
 from bargein.server.model.rules import listed, refuse
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
@@ -63,6 +64,11 @@ class Null:
 @dataclass(frozen=True, slots=True)
 class Audio:
     """Base64 of at least one byte of audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A data URI of a PNG or JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ Schema: TypeAlias = (
     | Flag
     | Null
     | Audio
+    | Image
     | Modalities
     | Free
     | Record
@@ -188,6 +195,8 @@ def check(value: Plain, schema: Schema, path: str) -> None:
             _expect(value, "null", path)
         case Audio():
             _check_audio(value, path)
+        case Image():
+            _check_image(value, path)
         case Modalities():
             _check_modalities(value, path)
         case Free():
@@ -273,6 +282,16 @@ def _check_audio(value: Plain, path: str) -> None:
         raise refuse("not_audio", path=path) from None
     if not audio:
         raise refuse("no_audio", path=path)
+
+
+def _check_image(value: Plain, path: str) -> None:
+    _expect(value, "a string", path)
+    try:
+        images.check(value)
+    except images.BadImageError as problem:
+        raise refuse("not_an_image_uri", path=path, problem=problem) from None
+    except ValueError:
+        raise refuse("not_an_image", path=path) from None
 
 
 def _check_modalities(value: Plain, path: str) -> None:
