@@ -17,6 +17,7 @@ BELONGS = {
     "pre_roll": {"manual"},
     "late_button": {"manual", "late_card"},
     "blocked_button": {"manual", "blocks", "stalls"},
+    "short_blocked_button": {"manual", "blocks", "stalls", "blocked_button", "short_outbox"},
 }
 """What a feature cannot be had without."""
 

@@ -190,6 +190,16 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: o.turns == "manual" and o.blocks,
         {"turns": (3,), "blocks": (4,), "up.stall_one_in": (2, 3)},
     ),
+    "short_blocked_button": Feature(
+        "A button is pressed while the socket takes nothing and little sound may wait for it.",
+        lambda o: o.turns == "manual" and o.drops_sound,
+        {
+            "turns": (3,),
+            "blocks": (4,),
+            "up.stall_one_in": (2, 3),
+            "microphone_limit_ms": (2,),
+        },
+    ),
     "tools": Feature(
         "The model calls functions, several at once, around and between its words.",
         lambda o: o.tools,

@@ -13,7 +13,7 @@ from tests.sim.invariants.telling import (
     settled,
     told,
 )  # fmt: skip
-from tests.sim.tale import MS, PART, Tale, remembered, truncate
+from tests.sim.tale import MS, PART, Tale, done, item_done, remembered, truncate
 
 from bargein.core import asks, commands, inputs, notices
 from bargein.sim.history import Entry
@@ -74,6 +74,22 @@ def test_what_is_settled_was_told() -> None:
     settled(tale, part_record(700, kept_ms=700, answer="truncated"), sent=(TRUNCATE,))
 
     assert _broken(tale) == ["cut_1 is settled and was never told"]
+
+
+def test_nothing_is_truncated_of_which_no_record_tells() -> None:
+    assert _broken(_cut()) == [f"resp_1 was cut by {TRUNCATE}, and no record tells of it"]
+
+
+@pytest.mark.parametrize(
+    ("status", "missing"),
+    [("incomplete", ["item_1[0] was cut short, and no record tells of it"]), ("completed", [])],
+)
+def test_what_the_service_cut_by_itself_has_a_record(status: str, missing: list[str]) -> None:
+    tale = playing()
+    tale.told(item_done(status=status))
+    tale.told(done(status="cancelled"))
+
+    assert _broken(tale, heard_ms=1_000, kept_ms=1_000) == missing
 
 
 def test_the_commands_in_the_record_are_those_that_were_sent() -> None:

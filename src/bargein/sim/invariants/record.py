@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from bargein import events
 from bargein.core import inputs, notices
 from bargein.core.inputs import Part
 from bargein.core.notices import PartRecord
-from bargein.sim.history import Entry
+from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import Stop
 from bargein.sim.invariants.sound import kept_of, part_name
@@ -17,6 +18,7 @@ from bargein.units import US_PER_MS, US_PER_S, AudioFormat, ms_floor
 _PADDING_US = 350 * US_PER_MS
 """The service's prefix padding, which it cannot take off where less than that came before, and a
 frame of its detector."""
+_CANCEL = events.type_of(events.ResponseCancel())
 _Record: TypeAlias = notices.Interruption | notices.InterruptionSettled
 
 
@@ -33,6 +35,8 @@ class TheRecordIsTrue(Invariant):
         super().__init__(scene)
         self._told: set[str] = set()
         self._settled: dict[str, int] = {}
+        self._of_records: set[str] = set()
+        self._cancelled: list[str] = []
         self._voices: list[tuple[int, int]] = []
         # What waits for the socket is dated when it leaves.
         pcm = self.options.format is AudioFormat.PCM
@@ -41,6 +45,7 @@ class TheRecordIsTrue(Invariant):
     def watches(self) -> Iterable[Watched]:
         return (
             *([("input", inputs.Captured, self._capture)] if self._listens else []),
+            ("client_got", events.ResponseDone, self._done),
             ("notice", notices.Interruption, self._interruption),
             ("notice", notices.InterruptionSettled, self._settlement),
         )
@@ -50,6 +55,7 @@ class TheRecordIsTrue(Invariant):
         if told.cut_id in self._told:
             self.fail(f"{told.cut_id} is told twice")
         self._told.add(told.cut_id)
+        self._of_records.update(told.response_ids)
         stop = facts.stops.get(told.cut_id)
         self._askers(told, stop)
         self._sums(told)
@@ -68,6 +74,7 @@ class TheRecordIsTrue(Invariant):
         if self._settled.get(cut_id) == answers:
             self.fail(f"{cut_id} is settled twice, and the player said nothing in between")
         self._settled[cut_id] = answers
+        self._of_records.update(settled.response_ids)
         self._latency(cut_id, stop, settled.settle_latency_us)
         self._sums(settled)
         self._commands(settled)
@@ -77,6 +84,27 @@ class TheRecordIsTrue(Invariant):
             if margin is not None:
                 self._heard(settled, stop, margin)
             self._kept(settled)
+
+    def finish(self, final: Final) -> None:
+        if final.lost or final.left or self.facts.broken:
+            return
+        for response_id, kind in self.facts.settling:
+            # What was cancelled before anything of it was played was no interruption.
+            known = response_id in self._of_records or response_id not in self.facts.replies
+            if kind != _CANCEL and not known:
+                self.fail(f"{response_id} was cut by {kind}, and no record tells of it")
+        for spoken in self.facts.parts.values():
+            part = spoken.part
+            done = self.facts.items_done.get(part.item_id)
+            whole = done is not None and done.status == "completed"
+            if spoken.given and part.response_id in self._cancelled and not whole:
+                if part.response_id not in self._of_records:
+                    self.fail(f"{part_name(part)} was cut short, and no record tells of it")
+
+    def _done(self, entry: Entry, event: events.ResponseDone) -> None:
+        response = event.response
+        if response.status == "cancelled" and response.conversation_id is not None:
+            self._cancelled.append(response.id)
 
     def _latency(self, cut_id: str, stop: Stop | None, latency_us: int) -> None:
         if latency_us < 0:
