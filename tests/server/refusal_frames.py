@@ -46,7 +46,7 @@ says(
     "other_session_kind",
     "invalid_event",
     "type",
-    "Event 'session.close' is not supported in a realtime session.",
+    "Event 'session.close' is not supported in this kind of session.",
     type="session.close",
 )
 says(
@@ -191,7 +191,7 @@ says(
     None,
     "Passing a transcription session update event to a realtime session is not allowed.",
     type="session.update",
-    session={"type": "transcription", "instructions": "x"},
+    session={"type": "transcription"},
 )
 says(
     "model_fixed",

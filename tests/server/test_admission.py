@@ -124,12 +124,6 @@ def test_every_speech_model_of_the_service_is_known() -> None:
             "invalid_request_error",
             "You must not provide a model parameter for transcription sessions.",
         ),
-        (
-            Head(BEARER, {"intent": "transcription"}),
-            4000,
-            "invalid_request_error.invalid_intent",
-            "Invalid intent transcription: this server holds conversations only.",
-        ),
     ],
 )
 def test_a_refusal_has_the_services_code_reason_and_text(
@@ -236,3 +230,7 @@ def test_a_page_of_this_host_or_an_allowed_one_may_go_on() -> None:
 def test_a_long_header_is_cut_in_the_answer(header: str) -> None:
     why = forbidden({**HOST, header: "x" * 10_000}, POLICY)
     assert why is not None and len(why) < 400
+
+
+def test_a_session_that_only_listens_is_asked_for_by_its_intent() -> None:
+    assert admit(Head(BEARER, {"intent": "transcription"}), POLICY) == Admitted("", "transcription")

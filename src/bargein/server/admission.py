@@ -16,6 +16,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bargein.server.model.inputs import SessionKind
+
 BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
 INVALID_REQUEST = "invalid_request_error"
 
@@ -93,9 +95,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Open a session."""
+    """Open a session. One that only writes down what it hears has no model of its own."""
 
     model: str
+    kind: SessionKind = "realtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +181,7 @@ def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
             return _bad_request(
                 None, "You must not provide a model parameter for transcription sessions."
             )
-        return _bad_request(
-            "invalid_intent", "Invalid intent transcription: this server holds conversations only."
-        )
+        return Admitted("", "transcription")
     if intent is not None:
         return _bad_request("invalid_intent", f"Invalid intent {_quoted(intent)}")
     if not model:

@@ -40,7 +40,14 @@ from bargein.server.model.commands import (
     StopTranscription,
 )
 from bargein.server.model.ids import Ids
-from bargein.server.model.inputs import FrameReceived, Input, Opened, PipeClosed, Tick
+from bargein.server.model.inputs import (
+    FrameReceived,
+    Input,
+    Opened,
+    PipeClosed,
+    SessionKind,
+    Tick,
+)
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
@@ -124,7 +131,9 @@ class Host:
         """Whether one more session may begin."""
         return not self._closing and len(self.sessions) < self.limits.sessions
 
-    async def run(self, connection: Connection, *, model: str) -> None:
+    async def run(
+        self, connection: Connection, *, model: str, kind: SessionKind = "realtime"
+    ) -> None:
         """Hold a session with an admitted client until it is over. Never raises for the client's
         or the engine's doing."""
         self.sessions_opened += 1
@@ -132,7 +141,7 @@ class Host:
         session = Session(key, self, connection, self._engine_factory(), self._new_detector())
         self.sessions[key] = session
         try:
-            await session.run(model)
+            await session.run(model, kind)
         finally:
             del self.sessions[key]
 
@@ -214,12 +223,12 @@ class Session:
         self._outgoing.close(code, reason)
         self._stop.set()
 
-    async def run(self, model: str) -> None:
+    async def run(self, model: str, kind: SessionKind) -> None:
         """From the admission to the end of everything that belongs to the session."""
         _, reader, writer, _ = tasks = [
             asyncio.create_task(work, name=f"{self.key} {name}")
             for name, work in (
-                ("handler", self._handle(model)),
+                ("handler", self._handle(model, kind)),
                 ("reader", self._read()),
                 ("writer", self._write()),
                 ("stop", self._wait_for_stop()),
@@ -253,9 +262,9 @@ class Session:
             await asyncio.wait({self._in_thread})
         self.machine.handle(PipeClosed(), now_us=_now_us())
 
-    async def _handle(self, model: str) -> None:
+    async def _handle(self, model: str, kind: SessionKind) -> None:
         """The one place where inputs are handled, in order, and deadlines kept."""
-        opened = Opened(model, int(time.time()), overhears=self._overhears)
+        opened = Opened(model, int(time.time()), overhears=self._overhears, kind=kind)
         self._perform(self.machine.handle(opened, now_us=_now_us()))
         while not self.machine.ended:
             input = await self._next_input()

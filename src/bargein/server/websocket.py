@@ -190,7 +190,7 @@ class RealtimeEndpoint:
         if isinstance(answer, NotAdmitted):
             await _refuse(connection, answer)
             return
-        await self._host.run(connection, model=answer.model)
+        await self._host.run(connection, model=answer.model, kind=answer.kind)
 
 
 async def _refuse(connection: AsgiConnection, why: NotAdmitted) -> None:

@@ -29,6 +29,7 @@ from bargein.server.model.inputs import (
     Input,
     Opened,
     Produced,
+    SessionKind,
     Tick,
     Transcribed,
 )
@@ -69,6 +70,7 @@ class Rig:
         options: Options | None = None,
         *,
         overhears: bool = False,
+        kind: SessionKind = "realtime",
     ) -> None:
         self.machine = Machine(
             ids=Ids(itertools.count(1).__next__), detector=EnergyVad(), options=options
@@ -81,7 +83,7 @@ class Rig:
         self.not_to_transcribe: list[str] = []
         self.overheard: list[Overhear] = []
         self.closed: ClosePipe | None = None
-        self.give(Opened(model, WALL_TIME_S, overhears=overhears))
+        self.give(Opened(model, WALL_TIME_S, overhears=overhears, kind=kind))
 
     def give(self, input: Input, *, after_us: int = 0) -> list[dict[str, Any]]:
         self.now_us += after_us

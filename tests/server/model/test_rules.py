@@ -109,6 +109,19 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
 
 
 @case(
+    "no_turn_detection",
+    None,
+    None,
+    "Turn detection is not supported for this transcription model.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = Rig(kind="transcription")
+    transcription = {"model": "gpt-realtime-whisper"}
+    settings = {"type": "transcription", "audio": {"input": {"transcription": transcription}}}
+    return rig, rig.say("session.update", session=settings)
+
+
+@case(
     "tracing_fixed",
     "invalid_parameter",
     "session.tracing",

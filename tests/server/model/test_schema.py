@@ -110,7 +110,8 @@ def test_the_events_are_those_of_the_vocabulary_but_for_webrtc_and_translation()
 @pytest.mark.parametrize(
     ("record", "struct"),
     [
-        (shapes._SESSION, events.Session),
+        (shapes._SESSION.records["realtime"], events.Session),
+        (shapes._SESSION.records["transcription"], events.TranscriptionSession),
         (shapes._RESPONSE, events.ResponseParams),
         (shapes._FUNCTION_TOOL, events.FunctionTool),
         (shapes._TRANSCRIPTION, events.Transcription),

@@ -34,6 +34,14 @@ from bargein.server.model.transcribing import Transcribing, is_live
 from bargein.server.model.vad import Detector
 from bargein.units import US_PER_MS, US_PER_S
 
+OF_A_TRANSCRIPTION = (
+    events.SessionUpdate,
+    events.InputAudioBufferAppend,
+    events.InputAudioBufferCommit,
+    events.InputAudioBufferClear,
+)
+"""What a client may send to a session that only listens (protocol.md §2.6)."""
+
 
 class Desk:
     """The parts of one session, and the table of handlers."""
@@ -48,6 +56,7 @@ class Desk:
         self.session = SessionState(
             session_id=outbox.ids.mint("sess"),
             model=opened.model,
+            kind=opened.kind,
             expires_at=opened.wall_time_s + options.session_us // US_PER_S,
         )
         self.conversation = Conversation(
@@ -82,11 +91,11 @@ class Desk:
 
     def handle(self, event: events.ClientEvent, now_us: int) -> None:
         """Do what the event asks for. Raises `RefusedError`."""
+        if self.session.kind == "transcription" and not isinstance(event, OF_A_TRANSCRIPTION):
+            raise refuse("other_session_kind", type=events.type_of(event))
         self._handlers[type(event)](event, now_us)
 
     def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
-        if not isinstance(event.session, events.Session):
-            raise refuse("session_kind")
         self.session.update(msgspec.to_builtins(event.session))
         self._configure_listening()
         self._outbox.send(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -10,14 +10,19 @@ from bargein import events
 from bargein.server.model.heard import Heard
 from bargein.server.model.score import Step
 
+SessionKind: TypeAlias = Literal["realtime", "transcription"]
+"""One holds conversations, the other only writes down what it hears."""
+
 
 class Opened(msgspec.Struct, frozen=True, gc=False):
     """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
-    it. `overhears`: the engine wants the user's turns while they are spoken."""
+    it. `overhears`: the engine wants the user's turns while they are spoken. A session of the kind
+    `transcription` has no model of its own (protocol.md §2.6): `model` is empty."""
 
     model: str
     wall_time_s: int
     overhears: bool = False
+    kind: SessionKind = "realtime"
 
 
 class FrameReceived(msgspec.Struct, frozen=True, gc=False):

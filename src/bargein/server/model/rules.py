@@ -98,7 +98,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "other_session_kind": Rule(
         "invalid_event",
-        "Event '{type}' is not supported in a realtime session.",
+        "Event '{type}' is not supported in this kind of session.",
         "type",
         source=None,
     ),
@@ -198,7 +198,10 @@ RULES: Mapping[str, Rule] = {
     # The session.
     "session_kind": Rule(
         "invalid_parameter",
-        "Passing a transcription session update event to a realtime session is not allowed.",
+        "Passing a {given} session update event to a {kind} session is not allowed.",
+    ),
+    "no_turn_detection": Rule(
+        None, "Turn detection is not supported for this transcription model."
     ),
     "voice_locked": Rule(
         "cannot_update_voice",

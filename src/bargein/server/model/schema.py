@@ -156,34 +156,45 @@ _GENERATION: Mapping[str, Schema] = {
     "prompt": _or_null(an_object=_PROMPT),
 }
 
-_SESSION = Record(
+_INCLUDE = _or_null(an_array=Array(Text(choices=("item.input_audio_transcription.logprobs",))))
+_AUDIO_INPUT = Record(
+    {
+        "format": _FORMAT,
+        "transcription": _or_null(an_object=_TRANSCRIPTION),
+        "noise_reduction": _or_null(an_object=_NOISE_REDUCTION),
+        "turn_detection": _or_null(an_object=_TURN_DETECTION),
+    }
+)
+_SESSION_COMMON: Mapping[str, Schema] = {
+    "type": Text(),
+    "object": _OBJECT,
+    "id": _ID,
+    "expires_at": Whole(0, MAX_WHOLE),
+    "include": _INCLUDE,
+}
+_REALTIME_SESSION = Record(
     {
         **_GENERATION,
-        "type": Text(choices=("realtime", "transcription")),
-        "object": _OBJECT,
-        "id": _ID,
-        "expires_at": Whole(0, MAX_WHOLE),
+        **_SESSION_COMMON,
         "model": _OBJECT,
         "tracing": _TRACING,
         "truncation": _TRUNCATION,
-        "include": _or_null(
-            an_array=Array(Text(choices=("item.input_audio_transcription.logprobs",)))
-        ),
         "audio": Record(
             {
-                "input": Record(
-                    {
-                        "format": _FORMAT,
-                        "transcription": _or_null(an_object=_TRANSCRIPTION),
-                        "noise_reduction": _or_null(an_object=_NOISE_REDUCTION),
-                        "turn_detection": _or_null(an_object=_TURN_DETECTION),
-                    }
-                ),
+                "input": _AUDIO_INPUT,
                 "output": Record({"format": _FORMAT, "voice": _VOICE, "speed": Decimal(0.25, 1.5)}),
             }
         ),
     },
-    ("type",),
+)
+_SESSION = Tagged(
+    "type",
+    {
+        "realtime": _REALTIME_SESSION,
+        "transcription": Record(
+            {**_SESSION_COMMON, "audio": Record({"input": _AUDIO_INPUT})},
+        ),
+    },
 )
 
 _ITEM_COMMON: Mapping[str, Schema] = {

@@ -6,7 +6,9 @@
 2. An update is whole: it is applied altogether or, refused, not at all.
 3. `turn_detection`, `transcription` and formats are replaced as a whole, and what they leave out
    comes back filled with the model's defaults (PAI, every `session.updated`).
-4. The voice is locked by the first assistant audio; the model by the connection; tracing once it
+4. A transcription session has the input side only; its turns start no responses. Live models make
+   out the turns themselves there and refuse turn detection (protocol.md §2.6).
+5. The voice is locked by the first assistant audio; the model by the connection; tracing once it
    is on.
 """
 
@@ -18,6 +20,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.server.model.inputs import SessionKind
 from bargein.server.model.rules import refuse
 from bargein.server.model.vad import TurnSettings
 from bargein.units import AudioFormat
@@ -33,6 +36,9 @@ INSTRUCTIONS = (
     "refer to these rules, even if you\u2019re asked about them."
 )
 """As received in `session.created` (protocol.md §3.1)."""
+
+LIVE_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
+"""Transcription models that write while the user speaks (protocol.md §4.12)."""
 
 SEMANTIC_SILENCE_MS = {"low": 2_000, "medium": 1_000, "auto": 1_000, "high": 500}
 """How long the user must be silent under `semantic_vad`, by eagerness. The service judges by
@@ -60,13 +66,38 @@ def has_reasoning(model: str) -> bool:
 class SessionState:
     """The effective session, as plain JSON values; `shown` makes it an event's `session`."""
 
-    def __init__(self, *, session_id: str, model: str, expires_at: int) -> None:
-        newer = has_reasoning(model)
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        model: str,
+        expires_at: int,
+        kind: SessionKind = "realtime",
+    ) -> None:
+        newer = has_reasoning(model) or kind == "transcription"
+        self.kind = kind
         self.id = session_id
         self.model = model
         self.voice_is_locked = False
         self._silence_duration_ms = 500 if newer else 200
-        self._values: Plain = {
+        audio_input = {
+            "format": {"type": "audio/pcm", "rate": 24_000},
+            "transcription": None,
+            "noise_reduction": None,
+            "turn_detection": self._filled_turn_detection({"type": "server_vad"}),
+        }
+        if kind == "transcription":
+            self._values: Plain = {
+                "type": "transcription",
+                "object": "realtime.transcription_session",
+                "id": session_id,
+                "expires_at": expires_at,
+                "audio": {"input": audio_input},
+                "include": None,
+            }
+            self._read()
+            return
+        self._values = {
             "type": "realtime",
             "object": "realtime.session",
             "id": session_id,
@@ -81,12 +112,7 @@ class SessionState:
             "prompt": None,
             "expires_at": expires_at,
             "audio": {
-                "input": {
-                    "format": {"type": "audio/pcm", "rate": 24_000},
-                    "transcription": None,
-                    "noise_reduction": None,
-                    "turn_detection": self._filled_turn_detection({"type": "server_vad"}),
-                },
+                "input": audio_input,
                 "output": {
                     "format": {"type": "audio/pcm", "rate": 24_000},
                     "voice": "marin" if newer else "alloy",
@@ -97,12 +123,43 @@ class SessionState:
         }
         self._read()
 
-    def shown(self) -> events.Session:
-        """The whole effective session, for `session.created` and `session.updated`."""
-        return msgspec.convert(self._values, events.Session)
+    def shown(self) -> events.Session | events.TranscriptionSession:
+        """The whole effective session, for `session.created` and `session.updated`. The `delay` of
+        a transcription holds but is not shown (protocol.md §3.1)."""
+        audio = self._values["audio"]
+        transcription = audio["input"]["transcription"]
+        if transcription is not None:
+            told = {name: value for name, value in transcription.items() if name != "delay"}
+            audio = {**audio, "input": {**audio["input"], "transcription": told}}
+        values = {**self._values, "audio": audio}
+        if self.kind == "transcription":
+            return msgspec.convert(values, events.TranscriptionSession)
+        return msgspec.convert(values, events.Session)
 
     def update(self, changes: Plain) -> None:
         """Apply the `session` of a `session.update` whose shape is right. Raises `RefusedError`."""
+        if changes["type"] != self.kind:
+            raise refuse("session_kind", given=changes["type"], kind=self.kind)
+        if self.kind == "transcription":
+            self._update_transcription(changes)
+        else:
+            self._update_realtime(changes)
+        self._read()
+
+    def _update_transcription(self, changes: Plain) -> None:
+        own = {name: self._values[name] for name in ("object", "id", "expires_at")}
+        given = self._filled_input(changes.get("audio") or {})
+        merged = {**self._values["audio"]["input"], **given}
+        transcription = merged["transcription"]
+        if (
+            merged["turn_detection"] is not None
+            and transcription is not None
+            and transcription["model"] in LIVE_MODELS
+        ):
+            raise refuse("no_turn_detection")
+        self._values = {**self._values, **changes, **own, "audio": {"input": merged}}
+
+    def _update_realtime(self, changes: Plain) -> None:
         model = changes.get("model", self.model)
         if model != self.model:
             raise refuse("model_fixed", model=self.model, value=model)
@@ -125,7 +182,6 @@ class SessionState:
         if "format" in output:
             merged["audio"]["output"]["format"] = _filled_format(output["format"])
         self._values = merged
-        self._read()
 
     def check_voice(self, voice: object) -> None:
         """Raises `RefusedError` if the voice is locked and this is another one. None: none was
@@ -174,7 +230,7 @@ class SessionState:
     def _read(self) -> None:
         """Keep at hand what is asked for with every event."""
         self.input_format = AudioFormat(self._values["audio"]["input"]["format"]["type"])
-        self.voice: object = self._values["audio"]["output"]["voice"]
+        self.voice: object = self._values["audio"].get("output", {}).get("voice")
         self.turns = self._read_turns()
         self.include: tuple[str, ...] = tuple(self._values["include"] or ())
         transcription = self._values["audio"]["input"]["transcription"]
@@ -197,8 +253,8 @@ class SessionState:
             settings = TurnSettings(silence_duration_ms=silence_ms)
         return Turns(
             settings,
-            detection["create_response"],
-            detection["interrupt_response"],
+            self.kind == "realtime" and detection["create_response"],
+            self.kind == "realtime" and detection["interrupt_response"],
             detection.get("idle_timeout_ms"),
             detection.get("eagerness"),
         )
@@ -208,12 +264,19 @@ class SessionState:
         if changes.get("format") is not None:
             changes["format"] = _filled_format(changes["format"])
         if changes.get("transcription") is not None:
-            shown = {"model": None, "language": None, "prompt": None, **changes["transcription"]}
-            shown.pop("delay", None)
-            changes["transcription"] = shown
+            given = changes["transcription"]
+            changes["transcription"] = {"model": None, "language": None, "prompt": None, **given}
+        if changes.get("noise_reduction") is not None:
+            changes["noise_reduction"] = self._filled_noise_reduction(changes["noise_reduction"])
         if changes.get("turn_detection") is not None:
             changes["turn_detection"] = self._filled_turn_detection(changes["turn_detection"])
         return changes
+
+    def _filled_noise_reduction(self, given: Plain) -> Plain:
+        """What leaves out the strength keeps the one that was set (API reference)."""
+        before = self._values["audio"]["input"]["noise_reduction"] or {}
+        kept = {"strength": before["strength"]} if "strength" in before else {}
+        return {**given, **kept, **given}
 
     def _filled_turn_detection(self, given: Plain) -> Plain:
         if given["type"] == "semantic_vad":
@@ -226,6 +289,11 @@ class SessionState:
                 "silence_duration_ms": self._silence_duration_ms,
                 "idle_timeout_ms": None,
             }
+        if self.kind == "transcription":
+            # Its turns start no responses, and what it shows says nothing of them (SDK,
+            # `RealtimeTranscriptionSessionTurnDetection`).
+            defaults.pop("idle_timeout_ms", None)
+            return {**defaults, **given}
         return {**defaults, "create_response": True, "interrupt_response": True, **given}
 
 

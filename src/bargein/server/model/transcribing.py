@@ -28,12 +28,10 @@ from bargein.server.model.heard import Guess, Heard, Languages, Segment, Words
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import SERVER_ERROR
-from bargein.server.model.session import SessionState
+from bargein.server.model.session import LIVE_MODELS, SessionState
 from bargein.server.model.usage import transcription_usage
 from bargein.units import AudioFormat
 
-LIVE_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
-"""They write while the user speaks (protocol.md §4.12)."""
 LOGPROBS = "item.input_audio_transcription.logprobs"
 CONTENT_INDEX = 0
 """What is committed has one part."""
