@@ -5,7 +5,7 @@ BIN := .venv/bin
 CHECKED := $(wildcard src tests examples scripts)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format clean bench soak mutants mutmut
+.PHONY: help setup demo test lint types format clean bench soak mutants fuzz mutmut
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,6 +44,9 @@ soak: setup  ## a million simulated conversations, with evidence; ARGS="--episod
 
 mutants: setup  ## is every rule of the client noticed when it is taken out? ARGS="--jobs 2"
 	@$(BIN)/bargein sim mutants $(ARGS)
+
+fuzz: setup  ## a fuzzer led by coverage on the server; TARGET=machine ARGS="--seconds 600"
+	@$(BIN)/python scripts/fuzz.py $(or $(TARGET),machine) $(ARGS)
 
 mutmut: setup  ## mutmut over the client's machine, an hour and more; ARGS="--max-children 2"
 	@.tools/uv/bin/uv run -q --with mutmut==3.8.1 mutmut run $(ARGS)
