@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import re
@@ -11,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.server.serving_rig import KEY, MODEL, a_server, says
+from tests.server.serving_rig import KEY, MODEL, a_client, a_server, says
 from tests.virtual_loop import run
 
 import bargein
@@ -19,6 +20,7 @@ from bargein.audio.base import Held, Rendered, Report, Stopped
 from bargein.audio.virtual import VirtualRecorder
 from bargein.errors import LocalValueError
 from bargein.secret import Secret
+from bargein.server.serving import serve_local
 from bargein.transports.base import PipeEnd
 from bargein.transports.memory import MemoryPipe, pair
 from bargein.transports.websocket import WebSocketPipe
@@ -217,6 +219,29 @@ async def test_a_session_stands_on_the_slow_line() -> None:
         async with bargein.connect(transport=pipe) as session:
             reply = await session.say("Hello?")
             assert await reply.text() == "Hello."
+
+
+async def test_the_parrot_writes_what_was_typed_and_plays_what_was_spoken() -> None:
+    parrot = example("own_engine").Parrot
+    speech = bytes(range(256)) * 200
+    async with serve_local(engine=parrot, api_key=KEY) as server, a_client(server) as client:
+        await client.configure(None, audio={"input": {"transcription": {"model": "whisper-1"}}})
+        await client.type("Who is a pretty bird?")
+        await client.send("response.create")
+        assert (await client.until("response.output_text.done"))["text"] == "Who is a pretty bird?"
+        await client.until("response.done")
+        await client.speak(speech)
+        await client.send("input_audio_buffer.commit")
+        heard = await client.until("conversation.item.input_audio_transcription.completed")
+        await client.send("response.create")
+        await client.until("response.done")
+    sound = b"".join(
+        base64.b64decode(event["delta"])
+        for event in client.seen
+        if event["type"] == "response.output_audio.delta"
+    )
+    assert sound == speech
+    assert heard["transcript"] == "(something that takes 1.1 seconds to say)"
 
 
 def test_the_test_of_a_program_passes() -> None:

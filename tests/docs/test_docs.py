@@ -27,7 +27,10 @@ from bargein.deadlines import Timer
 from bargein.driver.limits import Limits
 from bargein.server import admission, websocket
 from bargein.server.engines import scenario
+from bargein.server.engines.base import Engine
 from bargein.server.host import HostLimits
+from bargein.server.model import score
+from bargein.server.model.commands import StartEngine
 from bargein.server.model.options import Limits as SessionLimits
 from bargein.server.model.rules import RULES
 from bargein.server.serving import Server, serve_local
@@ -324,6 +327,17 @@ def test_every_option_of_serve_is_told_with_its_default() -> None:
             assert told[name] == "off"
         elif isinstance(option.default, str | int) and not option.multiple:
             assert told[name] == str(option.default)
+
+
+def test_every_step_and_every_method_of_an_engine_is_told() -> None:
+    first = " ".join(row[0] for row in rows(text_of("engines.md")))
+    for action in get_args(score.Action):
+        fields = ", ".join(action.__struct_fields__)
+        assert f"`{action.__name__}({fields})`" in first, action.__name__
+    for name in ("respond", "transcribe", "overhear", "close"):
+        assert hasattr(Engine, name) and f"`{name}(" in first
+    for name in StartEngine.__struct_fields__:
+        assert f"`{name}`" in first, name
 
 
 def test_every_argument_of_serve_local_and_what_it_gives_is_told() -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import shlex
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bargein.cli._engines import CHAT_FIELDS, SCRIPT, chat_options, engine_of, has_espeak
 from bargein.errors import DeviceError
 from bargein.units import US_PER_S
 
@@ -41,19 +42,23 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
 )
 @click.option(
     "--engine",
-    type=click.Choice(["script"]),
-    default="script",
+    default=SCRIPT,
     show_default=True,
-    help="What thinks and speaks: 'script' says what a scenario file says.",
+    metavar="script|chat|MODULE:NAME",
+    help="What hears, thinks and speaks: 'script' says what a scenario file says; 'chat' asks a "
+    "chat-completions URL; MODULE:NAME is a class of your own.",
 )
 @click.option(
     "--scenario",
     default="storyteller",
     show_default=True,
-    help="A TOML file, or a built-in scenario: 'storyteller', 'demo', or 'trouble', which does "
-    "what clients trip over and shows every key that a file may have.",
+    help="script: a TOML file, or a built-in scenario: 'storyteller', 'demo', or 'trouble', which "
+    "does what clients trip over and shows every key that a file may have.",
 )
-@click.option("--speed", type=float, help="How many seconds of audio are made in one second.")
+@click.option(
+    "--speed", type=float, help="script: how many seconds of audio are made in one second."
+)
+@chat_options
 @click.option(
     "--trace",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -89,7 +94,8 @@ def command(**given: Any) -> None:
 
     It speaks the GA protocol of the OpenAI Realtime API over WebSocket: turns are detected in what
     it hears, it answers with spoken stories, and it can be interrupted. Nothing leaves this
-    machine. To use it, start it, and run in another terminal the two lines that it prints:
+    machine, but to URLs that you give. To use it, start it, and run in another terminal the two
+    lines that it prints:
 
     \b
         bargein serve
@@ -105,9 +111,18 @@ def command(**given: Any) -> None:
         [[replies]]
         [[replies.outputs]]
         say = "Hello there!"
+
+    Or from a model of yours, behind a chat-completions URL, such as Ollama's:
+
+    \b
+        bargein serve --engine chat --chat-url http://127.0.0.1:11434/v1 --chat-model llama3.2
+
+    It is asked as the turn ends and speaks sentence by sentence while it thinks. For it to know
+    what was said aloud, give it ears: --hear-url, or --mind-hears for a model that takes sound.
     """
+    asked = {name: given.pop(name) for name in CHAT_FIELDS}
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(_Asked(**given)))
+        asyncio.run(_serve(_Asked(**given, chat=asked)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -128,6 +143,7 @@ class _Asked:
     allow_origin: tuple[str, ...]
     compression: bool
     as_json: bool
+    chat: Mapping[str, Any]
 
 
 async def _serve(asked: _Asked) -> None:
@@ -144,7 +160,7 @@ async def _serve(asked: _Asked) -> None:
 
 
 def _server(asked: _Asked) -> AbstractAsyncContextManager[Server]:
-    if importlib.util.find_spec("espeakng_loader") is None:
+    if asked.engine == SCRIPT and not has_espeak():
         raise DeviceError(_MISSING)
     try:
         from bargein.server.host import HostLimits
@@ -158,6 +174,7 @@ def _server(asked: _Asked) -> AbstractAsyncContextManager[Server]:
         port=asked.port,
         api_key=asked.api_key,
         speed=asked.speed,
+        engine=engine_of(asked.engine, asked.chat),
         options=Options(session_us=asked.session_minutes * 60 * US_PER_S),
         limits=HostLimits(sessions=asked.max_sessions),
         trace=asked.trace,
@@ -175,16 +192,16 @@ def _announce(server: Server, asked: _Asked) -> None:
     own_key = server.api_key if asked.api_key is None else None
     if asked.as_json:
         told = {"base_url": server.url, "ws_url": server.ws_url, "api_key": own_key}
-        click.echo(json.dumps({**told, "scenario": asked.scenario}))
+        scenario = asked.scenario if asked.engine == SCRIPT else None
+        click.echo(json.dumps({**told, "engine": asked.engine, "scenario": scenario}))
     else:
         click.echo(f"export OPENAI_BASE_URL={shlex.quote(server.url)}")
         if own_key is not None:
             click.echo(f"export OPENAI_API_KEY={own_key}")
         else:
             click.echo("# OPENAI_API_KEY must be the key that this server was given.")
-    click.echo(
-        f"A local OpenAI Realtime server, saying {asked.scenario!r}. Ctrl-C ends it.", err=True
-    )
+    says = f"saying {asked.scenario!r}" if asked.engine == SCRIPT else f"engine {asked.engine!r}"
+    click.echo(f"A local OpenAI Realtime server, {says}. Ctrl-C ends it.", err=True)
     if not is_loopback(server.address):
         click.echo(
             f"Warning: {server.address} can be reached from other machines. Keys and speech cross "

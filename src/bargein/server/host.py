@@ -138,7 +138,14 @@ class Host:
         or the engine's doing."""
         self.sessions_opened += 1
         key = f"session-{self.sessions_opened}"
-        session = Session(key, self, connection, self._engine_factory(), self._new_detector())
+        try:
+            engine = self._engine_factory()
+        except Exception:
+            # An engine is anybody's code, and so is its making.
+            log.exception("%s: the engine cannot be made", key)
+            await connection.close(INTERNAL_ERROR, "")
+            return
+        session = Session(key, self, connection, engine, self._new_detector())
         self.sessions[key] = session
         try:
             await session.run(model, kind)
