@@ -39,7 +39,6 @@ def scored(
     reply: dict[str, Any],
     *,
     format: AudioFormat = AudioFormat.PCM,
-    max_tokens: int | None = None,
     speaks: bool = True,
     **manner: Any,
 ) -> tuple[Step, ...]:
@@ -48,7 +47,7 @@ def scored(
     soundings: dict[str, Sounding] = {}
     for text in spoken_texts(the_reply) if speaks else ():
         soundings[text] = sounding(speech(text), format)
-    return build(the_reply, scenario.manner_of(the_reply), soundings, max_tokens=max_tokens)
+    return build(the_reply, scenario.manner_of(the_reply), soundings)
 
 
 def names(steps: Iterable[Step]) -> list[str]:
@@ -242,22 +241,10 @@ def test_an_empty_reply_has_no_steps() -> None:
     assert scored({}) == ()
 
 
-def test_max_output_tokens_end_the_reply_before_it_costs_more() -> None:
-    steps = scored(say(), max_tokens=20)
-    assert steps[-1].action == score.EndIncomplete("max_output_tokens")
-    samples = len(b"".join(sounds(steps))) // 2
-    tokens = -(-samples // 1_200) + -(-len(written(steps)) // 4)
-    assert tokens == 20
-
-
-def test_enough_tokens_change_nothing() -> None:
-    assert scored(say(), max_tokens=4_096) == scored(say())
-
-
 def test_a_text_without_sound_is_still_told() -> None:
     scenario = Scenario.of({**MANNER, "replies": [say("...")]})
     silent = Sounding(b"", AudioFormat.PCM, (score.Word("...", 0, 0),))
     reply: Reply = scenario.replies[0]
-    steps = build(reply, scenario.manner_of(reply), {"...": silent}, max_tokens=None)
+    steps = build(reply, scenario.manner_of(reply), {"...": silent})
     assert written(steps) == "..."
     assert sounds(steps) == []

@@ -8,8 +8,6 @@ in, already synthesized.
 3. Every word travels with its place in the part's own samples, so a truncation knows what was
    heard. A word's end is rounded up: it was heard only if all of it was.
 4. Where the response may only write, what would be said is written.
-5. `max_output_tokens` cuts the score where the service's own count reaches it: a token is 50 ms of
-   audio, or four characters (protocol.md §2.4).
 """
 
 from __future__ import annotations
@@ -30,8 +28,6 @@ from bargein.server.model import score
 from bargein.server.model.score import Step
 from bargein.units import US_PER_MS, AudioFormat, us_of_samples
 
-TOKEN_MS = 50
-CHARACTERS_PER_TOKEN = 4
 _ARGUMENTS_CHARACTERS = 6
 """How much of a call's arguments one delta carries: about what the recordings show."""
 
@@ -66,14 +62,11 @@ def sounding(speech: Speech, format: AudioFormat, *, trailing_silence_ms: int = 
     return Sounding(encode(bytes_of(pcm), format), format, words)
 
 
-def build(
-    reply: Reply, manner: Manner, soundings: Mapping[str, Sounding], *, max_tokens: int | None
-) -> tuple[Step, ...]:
+def build(reply: Reply, manner: Manner, soundings: Mapping[str, Sounding]) -> tuple[Step, ...]:
     """The whole score of a reply.
 
     `manner` leaves nothing open (`Scenario.manner_of`). `soundings` has every text that is to be
-    spoken; a text that is not there is written. `max_tokens` is the response's
-    `max_output_tokens`, None for no limit.
+    spoken; a text that is not there is written.
     """
     steps: list[Step] = []
     after_us = _us(manner.first_event_after_ms)
@@ -91,8 +84,6 @@ def build(
     format = next((each.format for each in soundings.values()), AudioFormat.PCM)
     if reply.ending is not None:
         steps = _ended(steps, reply.ending, format, after_us)
-    if max_tokens is not None:
-        steps = _within(steps, format, max_tokens)
     return tuple(steps)
 
 
@@ -223,27 +214,3 @@ def _first_of(step: Step, samples: int, format: AudioFormat) -> list[Step]:
     assert isinstance(step.action, score.Sound), "the caller has seen sound"
     audio = step.action.audio[: samples * format.bytes_per_sample]
     return [Step(score.Sound(audio), step.after_us)] if audio else []
-
-
-def _within(steps: list[Step], format: AudioFormat, max_tokens: int) -> list[Step]:
-    """The score, ended as incomplete before it costs more than `max_tokens`."""
-    samples = characters = 0
-    token_samples = format.rate * TOKEN_MS // 1_000
-    kept: list[Step] = []
-    for step in steps:
-        match step.action:
-            case score.Sound(audio=audio):
-                samples += format.samples(len(audio))
-            case score.SayText(delta=delta) | score.Arguments(delta=delta):
-                characters += len(delta)
-            case _:
-                pass
-        tokens = -(-samples // token_samples) - (-characters // CHARACTERS_PER_TOKEN)
-        if tokens > max_tokens:
-            if isinstance(step.action, score.Sound):
-                over = samples - (max_tokens + characters // -CHARACTERS_PER_TOKEN) * token_samples
-                part = format.samples(len(step.action.audio)) - over
-                kept += _first_of(step, max(0, part), format)
-            return [*kept, Step(score.EndIncomplete("max_output_tokens"))]
-        kept.append(step)
-    return kept

@@ -242,9 +242,7 @@ class ScriptEngine(Engine):
                 soundings[text] = self._say(
                     text, voice, words_per_minute, format, manner.trailing_silence_ms
                 )
-        limit = params.max_output_tokens
-        max_tokens = limit if isinstance(limit, int) else None
-        return build(reply, manner, soundings, max_tokens=max_tokens)
+        return build(reply, manner, soundings)
 
 
 def _is_silent(audio: bytes, format: AudioFormat) -> bool:

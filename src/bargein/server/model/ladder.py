@@ -72,6 +72,14 @@ class Ladder:
         return tuple(output.entry for output in self.outputs)
 
     @property
+    def open_part(self) -> Part | None:
+        return self._part
+
+    @property
+    def open_call(self) -> Entry | None:
+        return None if self._call is None else self._call.entry
+
+    @property
     def audio_us(self) -> int:
         """How long the audio sounds that was made."""
         samples = sum(part.made_samples for entry in self.entries for part in entry.parts)

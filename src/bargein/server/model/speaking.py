@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 from bargein import events
-from bargein.server.model import score, usage
+from bargein.server.model import budget, score, usage
 from bargein.server.model.commands import StartEngine, StopEngine
 from bargein.server.model.entries import Entry, entry_of
 from bargein.server.model.ladder import BadScoreError, Ladder
@@ -242,16 +242,35 @@ class Speaking:
             case score.Cost():
                 running.cost = action
             case _:
-                try:
-                    running.ladder.act(action)
-                except BadScoreError as error:
-                    self._fail(running, SERVER_ERROR, None, f"The engine failed: {error}.", now_us)
-                except RefusedError as error:
-                    refusal = error.refusal
-                    self._fail(running, SERVER_ERROR, refusal.code, refusal.message, now_us)
-                else:
-                    if running.ladder.has_spoken:
-                        self._session.voice_is_locked = True
+                self._climb(running, action, now_us)
+
+    def _climb(self, running: _Running, action: score.Action, now_us: int) -> None:
+        """Play an action, as far as the response may still cost."""
+        ladder, limit = running.ladder, running.values["max_output_tokens"]
+        fitting: score.Action | None = action
+        is_over = False
+        if isinstance(limit, int):
+            fitting, is_over = budget.fit(
+                action,
+                limit=limit,
+                made=ladder.entries,
+                part=ladder.open_part,
+                call=ladder.open_call,
+            )
+        try:
+            if fitting is not None:
+                ladder.act(fitting)
+        except BadScoreError as error:
+            self._fail(running, SERVER_ERROR, None, f"The engine failed: {error}.", now_us)
+            return
+        except RefusedError as error:
+            refusal = error.refusal
+            self._fail(running, SERVER_ERROR, refusal.code, refusal.message, now_us)
+            return
+        if ladder.has_spoken:
+            self._session.voice_is_locked = True
+        if is_over:
+            self._act(running, score.EndIncomplete("max_output_tokens"), now_us)
 
     def _fail(
         self, running: _Running, type: str, code: str | None, message: str, now_us: int

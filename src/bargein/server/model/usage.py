@@ -15,8 +15,8 @@ from bargein.server.model import score
 from bargein.server.model.entries import Entry, Part
 from bargein.units import AudioFormat, ms_ceil, ms_floor
 
-_HEARD_TOKEN_MS, _SPOKEN_TOKEN_MS = 100, 50
-_CHARACTERS_PER_TOKEN = 4
+HEARD_TOKEN_MS, SPOKEN_TOKEN_MS = 100, 50
+CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +27,43 @@ class Input:
     audio_tokens: int
     image_tokens: int
 
+    @property
+    def total(self) -> int:
+        return self.text_tokens + self.audio_tokens + self.image_tokens
+
 
 def text_tokens(text: str | None) -> int:
-    return -(-len(text) // _CHARACTERS_PER_TOKEN) if text else 0
+    return -(-len(text) // CHARACTERS_PER_TOKEN) if text else 0
 
 
 def measure_input(entries: Iterable[Entry], values: Mapping[str, Any]) -> Input:
     """The cost of what the engine is told; `values` are the response's parameters."""
-    text = text_tokens(values["instructions"]) + sum(
-        text_tokens(str(tool)) for tool in values["tools"]
+    told = [Input(instruction_tokens(values), 0, 0), *map(known_tokens, entries)]
+    return Input(
+        sum(each.text_tokens for each in told),
+        sum(each.audio_tokens for each in told),
+        sum(each.image_tokens for each in told),
     )
+
+
+def instruction_tokens(values: Mapping[str, Any]) -> int:
+    """The cost of a response's instructions and tools."""
+    tools = sum(text_tokens(str(tool)) for tool in values["tools"])
+    return text_tokens(values["instructions"]) + tools
+
+
+def known_tokens(entry: Entry) -> Input:
+    """The cost of one item of the context."""
+    text = text_tokens(entry.arguments) + text_tokens(entry.output)
     audio = images = 0
-    for entry in entries:
-        text += text_tokens(entry.arguments) + text_tokens(entry.output)
-        for part in entry.parts:
-            match part.kind:
-                case "input_audio":
-                    audio += _heard_tokens(part.kept_samples, part.format)
-                case "input_image":
-                    images += part.image_tokens
-                case _:
-                    text += text_tokens(part.heard_text())
+    for part in entry.parts:
+        match part.kind:
+            case "input_audio":
+                audio += _heard_tokens(part.kept_samples, part.format)
+            case "input_image":
+                images += part.image_tokens
+            case _:
+                text += text_tokens(part.heard_text())
     return Input(text, audio, images)
 
 
@@ -71,12 +87,23 @@ def transcription_usage(
 
 def _heard_tokens(samples: int, format: AudioFormat) -> int:
     """Whole tokens: 2796 ms were billed as 27 (recorded in audio_in_server_vad_turn)."""
-    return ms_floor(samples, format.rate) // _HEARD_TOKEN_MS
+    return ms_floor(samples, format.rate) // HEARD_TOKEN_MS
 
 
-def _spoken_tokens(samples: int, format: AudioFormat) -> int:
+def spoken_tokens(samples: int, format: AudioFormat) -> int:
     """A token that is begun counts; the service's rounding is not known."""
-    return -(-ms_ceil(samples, format.rate) // _SPOKEN_TOKEN_MS)
+    return -(-ms_ceil(samples, format.rate) // SPOKEN_TOKEN_MS)
+
+
+def made_tokens(made: Iterable[Entry]) -> tuple[int, int]:
+    """What the output of a response costs so far: tokens of text, and of audio."""
+    text = audio = 0
+    for entry in made:
+        text += text_tokens(entry.arguments)
+        for part in entry.parts:
+            text += text_tokens(part.text)
+            audio += spoken_tokens(part.made_samples, part.format)
+    return text, audio
 
 
 def measure(
@@ -89,17 +116,12 @@ def measure(
     """
     if not made and status != "completed":
         given = Input(0, 0, 0)
-    text = audio = 0
-    for entry in made:
-        text += text_tokens(entry.arguments)
-        for part in entry.parts:
-            text += text_tokens(part.text)
-            audio += _spoken_tokens(part.made_samples, part.format)
+    text, audio = made_tokens(made)
     cached = 0
     if cost is not None:
         given = Input(cost.input_tokens, given.audio_tokens, 0)
         text, cached = cost.output_tokens, cost.cached_tokens
-    inputs = given.text_tokens + given.audio_tokens + given.image_tokens
+    inputs = given.total
     return events.Usage(
         total_tokens=inputs + text + audio,
         input_tokens=inputs,
