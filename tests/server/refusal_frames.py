@@ -280,3 +280,10 @@ says(
     type="conversation.item.create",
     item=user_image("data:image/png;base64,AA=="),
 )
+says(
+    "tool_choice_unknown",
+    "invalid_value",
+    "session.tool_choice",
+    "Tool choice 'weather' not found in 'tools' parameter.",
+    **session(tool_choice={"type": "function", "name": "weather"}),
+)

@@ -104,6 +104,14 @@ def test_a_tool_choice_that_wants_a_call_gets_one() -> None:
     assert chosen(script(writes("no")), tools=tools, tool_choice="required") == "no"
 
 
+def test_several_calls_are_passed_over_where_there_may_be_one() -> None:
+    both = {"outputs": [{"call": "a"}, {"call": "b"}]}
+    turns = script(both, writes("one at a time"))
+    assert chosen(turns, tools=("a", "b"), parallel=False) == "one at a time"
+    reply = turns.choose((), ("a", "b"))
+    assert reply is not None and reply.calls == ("a", "b")
+
+
 def test_the_output_of_a_function_has_its_own_answer() -> None:
     turns = script(writes("story"), writes("rain", after_call="weather"))
     assert chosen(turns, user("x"), *call_and_output("weather")) == "rain"

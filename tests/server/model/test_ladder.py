@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.server.model.model_rig import Rig, sound, types
 
@@ -302,3 +304,20 @@ def test_a_whole_call_that_waits_behind_a_message_is_completed_even_by_a_cancel(
     )
     output = rig.say("response.cancel")[-1]["response"]["output"]
     assert [item["status"] for item in output] == ["incomplete", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "shown"),
+    [
+        ("gpt-realtime-2.1", "commentary", "commentary"),
+        ("gpt-realtime-2.1", None, "final_answer"),
+        ("gpt-realtime", "commentary", None),
+        ("gpt-realtime-2025-08-28", None, None),
+    ],
+)
+def test_messages_of_the_2_line_have_a_phase_and_others_have_none(
+    model: str, given: Any, shown: str | None
+) -> None:
+    rig = Rig(model)
+    sent = rig.produce(rig.respond(), score.OpenMessage(given))
+    assert sent[0]["item"].get("phase") == shown

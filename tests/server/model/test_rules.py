@@ -134,6 +134,31 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
 
 
 @case(
+    "speed_fixed",
+    "invalid_parameter",
+    "session.audio.output.speed",
+    "Cannot update a session's speed while a response is in progress.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = Rig()
+    rig.respond()
+    return rig, rig.say(**session(audio={"output": {"speed": 1.5}}))
+
+
+@case(
+    "too_long",
+    "conversation_too_long",
+    None,
+    "Conversation is too long to create a Response.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = Rig(options=Options(context_tokens=100))
+    rig.say(**session(truncation="disabled", instructions="Be kind."))
+    rig.user_says("a" * 400)
+    return rig, rig.say("response.create")
+
+
+@case(
     "session_expired",
     "session_expired",
     None,

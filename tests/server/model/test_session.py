@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from tests.server.model.model_rig import Rig, error, types
 
-from bargein.server.model.session import INSTRUCTIONS, SessionState, has_reasoning
+from bargein.server.model.models import has_reasoning
+from bargein.server.model.options import Options
+from bargein.server.model.session import INSTRUCTIONS, SessionState
 
 
 def session(model: str = "gpt-realtime") -> SessionState:
@@ -158,3 +160,59 @@ def test_reasoning_is_for_the_models_that_have_it() -> None:
     response = {"reasoning": {"effort": "low"}}
     body = error(Rig().say("response.create", response=response))
     assert "Reasoning is not supported" in body["message"]
+
+
+def test_a_voice_must_be_one_of_the_services_or_of_the_accounts_own() -> None:
+    rig = Rig()
+    for where, kind in (("session", "session.update"), ("response", "response.create")):
+        fields = {"audio": {"output": {"voice": "bob"}}}
+        given = {where: {"type": "realtime", **fields} if where == "session" else fields}
+        body = error(rig.say(kind, **given))
+        assert body["param"] == f"{where}.audio.output.voice"
+        assert body["message"] == (
+            "Invalid value: 'bob'. Supported values are: 'alloy', 'ash', 'ballad', 'coral', "
+            "'echo', 'sage', 'shimmer', 'verse', 'marin', and 'cedar'."
+        )
+    assert update(rig, audio={"output": {"voice": {"id": "voice_1"}}})
+    anything = Rig(options=Options(any_voice=True))
+    assert update(anything, audio={"output": {"voice": "bob"}})["audio"]["output"]["voice"] == "bob"
+
+
+def test_an_own_voice_is_locked_by_its_id() -> None:
+    rig = Rig()
+    own = {"audio": {"output": {"voice": {"id": "voice_1"}}}}
+    update(rig, **own)
+    rig.spoken(20)
+    assert update(rig, **own)["audio"]["output"]["voice"] == {"id": "voice_1"}
+    other = {"type": "realtime", "audio": {"output": {"voice": {"id": "voice_2"}}}}
+    assert error(rig.say("session.update", session=other))["code"] == "cannot_update_voice"
+
+
+def test_the_speed_changes_between_turns_only_unless_the_server_lets_it() -> None:
+    faster = {"audio": {"output": {"speed": 1.5}}}
+    rig = Rig()
+    response_id = rig.respond()
+    body = error(rig.say("session.update", session={"type": "realtime", **faster}))
+    assert body["param"] == "session.audio.output.speed"
+    # The speed that it has may be sent again, and a response out of band is no turn.
+    update(rig, audio={"output": {"speed": 1.0}})
+    rig.produce(response_id)
+    rig.respond(conversation="none")
+    assert update(rig, **faster)["audio"]["output"]["speed"] == 1.5
+    lenient = Rig(options=Options(speed_in_response=True))
+    lenient.respond()
+    assert update(lenient, **faster)["audio"]["output"]["speed"] == 1.5
+
+
+def test_a_tool_choice_must_name_a_tool_of_the_session_or_the_response() -> None:
+    rig = Rig()
+    tool, choice = {"type": "function", "name": "f"}, {"type": "function", "name": "f"}
+    body = error(rig.say("response.create", response={"tool_choice": choice}))
+    assert body["param"] == "response.tool_choice"
+    update(rig, tools=[tool], tool_choice=choice)
+    body = error(rig.say("session.update", session={"type": "realtime", "tools": []}))
+    assert body["param"] == "session.tool_choice"
+    rig.produce(rig.respond())
+    rig.respond(tools=[{**tool, "name": "g"}], tool_choice={**choice, "name": "g"})
+    lenient = Rig(options=Options(checks_tool_choice=False))
+    assert update(lenient, tool_choice=choice)["tool_choice"] == choice

@@ -43,10 +43,15 @@ def story(
     param: str | None = None,
     *,
     processing_us: int = 0,
+    context_tokens: int | None = None,
     **limits: int,
 ) -> Callable[[Story], Story]:
     def keep(provoke: Story) -> Story:
-        options = Options(processing_us=processing_us, limits=Limits(**limits))
+        options = Options(
+            processing_us=processing_us,
+            context_tokens=context_tokens,
+            limits=Limits(**limits),
+        )
         STORIES[row] = (provoke, code, param, options)
         return provoke
 
@@ -100,6 +105,21 @@ async def _(client: Wire) -> str:
     await client.until("session.updated")
     await offend(client, session(tracing=None))
     return "Cannot update tracing once it is enabled."
+
+
+@story("speed_fixed", "invalid_parameter", "session.audio.output.speed")
+async def _(client: Wire) -> str:
+    await client.respond()
+    await offend(client, session(audio={"output": {"speed": 1.5}}))
+    return "Cannot update a session's speed while a response is in progress."
+
+
+@story("too_long", "conversation_too_long", context_tokens=100)
+async def _(client: Wire) -> str:
+    await client.configure(None, truncation="disabled", instructions="Be kind.")
+    await client.type("a" * 400)
+    await offend(client, {"type": "response.create"})
+    return "Conversation is too long to create a Response."
 
 
 @story("too_little_to_commit", "input_audio_buffer_commit_empty")
@@ -282,6 +302,7 @@ LINES_OF_THE_RECORD = {
     "voice change after audio": ["voice_locked"],
     "session kind mix-up": ["session_kind"],
     "reasoning on non-2.x": ["no_reasoning"],
+    "context full with truncation disabled": ["too_long"],
     "session end": ["session_expired"],
     "server fault": ["internal"],
 }

@@ -105,7 +105,9 @@ def _us(ms: float | None) -> int:
 def _message(
     output: Output, manner: Manner, soundings: Mapping[str, Sounding], *, closes: bool
 ) -> list[Step]:
-    steps = [Step(score.OpenMessage(output.phase))]
+    # What is said before a call is commentary, as recorded of the 2.x line.
+    phase = output.phase or (None if closes else "commentary")
+    steps = [Step(score.OpenMessage(phase))]
     parts = output.message_parts
     for part in parts:
         spoken = None if part.say is None else soundings.get(part.say)

@@ -5,7 +5,8 @@
    of those that may answer anything, from the beginning again after the last. Of several that
    match, one that calls a function, then the one used least, then the first.
 2. A function is called only if the response may call it: it is in `tools`, and `tool_choice` does
-   not forbid it. A reply that calls another is passed over. Where `tool_choice` wants a call,
+   not forbid it. A reply that calls another is passed over, and one with several calls where
+   `parallel_tool_calls` is false. Where `tool_choice` wants a call,
    replies that make it come first.
 3. A session begins the scenario at its beginning. Responses out of band choose like others.
 4. What the user says is what the scenario's `hears` says, one text for each turn that is
@@ -72,14 +73,20 @@ class Script:
         self._next = 0
 
     def choose(
-        self, context: Sequence[events.Item], tools: Sequence[str], tool_choice: object = "auto"
+        self,
+        context: Sequence[events.Item],
+        tools: Sequence[str],
+        tool_choice: object = "auto",
+        *,
+        parallel: bool = True,
     ) -> Reply | None:
-        """The reply to this conversation; None if there is none that may be given."""
+        """The reply to this conversation; None if there is none that may be given. `parallel`: it
+        may have several calls."""
         wanted, allowed = _calls_wanted(tools, tool_choice)
         fits = [
             index
             for index, reply in enumerate(self._replies)
-            if all(call in allowed for call in reply.calls)
+            if all(call in allowed for call in reply.calls) and (parallel or len(reply.calls) < 2)
         ]
         if wanted:
             calling = [i for i in fits if any(call in wanted for call in self._replies[i].calls)]
@@ -198,7 +205,8 @@ class ScriptEngine(Engine):
             for tool in params.tools or ()
             if isinstance(tool, events.FunctionTool) and isinstance(tool.name, str)
         ]
-        reply = self._script.choose(request.context, tools, params.tool_choice)
+        parallel = params.parallel_tool_calls is not False
+        reply = self._script.choose(request.context, tools, params.tool_choice, parallel=parallel)
         if reply is None:
             calls = sorted({call for each in self._scenario.replies for call in each.calls})
             raise EngineError(

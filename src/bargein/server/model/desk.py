@@ -58,6 +58,7 @@ class Desk:
             model=opened.model,
             kind=opened.kind,
             expires_at=opened.wall_time_s + options.session_us // US_PER_S,
+            options=options,
         )
         self.conversation = Conversation(
             conversation_id=outbox.ids.mint("conv"),
@@ -96,7 +97,8 @@ class Desk:
         self._handlers[type(event)](event, now_us)
 
     def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
-        self.session.update(msgspec.to_builtins(event.session))
+        responding = self.speaking.active_id is not None
+        self.session.update(msgspec.to_builtins(event.session), responding=responding)
         self._configure_listening()
         self._outbox.send(
             events.SessionUpdated(event_id=self._outbox.event_id(), session=self.session.shown())

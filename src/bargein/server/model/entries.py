@@ -101,6 +101,8 @@ class Entry:
     output: str = ""
     previous_id: str | None = None
     done_previous_id: str | None = None
+    left_out: bool = False
+    """Whether the model is not told it any more (`context`)."""
 
     @property
     def is_cut(self) -> bool:

@@ -46,8 +46,8 @@ class _Output:
 class Ladder:
     """Plays the actions of a score for one response, apart from its two ends.
 
-    `speaks`: the response may have audio. `conversation` is the default one; `in_band` says
-    whether the items belong to it.
+    `speaks`: the response may have audio; `phases`: its messages have a `phase`. `conversation` is
+    the default one; `in_band` says whether the items belong to it.
     """
 
     response_id: str
@@ -56,6 +56,7 @@ class Ladder:
     in_band: bool
     speaks: bool
     format: AudioFormat
+    phases: bool = False
     outputs: list[_Output] = field(default_factory=list)
     has_spoken: bool = False
     _message: _Output | None = None
@@ -129,7 +130,7 @@ class Ladder:
             kind="message",
             status="in_progress",
             role="assistant",
-            phase=phase,
+            phase=(phase or "final_answer") if self.phases else None,
         )
         self._message = self._open(entry)
 

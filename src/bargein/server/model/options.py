@@ -60,6 +60,21 @@ class Options:
     §4.9); that a retrieved item does not either is inferred."""
     session_us: int = 3_600 * US_PER_S
     """How long a session may last (protocol.md §1.1.4)."""
+    context_tokens: int | None = None
+    """How much the model may be told at once, in tokens; None: what its kind is told to have
+    (protocol.md §3.3 names no figure)."""
+    forgets_left_out: bool = False
+    """Whether items that no longer fit the context are deleted, without an event. The record says
+    that they are dropped silently, and not whether they can still be retrieved."""
+    any_voice: bool = False
+    """Whether a voice may have any name. Without it, a name that the service's package does not
+    list is refused like any wrong value; no log shows one."""
+    speed_in_response: bool = False
+    """Whether `audio.output.speed` may change while a response is in progress. The documentation
+    says that it may not, and not what happens then."""
+    checks_tool_choice: bool = True
+    """Whether a `tool_choice` that names no tool of the session or response is refused, as other
+    endpoints of the service do."""
     echo_images: bool = True
     """Whether the events that show an item carry its images. That they do is inferred (protocol.md
     §4.14); `retrieved` has them in any case."""
@@ -67,6 +82,7 @@ class Options:
 
     def __post_init__(self) -> None:
         least = {"processing_us": 0, "lengths_grid_ms": 1, "rate_limits_after_us": 0}
-        for name, value in {**least, "session_us": US_PER_S}.items():
-            if getattr(self, name) < value:
+        for name, value in {**least, "session_us": US_PER_S, "context_tokens": 1}.items():
+            given = getattr(self, name)
+            if given is not None and given < value:
                 raise LocalValueError(f"{name} is {getattr(self, name)}: give {value} or more")

@@ -213,6 +213,18 @@ RULES: Mapping[str, Rule] = {
         "session.model",
         source=None,
     ),
+    "speed_fixed": Rule(
+        "invalid_parameter",
+        "Cannot update a session's speed while a response is in progress.",
+        "session.audio.output.speed",
+        source=None,
+    ),
+    "tool_choice_unknown": Rule(
+        "invalid_value",
+        "Tool choice '{value}' not found in 'tools' parameter.",
+        "{path}",
+        source=None,
+    ),
     "tracing_fixed": Rule(
         "invalid_parameter",
         "Cannot update tracing once it is enabled.",
@@ -256,6 +268,7 @@ RULES: Mapping[str, Rule] = {
         "Cannot run more than {limit} responses at once. Wait until one is finished.",
         source=None,
     ),
+    "too_long": Rule("conversation_too_long", "Conversation is too long to create a Response."),
     "referenced_item_unknown": Rule(
         "item_reference_invalid_item_id",
         "Error creating response: the item with id '{item_id}' does not exist.",

@@ -14,8 +14,8 @@ import msgspec
 
 
 class OpenMessage(msgspec.Struct, frozen=True, gc=False):
-    """An assistant message begins (`response.output_item.added`). `phase` as gpt-realtime-2.x has
-    it."""
+    """An assistant message begins (`response.output_item.added`). `phase` is shown by models of the
+    2.x line only, and of theirs one without it is the `final_answer`."""
 
     phase: Literal["commentary", "final_answer"] | None = None
 

@@ -21,7 +21,9 @@ import msgspec
 
 from bargein import events
 from bargein.server.model.inputs import SessionKind
-from bargein.server.model.rules import refuse
+from bargein.server.model.models import VOICES, has_reasoning
+from bargein.server.model.options import Options
+from bargein.server.model.rules import listed, refuse
 from bargein.server.model.vad import TurnSettings
 from bargein.units import AudioFormat
 
@@ -58,11 +60,6 @@ class Turns:
     """Under `semantic_vad`; None: turns end after the settings' silence, whatever was said."""
 
 
-def has_reasoning(model: str) -> bool:
-    """Whether the model is of the 2.x line (protocol.md §2.7)."""
-    return model.startswith("gpt-realtime-2") and not model.startswith("gpt-realtime-2025")
-
-
 class SessionState:
     """The effective session, as plain JSON values; `shown` makes it an event's `session`."""
 
@@ -73,9 +70,11 @@ class SessionState:
         model: str,
         expires_at: int,
         kind: SessionKind = "realtime",
+        options: Options | None = None,
     ) -> None:
         newer = has_reasoning(model) or kind == "transcription"
         self.kind = kind
+        self._options = options or Options()
         self.id = session_id
         self.model = model
         self.voice_is_locked = False
@@ -136,14 +135,15 @@ class SessionState:
             return msgspec.convert(values, events.TranscriptionSession)
         return msgspec.convert(values, events.Session)
 
-    def update(self, changes: Plain) -> None:
-        """Apply the `session` of a `session.update` whose shape is right. Raises `RefusedError`."""
+    def update(self, changes: Plain, *, responding: bool = False) -> None:
+        """Apply the `session` of a `session.update` whose shape is right; `responding`: a response
+        of the conversation is in progress. Raises `RefusedError`."""
         if changes["type"] != self.kind:
             raise refuse("session_kind", given=changes["type"], kind=self.kind)
         if self.kind == "transcription":
             self._update_transcription(changes)
         else:
-            self._update_realtime(changes)
+            self._update_realtime(changes, responding=responding)
         self._read()
 
     def _update_transcription(self, changes: Plain) -> None:
@@ -159,7 +159,7 @@ class SessionState:
             raise refuse("no_turn_detection")
         self._values = {**self._values, **changes, **own, "audio": {"input": merged}}
 
-    def _update_realtime(self, changes: Plain) -> None:
+    def _update_realtime(self, changes: Plain, *, responding: bool) -> None:
         model = changes.get("model", self.model)
         if model != self.model:
             raise refuse("model_fixed", model=self.model, value=model)
@@ -170,7 +170,14 @@ class SessionState:
             raise refuse("tracing_fixed")
         audio = changes.get("audio", {})
         output = audio.get("output", {})
-        self.check_voice(output.get("voice"))
+        self.check_voice(output.get("voice"), "session")
+        speed = self._values["audio"]["output"]["speed"]
+        if (
+            responding
+            and output.get("speed", speed) != speed
+            and not self._options.speed_in_response
+        ):
+            raise refuse("speed_fixed")
         # Who sets these cannot be the client: the service keeps its own (protocol.md §3.2).
         own = {name: self._values[name] for name in ("object", "id", "expires_at")}
         merged = {**self._values, **changes, **own}
@@ -181,11 +188,22 @@ class SessionState:
         }
         if "format" in output:
             merged["audio"]["output"]["format"] = _filled_format(output["format"])
+        if "tools" in changes or "tool_choice" in changes:
+            self.check_tool_choice(merged, "session")
         self._values = merged
 
-    def check_voice(self, voice: object) -> None:
-        """Raises `RefusedError` if the voice is locked and this is another one. None: none was
-        named."""
+    @property
+    def truncation(self) -> object:
+        """What to do when the conversation is too long: a word, or a `retention_ratio` as plain
+        values."""
+        return self._values["truncation"]
+
+    def check_voice(self, voice: object, where: str) -> None:
+        """Raises `RefusedError` if the voice is locked and this is another one, or if there is no
+        such voice. None: none was named. `where` begins the path that is named."""
+        if isinstance(voice, str) and voice not in VOICES and not self._options.any_voice:
+            path = f"{where}.audio.output.voice"
+            raise refuse("wrong_value", path=path, value=voice, supported=listed(VOICES))
         if self.voice_is_locked and voice is not None and voice != self.voice:
             raise refuse("voice_locked")
 
@@ -193,6 +211,16 @@ class SessionState:
         """Raises `RefusedError` if the model has no reasoning to set."""
         if not has_reasoning(self.model):
             raise refuse("no_reasoning", model=self.model)
+
+    def check_tool_choice(self, values: Plain, where: str) -> None:
+        """Raises `RefusedError` if one tool is demanded that is not among the tools."""
+        choice = values["tool_choice"]
+        if not isinstance(choice, dict) or not self._options.checks_tool_choice:
+            return
+        name = "name" if choice["type"] == "function" else "server_label"
+        known = [tool[name] for tool in values["tools"] if tool["type"] == choice["type"]]
+        if choice[name] not in known:
+            raise refuse("tool_choice_unknown", path=f"{where}.tool_choice", value=choice[name])
 
     def response_values(self, overrides: Plain) -> Plain:
         """The parameters of one response: the session's, with those of its `response.create` above

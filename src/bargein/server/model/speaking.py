@@ -19,11 +19,12 @@ from typing import Any, Literal
 import msgspec
 
 from bargein import events
-from bargein.server.model import budget, score, usage
+from bargein.server.model import budget, context, score, usage
 from bargein.server.model.commands import StartEngine, StopEngine
 from bargein.server.model.entries import Entry, entry_of
 from bargein.server.model.ladder import BadScoreError, Ladder
 from bargein.server.model.memory import Conversation
+from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import SERVER_ERROR, RefusedError, refuse
@@ -105,15 +106,11 @@ class Speaking:
             raise refuse("already_active", response_id=self._default.id)
         if len(self._running) >= self._options.limits.responses:
             raise refuse("too_many_responses", limit=self._options.limits.responses)
-        output = overrides.get("audio", {}).get("output", {})
-        self._session.check_voice(output.get("voice"))
-        if overrides.get("reasoning") is not None:
-            self._session.check_reasoning()
+        values = self._values(overrides)
         if given is None or params is None or not isinstance(params.input, tuple):
-            entries = tuple(self._conversation)
+            entries = self._known_entries(values, in_band=in_band)
         else:
-            entries = self._given_entries(params.input)
-        values = self._session.response_values(overrides)
+            entries = self._fitting(self._given_entries(params.input), values)
         response_id = self._outbox.ids.mint("resp")
         running = _Running(
             id=response_id,
@@ -125,6 +122,7 @@ class Speaking:
                 in_band=in_band,
                 speaks="audio" in values["output_modalities"],
                 format=AudioFormat(values["audio"]["output"]["format"]["type"]),
+                phases=has_reasoning(self._session.model),
             ),
             input=usage.measure_input(entries, values),
             last_due_us=now_us,
@@ -139,17 +137,44 @@ class Speaking:
                 response=self._shown(running, "in_progress", None, None),
             )
         )
-        context = tuple(entry.known() for entry in entries)
         self._outbox.command(
             StartEngine(
                 response_id,
-                context,
+                tuple(entry.known() for entry in entries),
                 self._session.engine_params(values),
                 model=self._session.model,
                 session_id=self._session.id,
                 cut_item_ids=frozenset(entry.id for entry in entries if entry.is_cut),
             )
         )
+
+    def _values(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """The effective parameters. Raises `RefusedError`."""
+        session = self._session
+        output = overrides.get("audio", {}).get("output", {})
+        session.check_voice(output.get("voice"), "response")
+        if overrides.get("reasoning") is not None:
+            session.check_reasoning()
+        values = session.response_values(overrides)
+        session.check_tool_choice(values, "response")
+        return values
+
+    def _fitting(self, entries: tuple[Entry, ...], values: dict[str, Any]) -> tuple[Entry, ...]:
+        window = self._options.context_tokens or context.window_tokens(self._session.model)
+        return context.fitting(entries, values, self._session.truncation, window)
+
+    def _known_entries(self, values: dict[str, Any], *, in_band: bool) -> tuple[Entry, ...]:
+        """What of the conversation the model is told. What the conversation's own response leaves
+        out stays left out. Raises `RefusedError`."""
+        entries = tuple(entry for entry in self._conversation if not entry.left_out)
+        told = self._fitting(entries, values)
+        if in_band and len(told) < len(entries):
+            kept = {entry.id for entry in told}
+            for entry in entries:
+                entry.left_out = entry.id not in kept
+                if entry.left_out and self._options.forgets_left_out:
+                    self._conversation.delete(entry.id)
+        return told
 
     def _given_entries(self, items: tuple[events.Item, ...]) -> tuple[Entry, ...]:
         """What `input` of a `response.create` says the model is to know."""
