@@ -28,8 +28,9 @@ STORIES: dict[str, tuple[Story, str | None, str | None, Options]] = {}
 
 ELSEWHERE = {
     "session_expired": "test_websocket.test_the_end_of_a_session_is_told_by_an_error_and_1001",
+    "no_turn_detection": "test_transcription_session.test_a_live_model_has_no_turn_detection",
 }
-"""Rows with a test of their own, which sees the close too."""
+"""Rows with a test of their own: one that sees the close, and one of another kind of session."""
 
 UNNAMED = {"truncate_too_long", "no_reasoning", "session_expired", "internal"}
 """Refusals that name no event although one caused them (protocol.md §6.1, §6.2)."""
@@ -302,12 +303,13 @@ LINES_OF_THE_RECORD = {
     "voice change after audio": ["voice_locked"],
     "session kind mix-up": ["session_kind"],
     "reasoning on non-2.x": ["no_reasoning"],
+    "VAD on live transcription model": ["no_turn_detection"],
     "context full with truncation disabled": ["too_long"],
     "session end": ["session_expired"],
     "server fault": ["internal"],
 }
-"""The lines of protocol.md §6.2 for a WebSocket in GA, each with its cases. Live transcription is
-`test_transcription_sessions`' affair; limits and quotas are told in `response.done`."""
+"""The lines of protocol.md §6.2 for a WebSocket in GA, each with its cases. Limits and quotas
+are told in `response.done`."""
 
 MORE: dict[str, tuple[dict[str, Any], str, str, str]] = {
     # The same row of the table with a text of its own in §6.2.
