@@ -11,21 +11,25 @@ import contextlib
 import json
 import shlex
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from bargein.cli._engines import CHAT_FIELDS, SCRIPT, chat_options, engine_of, has_espeak
-from bargein.errors import DeviceError
+from bargein.errors import DeviceError, LocalValueError
+from bargein.server.workers import WorkerEndedError, Workers, checked_count, shared_listeners
 from bargein.units import US_PER_S
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from bargein.server.serving import Server
+    from bargein.server.serving import Place, Server
 
 KEY_VARIABLE = "BARGEIN_API_KEY"
 _MISSING = 'the local server is not installed; pip install "bargein[local]"'
@@ -67,7 +71,15 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
 @click.option(
     "--any-model", is_flag=True, help="Take any model's name, not only those of the service."
 )
-@click.option("--max-sessions", default=64, show_default=True, help="Sessions at once.")
+@click.option(
+    "--max-sessions", default=64, show_default=True, help="Sessions at once, of each worker."
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    help="Processes that share the port, one a core at most (Linux).",
+)
 @click.option(
     "--session-minutes",
     type=click.IntRange(1, 10_080),
@@ -122,11 +134,11 @@ def command(**given: Any) -> None:
     """
     asked = {name: given.pop(name) for name in CHAT_FIELDS}
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(_Asked(**given, chat=asked)))
+        asyncio.run(_serve(Asked(**given, chat=asked)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Asked:
+class Asked:
     """The command line, read."""
 
     host: str
@@ -144,22 +156,78 @@ class _Asked:
     compression: bool
     as_json: bool
     chat: Mapping[str, Any]
+    workers: int
+
+    def for_worker(self, **changes: Any) -> bytes:
+        """For a worker."""
+        return json.dumps({**asdict(self), **changes}, default=str).encode()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """What `for_worker` gave."""
+        trace = settings["trace"]
+        return cls(**{**settings, "trace": None if trace is None else Path(trace)})
 
 
-async def _serve(asked: _Asked) -> None:
+async def _serve(asked: Asked) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Windows has no such handlers; there Ctrl-C cancels this coroutine, with the same end.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    async with _server(asked) as server:
-        _announce(server, asked)
-        await stop.wait()
+    if checked_count(asked.workers) > 1:
+        await _serve_by_workers(asked, stop)
+    else:
+        async with server_of(asked) as server:
+            _announce(server, server.api_key, asked)
+            await stop.wait()
     click.echo("Ended.", err=True)
 
 
-def _server(asked: _Asked) -> AbstractAsyncContextManager[Server]:
+async def _serve_by_workers(asked: Asked, stop: asyncio.Event) -> None:
+    if asked.trace is not None:
+        raise LocalValueError("--trace is one process's: leave out --workers")
+    try:
+        from bargein.server.serving import Place, bind, checked_key, new_key
+    except ImportError as error:
+        raise DeviceError(_MISSING) from error
+    key = new_key() if asked.api_key is None else checked_key(asked.api_key)
+    with bind(asked.host, asked.port) as listener:
+        place = Place(*listener.getsockname()[:2])
+        with shared_listeners(listener, asked.workers) as listeners:
+            workers = Workers(
+                (sys.executable, "-m", "bargein.cli._worker"),
+                asked.for_worker(api_key=key),
+                listeners,
+                tell=lambda text: click.echo(text, err=True),
+            )
+            async with _with_the_workers_code(workers.running()):
+                _announce(place, key, asked)
+                ends = [asyncio.create_task(event.wait()) for event in (stop, workers.failed)]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                for end in ends:
+                    end.cancel()
+    if workers.failed.is_set():
+        raise DeviceError("the workers do not stay alive; what they said last stands above")
+
+
+@asynccontextmanager
+async def _with_the_workers_code(running: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """A worker that does not start has said why: its exit code is ours."""
+    try:
+        async with running:
+            yield
+    except WorkerEndedError as error:
+        if error.code < 0:
+            raise
+        raise SystemExit(error.code) from None
+
+
+def server_of(
+    asked: Asked, listener: socket.socket | None = None
+) -> AbstractAsyncContextManager[Server]:
+    """The server that was asked for, in this process."""
     if asked.engine == SCRIPT and not has_espeak():
         raise DeviceError(_MISSING)
     try:
@@ -182,29 +250,30 @@ def _server(asked: _Asked) -> AbstractAsyncContextManager[Server]:
         allowed_hosts=frozenset(asked.allow_host),
         allowed_origins=frozenset(asked.allow_origin),
         compression=asked.compression,
+        listener=listener,
     )
 
 
-def _announce(server: Server, asked: _Asked) -> None:
+def _announce(place: Place, key: str, asked: Asked) -> None:
     """Tell how to reach the server; a key only if this start made it."""
     from bargein.server.serving import is_loopback
 
-    own_key = server.api_key if asked.api_key is None else None
+    own_key = key if asked.api_key is None else None
     if asked.as_json:
-        told = {"base_url": server.url, "ws_url": server.ws_url, "api_key": own_key}
+        told = {"base_url": place.url, "ws_url": place.ws_url, "api_key": own_key}
         scenario = asked.scenario if asked.engine == SCRIPT else None
         click.echo(json.dumps({**told, "engine": asked.engine, "scenario": scenario}))
     else:
-        click.echo(f"export OPENAI_BASE_URL={shlex.quote(server.url)}")
+        click.echo(f"export OPENAI_BASE_URL={shlex.quote(place.url)}")
         if own_key is not None:
             click.echo(f"export OPENAI_API_KEY={own_key}")
         else:
             click.echo("# OPENAI_API_KEY must be the key that this server was given.")
     says = f"saying {asked.scenario!r}" if asked.engine == SCRIPT else f"engine {asked.engine!r}"
     click.echo(f"A local OpenAI Realtime server, {says}. Ctrl-C ends it.", err=True)
-    if not is_loopback(server.address):
+    if not is_loopback(place.address):
         click.echo(
-            f"Warning: {server.address} can be reached from other machines. Keys and speech cross "
+            f"Warning: {place.address} can be reached from other machines. Keys and speech cross "
             "the network unencrypted.",
             err=True,
         )

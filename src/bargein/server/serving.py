@@ -42,16 +42,11 @@ _BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server that runs. `api_key` is needed by whoever wants a session."""
+class Place:
+    """Where a server is."""
 
     address: str
     port: int
-    api_key: str
-    host: Host
-
-    def __repr__(self) -> str:
-        return f"Server({self.url!r}, sessions={len(self.host.sessions)})"
 
     @property
     def url(self) -> str:
@@ -64,14 +59,25 @@ class Server:
         return f"ws://{self._authority}/v1/realtime"
 
     @property
-    def sessions(self) -> Mapping[str, Session]:
-        """The sessions that are open now, oldest first."""
-        return self.host.sessions
-
-    @property
     def _authority(self) -> str:
         name = f"[{self.address}]" if ":" in self.address else self.address
         return f"{name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Server(Place):
+    """A server that runs. `api_key` is needed by whoever wants a session."""
+
+    api_key: str
+    host: Host
+
+    def __repr__(self) -> str:
+        return f"Server({self.url!r}, sessions={len(self.host.sessions)})"
+
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        """The sessions that are open now, oldest first."""
+        return self.host.sessions
 
 
 @asynccontextmanager
@@ -91,21 +97,23 @@ async def serve_local(
     allowed_origins: frozenset[str] = frozenset(),
     compression: bool = False,
     new_detector: Callable[[], Detector] | None = None,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends.
 
     `scenario` is a name, a TOML file or a `Scenario`; `speed` stands above its own; `engine` takes
     the place of the script engine. Port 0 is any free one, and without `api_key` there is a random
-    one. `trace` is a file for the log of frames (`framelog`).
+    one. `trace` is a file for the log of frames (`framelog`). A `listener` that is bound stands in
+    place of `host` and `port`, and is closed at the end.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
-    key = f"sk-local-{secrets.token_urlsafe(24)}" if api_key is None else _checked_key(api_key)
+    key = new_key() if api_key is None else checked_key(api_key)
     factory = engine or _script_factory(scenario, speed)
     options = options or Options()
     with contextlib.ExitStack() as closing:
         frame_log = closing.enter_context(FrameLog(Path(trace))) if trace is not None else None
-        listener = closing.enter_context(_bind(host, port))
+        listener = closing.enter_context(bind(host, port) if listener is None else listener)
         address, bound_port = listener.getsockname()[:2]
         sessions = Host(
             factory,
@@ -175,14 +183,20 @@ def _script_factory(scenario: Scenario | str | Path, speed: float | None) -> Eng
     return lambda: ScriptEngine(loaded, speed=speed)
 
 
-def _checked_key(key: str) -> str:
+def new_key() -> str:
+    """A random key for clients."""
+    return f"sk-local-{secrets.token_urlsafe(24)}"
+
+
+def checked_key(key: str) -> str:
+    """The key, if a client can send it. Raises `LocalValueError`, which shows nothing of it."""
     if not key.strip() or not key.isascii() or not key.isprintable() or " " in key:
         raise LocalValueError("api_key cannot be sent in a header: give printable ASCII, no spaces")
     return key
 
 
 @contextlib.contextmanager
-def _bind(host: str, port: int) -> Iterator[socket.socket]:
+def bind(host: str, port: int) -> Iterator[socket.socket]:
     """A listening address. Raises `TransportError` if it is taken or not ours."""
     if not 0 <= port <= 65_535:
         raise LocalValueError(f"port is {port}: give 0 to 65535")
