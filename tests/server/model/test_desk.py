@@ -262,7 +262,7 @@ def test_semantic_vad_waits_longer_the_less_eager_it_is() -> None:
         rig = Rig()
         rig.configure({"type": "semantic_vad", "eagerness": eagerness})
         rig.append(speech(320))
-        stopped = rig.append(silence(3_000))[0]
+        stopped = rig.append(silence(9_000))[0]
         waits[eagerness] = stopped["audio_end_ms"]
     assert waits["high"] < waits["auto"] < waits["low"]
 

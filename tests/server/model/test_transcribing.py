@@ -337,3 +337,16 @@ def test_words_that_are_wanted_after_the_commit_wait_for_it() -> None:
     sent = made.say("input_audio_buffer.commit")
     assert types(sent)[-2:] == ["conversation.item.done", DELTA]
     assert types(made.hear(item_id)) == [COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("words", "least_ms", "most_ms"), [("Go on.", 200, 500), ("and", 1_500, 2_000)]
+)
+def test_the_words_that_are_overheard_end_the_turn_or_do_not(
+    words: str, least_ms: int, most_ms: int
+) -> None:
+    made = rig(None, SEMANTIC, overhears=True)
+    item_id = begin_turn(made)
+    made.hear(item_id, Guess(words), final=False)
+    sent = made.append(silence(3_000))
+    assert least_ms < sent[0]["audio_end_ms"] - 1_280 <= most_ms

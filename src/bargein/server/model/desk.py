@@ -71,6 +71,7 @@ class Desk:
             detector=detector,
             limits=options.limits,
             overhears=opened.overhears,
+            guessed=self.transcribing.guessed,
         )
         self._configure_listening()
         self.speaking = Speaking(

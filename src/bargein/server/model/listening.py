@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +32,7 @@ from bargein.audio.resample import Resampler
 from bargein.server.model.ids import Ids
 from bargein.server.model.options import Limits
 from bargein.server.model.rules import refuse
+from bargein.server.model.semantic import SemanticTurns
 from bargein.server.model.session import Turns
 from bargein.server.model.vad import (
     FRAME_MS,
@@ -151,9 +153,18 @@ class Listening:
     """The input side of one session."""
 
     def __init__(
-        self, *, ids: Ids, detector: Detector, limits: Limits, overhears: bool = False
+        self,
+        *,
+        ids: Ids,
+        detector: Detector,
+        limits: Limits,
+        overhears: bool = False,
+        guessed: Callable[[str], str] = lambda item_id: "",
     ) -> None:
         self._ids = ids
+        self._guessed = guessed
+        self._semantic: SemanticTurns | None = None
+        self._eagerness: str | None = None
         self._overhears = overhears
         self._by_hand = False
         self._overheard = 0
@@ -202,8 +213,19 @@ class Listening:
             self._restart()
         elif (settings is not None) is not was_on:
             self._restart()
+        eagerness = None if turns is None else turns.eagerness
+        if eagerness is None or eagerness != self._eagerness or self._item_id is None:
+            # In mid-speech, an update that says nothing new leaves what was heard of the turn.
+            self._eagerness = eagerness
+            self._semantic = None
+            if eagerness is not None:
+                self._semantic = SemanticTurns(self._turns, eagerness, self._words)
         self._turns.settings = settings
         return item_id if self._item_id is None else None
+
+    def _words(self) -> str:
+        """What was probably said so far in the turn in progress."""
+        return "" if self._item_id is None else self._guessed(self._item_id)
 
     def _restart(self) -> None:
         """Forget the turn in progress and hear what comes as the beginning of sound, at its own
@@ -227,7 +249,8 @@ class Listening:
         if settings is None:
             return self._hear_by_hand(audio)
         decided: list[Decided] = []
-        for event in self._turns.feed(self._at_16_khz(audio)):
+        turns = self._turns if self._semantic is None else self._semantic
+        for event in turns.feed(self._at_16_khz(audio)):
             if self._overhears and isinstance(event, SpeechStopped):
                 decided.append(self._hear(event.audio_end_ms, last=True))
             decided.append(self._decide(event))

@@ -24,6 +24,7 @@ from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import VOICES, has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.rules import listed, refuse
+from bargein.server.model.semantic import LONGEST_MS
 from bargein.server.model.vad import TurnSettings
 from bargein.units import AudioFormat
 
@@ -42,11 +43,6 @@ INSTRUCTIONS = (
 LIVE_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
 """Transcription models that write while the user speaks (protocol.md §4.12)."""
 
-SEMANTIC_SILENCE_MS = {"low": 2_000, "medium": 1_000, "auto": 1_000, "high": 500}
-"""How long the user must be silent under `semantic_vad`, by eagerness. The service judges by
-meaning whether the user has finished; this server has no such model and waits, a quarter of the
-service's longest wait."""
-
 
 @dataclass(frozen=True, slots=True)
 class Turns:
@@ -57,7 +53,7 @@ class Turns:
     interrupt_response: bool
     idle_timeout_ms: int | None = None
     eagerness: str | None = None
-    """Under `semantic_vad`; None: turns end after the settings' silence, whatever was said."""
+    """Under `semantic_vad`, where the settings' silence is the longest; None: `server_vad`."""
 
 
 class SessionState:
@@ -277,8 +273,7 @@ class SessionState:
                 silence_duration_ms=detection["silence_duration_ms"],
             )
         else:
-            silence_ms = SEMANTIC_SILENCE_MS[detection["eagerness"]]
-            settings = TurnSettings(silence_duration_ms=silence_ms)
+            settings = TurnSettings(silence_duration_ms=LONGEST_MS[detection["eagerness"]])
         return Turns(
             settings,
             self.kind == "realtime" and detection["create_response"],
