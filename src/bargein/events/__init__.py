@@ -91,6 +91,7 @@ from .items import (
     UnknownItem,
     UnknownPart,
 )
+from .lenient import build, plain
 from .responses import (
     CachedTokensDetails,
     InputTokenDetails,
@@ -292,10 +293,12 @@ __all__ = [
     "UnknownVariant",
     "Usage",
     "VoiceId",
+    "build",
     "decode_client",
     "decode_server",
     "encode",
     "members",
     "oddities",
+    "plain",
     "type_of",
 ]

@@ -338,7 +338,9 @@ def decode_server(frame: str | bytes) -> ServerEvent | Unknown | Malformed:
     if type(event) is Unknown:
         if event.type not in _OLD_TYPES:
             return event
-        return _again(server_to_ga(dict(event.raw)), codec.decode_server)
+        older: ServerEvent | Unknown | Malformed
+        older = _again(server_to_ga(dict(event.raw)), codec.decode_server)
+        return older
     if type(event) in _SHAPED:
         raw: Plain = plain(event)
         said = server_to_ga(raw)

@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-import msgspec
-
 from bargein import events
 from bargein.server.model.commands import Overhear
 from bargein.server.model.entries import Entry, Part, entry_of
@@ -28,7 +26,7 @@ from bargein.server.model.memory import Conversation
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import RefusedError, refuse
-from bargein.server.model.session import SessionState
+from bargein.server.model.session import SessionState, values_of
 from bargein.server.model.speaking import Speaking
 from bargein.server.model.transcribing import Transcribing, is_live
 from bargein.server.model.vad import Detector
@@ -50,6 +48,7 @@ class Desk:
         self, opened: Opened, *, outbox: Outbox, detector: Detector, options: Options, now_us: int
     ) -> None:
         outbox.ids.start(wall_time_s=opened.wall_time_s, now_us=now_us)
+        outbox.dialect = opened.dialect
         self._outbox = outbox
         self._options = options
         self.expires_us = now_us + options.session_us
@@ -59,6 +58,7 @@ class Desk:
             kind=opened.kind,
             expires_at=opened.wall_time_s + options.session_us // US_PER_S,
             options=options,
+            dialect=opened.dialect,
         )
         self.conversation = Conversation(
             conversation_id=outbox.ids.mint("conv"),
@@ -99,7 +99,7 @@ class Desk:
 
     def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
         responding = self.speaking.active_id is not None
-        self.session.update(msgspec.to_builtins(event.session), responding=responding)
+        self.session.update(values_of(event.session), responding=responding)
         self._configure_listening()
         self._outbox.send(
             events.SessionUpdated(event_id=self._outbox.event_id(), session=self.session.shown())

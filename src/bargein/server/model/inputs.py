@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.events.dialect import Dialect
 from bargein.server.model.heard import Heard
 from bargein.server.model.score import Step
 
@@ -17,12 +18,14 @@ SessionKind: TypeAlias = Literal["realtime", "transcription"]
 class Opened(msgspec.Struct, frozen=True, gc=False):
     """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
     it. `overhears`: the engine wants the user's turns while they are spoken. A session of the kind
-    `transcription` has no model of its own (protocol.md §2.6): `model` is empty."""
+    `transcription` has no model of its own (protocol.md §2.6): `model` is empty. `dialect`: what
+    the client's frames are written in; events are GA in and out (`events.dialect`)."""
 
     model: str
     wall_time_s: int
     overhears: bool = False
     kind: SessionKind = "realtime"
+    dialect: Dialect = "ga"
 
 
 class FrameReceived(msgspec.Struct, frozen=True, gc=False):

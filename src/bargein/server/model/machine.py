@@ -22,6 +22,9 @@ import msgspec
 
 from bargein import events
 from bargein.errors import LocalValueError
+from bargein.events import dialect
+from bargein.events.dialect import Dialect
+from bargein.server.model.beta_schema import BETA
 from bargein.server.model.commands import ClosePipe, Command, StopEngine
 from bargein.server.model.desk import Desk
 from bargein.server.model.ids import Ids
@@ -59,6 +62,7 @@ class Machine:
         self._detector = detector
         self._outbox = Outbox(ids)
         self._desk: Desk | None = None
+        self._dialect: Dialect = "ga"
         self._ended = False
         self._due_us: int | None = None
         self._now_us = 0
@@ -122,6 +126,7 @@ class Machine:
         match input:
             case Opened():
                 if desk is None:
+                    self._dialect = input.dialect
                     self._desk = Desk(
                         input,
                         outbox=self._outbox,
@@ -167,7 +172,11 @@ class Machine:
             else:
                 raw = parse(frame)
                 event_id = _event_id(raw.get("event_id"))
-                check_event(raw)
+                if self._dialect == "beta":
+                    check_event(raw, BETA)
+                    event = dialect.decode_client(frame)
+                else:
+                    check_event(raw)
             self._accept(event, now_us)
         except RefusedError as error:
             self._outbox.refuse(error.refusal, event_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bargein import events
+from bargein.events.dialect import Dialect
 from bargein.server.model.commands import Command, SendEvent
 from bargein.server.model.ids import Ids
-from bargein.server.model.rules import Refusal
+from bargein.server.model.rules import Refusal, in_beta
 
 
 class Outbox:
@@ -13,6 +14,7 @@ class Outbox:
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
+        self.dialect: Dialect = "ga"
         self._commands: list[Command] = []
 
     def event_id(self) -> str:
@@ -27,6 +29,8 @@ class Outbox:
 
     def refuse(self, refusal: Refusal, client_event_id: str | None) -> None:
         """Answer with an `error`. `client_event_id` is None for what no event asked for."""
+        if self.dialect == "beta":
+            refusal = in_beta(refusal)
         self.send(
             events.Error(
                 event_id=self.event_id(),

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 INVALID_REQUEST = "invalid_request_error"
 SERVER_ERROR = "server_error"
@@ -66,6 +66,14 @@ def refuse(rule: str, **values: object) -> RefusedError:
             names_event=row.names_event,
         )
     )
+
+
+def in_beta(refusal: Refusal) -> Refusal:
+    """The refusal as the beta service told it (protocol.md §6.2)."""
+    if refusal.rule not in _BETA:
+        return refusal
+    code, message = _BETA[refusal.rule]
+    return replace(refusal, code=code, message=message or refusal.message)
 
 
 def listed(values: Sequence[str]) -> str:
@@ -161,6 +169,11 @@ RULES: Mapping[str, Rule] = {
     "modalities": Rule(
         "invalid_value",
         "Invalid modalities: {given}. Supported combinations are: ['text'] and ['audio'].",
+        "{path}",
+    ),
+    "modalities_beta": Rule(
+        "invalid_value",
+        "Invalid modalities: {given}. Supported combinations are: ['text'] and ['audio', 'text'].",
         "{path}",
     ),
     "not_audio": Rule(
@@ -340,3 +353,14 @@ RULES: Mapping[str, Rule] = {
         type=SERVER_ERROR,
     ),
 }
+
+_BETA: Mapping[str, tuple[str | None, str | None]] = {
+    "already_active": (
+        "conversation_already_has_active_response",
+        "Conversation already has an active response",
+    ),
+    "nothing_to_cancel": (None, None),
+    "truncate_too_long": (None, None),
+    "truncate_not_audio": (None, None),
+}
+"""What the beta service said otherwise: the code, and the message where that differed too."""

@@ -8,6 +8,7 @@ refused: MCP tools and items.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bargein.server.model.rules import listed, refuse
 from bargein.server.model.validate import (
@@ -308,23 +309,37 @@ another kind of session, so the service knows the name, and a realtime session h
 it."""
 
 
-def check_event(event: dict[str, Plain]) -> None:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a client may say: `events` as `EVENTS`, the items it may create, and those that it may
+    give as `input` of a response."""
+
+    events: Mapping[str, Record | None]
+    items: Mapping[str, Schema]
+    input_items: Mapping[str, Schema]
+
+
+GA = Vocabulary(EVENTS, _ITEMS, _INPUT_ITEMS)
+
+
+def check_event(event: dict[str, Plain], known: Vocabulary = GA) -> None:
     """Raises `RefusedError` for the first fault of a client event's shape."""
     if "type" not in event:
         raise refuse("no_type")
     name = event["type"]
     check(name, Text(), "type")
-    if name not in EVENTS:
-        raise refuse("wrong_value", path="type", value=name[:200], supported=listed(tuple(EVENTS)))
-    record = EVENTS[name]
+    if name not in known.events:
+        supported = listed(tuple(known.events))
+        raise refuse("wrong_value", path="type", value=name[:200], supported=supported)
+    record = known.events[name]
     if record is None:
         raise refuse("other_session_kind", type=name)
     check(event, record, "")
     if name == "conversation.item.create":
-        _check_item(event["item"], _ITEMS, "item")
+        _check_item(event["item"], known.items, "item")
     elif name == "response.create" and event.get("response"):
         for index, item in enumerate(event["response"].get("input", ())):
-            _check_item(item, _INPUT_ITEMS, f"response.input[{index}]")
+            _check_item(item, known.input_items, f"response.input[{index}]")
 
 
 def _check_item(item: dict[str, Plain], kinds: Mapping[str, Schema], path: str) -> None:

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from bargein import events
+from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import VOICES, has_reasoning
 from bargein.server.model.options import Options
@@ -56,6 +58,23 @@ class Turns:
     """Under `semantic_vad`, where the settings' silence is the longest; None: `server_vad`."""
 
 
+BETA_TEMPERATURE = 0.8
+"""The beta session's own (protocol.md §3.1); GA has none."""
+_NOT_IN_BETA = ("truncation", "prompt", "include")
+"""What a beta session did not show (API reference, `RealtimeBetaServerEventSessionCreated`)."""
+
+
+def values_of(shape: events.AnySession | events.ResponseParams) -> Plain:
+    """The plain values of what a client asks for, beta's own among them."""
+    values: Plain = events.plain(shape) if shape.extra else msgspec.to_builtins(shape)
+    return values
+
+
+def shown_extra(values: Plain) -> events.Fields | UnsetType:
+    """What a response object shows beside the vocabulary: in beta, its temperature."""
+    return events.Fields({n: values[n] for n in ("temperature",) if n in values}) or UNSET
+
+
 class SessionState:
     """The effective session, as plain JSON values; `shown` makes it an event's `session`."""
 
@@ -67,9 +86,11 @@ class SessionState:
         expires_at: int,
         kind: SessionKind = "realtime",
         options: Options | None = None,
+        dialect: Dialect = "ga",
     ) -> None:
         newer = has_reasoning(model) or kind == "transcription"
         self.kind = kind
+        self.dialect = dialect
         self._options = options or Options()
         self.id = session_id
         self.model = model
@@ -116,6 +137,8 @@ class SessionState:
             },
             "include": None,
         }
+        if dialect == "beta":
+            self._values["temperature"] = BETA_TEMPERATURE
         self._read()
 
     def shown(self) -> events.Session | events.TranscriptionSession:
@@ -129,6 +152,9 @@ class SessionState:
         values = {**self._values, "audio": audio}
         if self.kind == "transcription":
             return msgspec.convert(values, events.TranscriptionSession)
+        if self.dialect == "beta":
+            old = {name: value for name, value in values.items() if name not in _NOT_IN_BETA}
+            return events.build(events.Session, events.plain(old))
         return msgspec.convert(values, events.Session)
 
     def update(self, changes: Plain, *, responding: bool = False) -> None:
@@ -230,6 +256,7 @@ class SessionState:
             "reasoning",
             "prompt",
             "max_output_tokens",
+            "temperature",
         )
         output = self._values["audio"]["output"]
         given = overrides.get("audio", {}).get("output", {})
@@ -249,7 +276,10 @@ class SessionState:
         """What the engine is to go by: the response's values, and the session's `speed`, which
         the response does not show."""
         output = {**values["audio"]["output"], "speed": self._values["audio"]["output"]["speed"]}
-        return msgspec.convert({**values, "audio": {"output": output}}, events.ResponseParams)
+        whole = {**values, "audio": {"output": output}}
+        if self.dialect == "beta":
+            return events.build(events.ResponseParams, whole)
+        return msgspec.convert(whole, events.ResponseParams)
 
     def _read(self) -> None:
         """Keep at hand what is asked for with every event."""
@@ -310,7 +340,7 @@ class SessionState:
                 "threshold": 0.5,
                 "prefix_padding_ms": 300,
                 "silence_duration_ms": self._silence_duration_ms,
-                "idle_timeout_ms": None,
+                **({"idle_timeout_ms": None} if self.dialect == "ga" else {}),
             }
         if self.kind == "transcription":
             # Its turns start no responses, and what it shows says nothing of them (SDK,

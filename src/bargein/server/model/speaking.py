@@ -7,7 +7,9 @@
 3. Each `response.created` has one `response.done`. What the engine makes after that is not heard
    of.
 4. A cancel closes what is open and names its reason; nothing is truncated (protocol.md §4.6 a).
-5. `rate_limits.updated` follows `response.done` after a while.
+5. `rate_limits.updated` follows `response.done` after a while. In beta it stands between
+   `response.created` and the first item, so a response without an item has none, and lists
+   requests too (protocol.md §4.2).
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import SERVER_ERROR, RefusedError, refuse
-from bargein.server.model.session import SessionState
+from bargein.server.model.session import SessionState, shown_extra, values_of
 from bargein.units import AudioFormat
 
 TOKENS_PER_MINUTE = 15_000_000
 """The limit that `rate_limits.updated` shows, as in the recordings; nothing is limited by it."""
+REQUESTS_PER_MINUTE = 5_000
+"""The same, of the requests that beta listed; a figure of ours."""
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
 
@@ -48,6 +52,8 @@ class _Running:
     last_due_us: int
     steps: deque[tuple[int, score.Action]] = field(default_factory=deque)
     final: bool = False
+    limits_told: bool = False
+    """Beta: `rate_limits.updated` was sent."""
     cost: score.Cost | None = None
 
     @property
@@ -72,6 +78,7 @@ class Speaking:
         self._default: _Running | None = None
         self._rate_limits_due_us: deque[int] = deque()
         self._tokens = 0
+        self._requests = 0
         self.quiet_from_us: int | None = None
         """When the audio of the conversation's last response will have been played; None while one
         runs, and once something else has happened."""
@@ -99,7 +106,7 @@ class Speaking:
     def create(self, params: events.ResponseParams | None, now_us: int) -> None:
         """Begin a response. `params` are the overrides; None: the session's own. Raises
         `RefusedError`."""
-        overrides: dict[str, Any] = {} if params is None else msgspec.to_builtins(params)
+        overrides: dict[str, Any] = {} if params is None else values_of(params)
         given = overrides.pop("input", None)
         in_band = overrides.get("conversation", "auto") == "auto"
         if in_band and self._default is not None:
@@ -128,6 +135,7 @@ class Speaking:
             last_due_us=now_us,
         )
         self._running[response_id] = running
+        self._requests += 1
         if in_band:
             self._default = running
             self.quiet_from_us = None
@@ -258,6 +266,9 @@ class Speaking:
                 self._end(running, "completed", None, due_us)
 
     def _act(self, running: _Running, action: score.Action, now_us: int) -> None:
+        if self._session.dialect == "beta" and not running.limits_told:
+            running.limits_told = True
+            self._send_rate_limits()
         match action:
             case score.EndIncomplete(reason=reason):
                 details = events.StatusDetails(type="incomplete", reason=reason)
@@ -323,7 +334,8 @@ class Speaking:
         )
         if not running.final:
             self._outbox.command(StopEngine(running.id))
-        self._rate_limits_due_us.append(now_us + self._options.rate_limits_after_us)
+        if self._session.dialect == "ga":
+            self._rate_limits_due_us.append(now_us + self._options.rate_limits_after_us)
 
     def _shown(
         self,
@@ -345,19 +357,22 @@ class Speaking:
             audio=msgspec.convert(values["audio"], events.AudioConfig),
             usage=used,
             metadata=values["metadata"],
+            extra=shown_extra(values),
         )
 
     def _send_rate_limits(self) -> None:
+        limits = [_rate_limit("tokens", TOKENS_PER_MINUTE, self._tokens)]
+        if self._session.dialect == "beta":
+            limits.insert(0, _rate_limit("requests", REQUESTS_PER_MINUTE, self._requests))
         self._outbox.send(
-            events.RateLimitsUpdated(
-                event_id=self._outbox.event_id(),
-                rate_limits=(
-                    events.RateLimit(
-                        name="tokens",
-                        limit=TOKENS_PER_MINUTE,
-                        remaining=max(0, TOKENS_PER_MINUTE - self._tokens),
-                        reset_seconds=round(self._tokens * 60 / TOKENS_PER_MINUTE, 3),
-                    ),
-                ),
-            )
+            events.RateLimitsUpdated(event_id=self._outbox.event_id(), rate_limits=tuple(limits))
         )
+
+
+def _rate_limit(name: str, limit: int, used: int) -> events.RateLimit:
+    return events.RateLimit(
+        name=name,
+        limit=limit,
+        remaining=max(0, limit - used),
+        reset_seconds=round(used * 60 / limit, 3),
+    )

@@ -73,7 +73,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Modalities:
-    """`["text"]` or `["audio"]`, with an error text of its own."""
+    """`["text"]` or `["audio"]`, in beta `["text", "audio"]` in any order, with an error text of
+    its own."""
+
+    beta: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ def check(value: Plain, schema: Schema, path: str) -> None:
         case Image():
             _check_image(value, path)
         case Modalities():
-            _check_modalities(value, path)
+            _check_modalities(value, schema, path)
         case Free():
             _check_free(value, schema, path)
         case Array():
@@ -294,11 +297,13 @@ def _check_image(value: Plain, path: str) -> None:
         raise refuse("not_an_image", path=path) from None
 
 
-def _check_modalities(value: Plain, path: str) -> None:
+def _check_modalities(value: Plain, schema: Modalities, path: str) -> None:
     _check_array(value, Array(Text(), 16), path)
-    if value not in (["text"], ["audio"]):
+    both = sorted(value) == ["audio", "text"]
+    if value != ["text"] and not (both if schema.beta else value == ["audio"]):
         given = ", ".join(f"'{_shown(modality)}'" for modality in value)
-        raise refuse("modalities", given=f"[{given}]", path=path)
+        rule = "modalities_beta" if schema.beta else "modalities"
+        raise refuse(rule, given=f"[{given}]", path=path)
 
 
 def _check_free(value: Plain, schema: Free, path: str) -> None:
