@@ -7,7 +7,8 @@
 4. The order of the conversation is the one that `previous_item_id` tells.
 5. What is held is bounded, and counted rightly.
 6. After the end nothing happens.
-7. Whatever is sent can be encoded, decodes to itself, and has an id of its own.
+7. Whatever is sent can be encoded, decodes to itself, has an id of its own, and survives the way
+   to the beta dialect and back, but for what beta does not have.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import itertools
 import json
 from typing import Any
 
+from msgspec import UNSET
+from msgspec.structs import replace
 from tests.fuzz.ladders import Ladders
 
 from bargein import events
+from bargein.events import dialect as dialects
+from bargein.events.dialect import Dialect
 from bargein.server.model import commands, inputs
 from bargein.server.model.ids import Ids
 from bargein.server.model.machine import Machine
@@ -62,8 +67,11 @@ Event = dict[str, Any]
 class Judge:
     """Gives inputs to a machine and judges what it does. Raises AssertionError."""
 
-    def __init__(self, options: Options, model: str = "gpt-realtime") -> None:
+    def __init__(
+        self, options: Options, model: str = "gpt-realtime", dialect: Dialect = "ga"
+    ) -> None:
         self.options = options
+        self.beta = dialect == "beta"
         self.now_us = 0
         self.machine = Machine(
             ids=Ids(itertools.count(1).__next__), detector=EnergyVad(), options=options
@@ -77,7 +85,7 @@ class Judge:
         self.ended = False
         self._event_ids: set[str] = set()
         self._done_items: set[str] = set()
-        self.give(inputs.Opened(model, WALL_TIME_S))
+        self.give(inputs.Opened(model, WALL_TIME_S, dialect=dialect))
 
     @property
     def at_once(self) -> bool:
@@ -154,6 +162,7 @@ class Judge:
     def _sent(self, event: events.ServerEvent) -> Event:
         frame = events.encode(event)
         assert events.decode_server(frame) == event
+        _check_beta(event)
         told: Event = json.loads(frame)
         assert told["event_id"] not in self._event_ids, "an id twice"
         self._event_ids.add(told["event_id"])
@@ -219,4 +228,20 @@ class Judge:
         done = sum(1 for event in sent if event["type"] == answer)
         assert done + len(errors) == 1, f"{name} was answered {done} times and {errors}"
         for error in errors:
+            assert error["code"] is not None or self.beta, "a fault of the server's own"
             assert error["event_id"] is not None or own_id is None or error["code"] in UNNAMED
+
+
+def _check_beta(event: events.ServerEvent) -> None:
+    frame = dialects.encode_server(event)
+    if isinstance(event, events.ConversationItemDone):
+        assert frame is None
+        return
+    assert frame is not None
+    back = dialects.decode_server(frame)
+    if isinstance(event, events.ResponseFunctionCallArgumentsDone):
+        assert isinstance(back, events.ResponseFunctionCallArgumentsDone)
+        back = replace(back, name=event.name, extra=UNSET)
+    elif hasattr(event, "obfuscation"):
+        event = replace(event, obfuscation=UNSET)
+    assert back == event

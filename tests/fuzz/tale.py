@@ -16,6 +16,7 @@ from tests.fuzz.judge import LIMITS, MAX_APPEND_BYTES, Judge
 from tests.fuzz.source import Source, one_of
 from tests.server.image_files import png
 
+from bargein.events.dialect import Dialect, client_to_beta
 from bargein.server.model import inputs, score
 from bargein.server.model.options import Options
 
@@ -45,6 +46,7 @@ ENDS: tuple[score.Action, ...] = (
     score.EndIncomplete("max_output_tokens"),
     score.EndFailed("server_error", "odd", "It failed."),
 )
+DIALECTS: tuple[Dialect, ...] = ("ga", "ga", "beta")
 MODELS = ("gpt-realtime", "gpt-realtime-2.1")
 KINDS = (
     "session.update",
@@ -73,7 +75,9 @@ class Teller:
             session_us=one_of(source, (3_600_000_000, 3_000_000)),
             limits=LIMITS,
         )
-        self.judge = Judge(options, one_of(source, MODELS))
+        dialect = one_of(source, DIALECTS)
+        self.judge = Judge(options, one_of(source, MODELS), dialect)
+        self.is_beta = dialect == "beta"
         self.asked = 0
 
     def tell(self) -> None:
@@ -95,7 +99,11 @@ class Teller:
         self.judge.finish()
 
     def ask(self) -> None:
-        self.judge.frame(json.dumps(self.event()))
+        self.judge.frame(json.dumps(self.said(self.event())))
+
+    def said(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event as this client says it."""
+        return client_to_beta(event) if self.is_beta else event
 
     def speak(self) -> None:
         """Speech and silence long enough to be a turn."""
@@ -118,7 +126,7 @@ class Teller:
 
     def break_frame(self) -> None:
         """An event with one value of it replaced, taken away or added."""
-        event = self.event()
+        event = json.loads(json.dumps(self.said(self.event())))
         places = list(_places(event))
         inside, key = one_of(self.source, places)
         match self.source.pick(4):

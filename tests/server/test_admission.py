@@ -92,7 +92,10 @@ def test_every_speech_model_of_the_service_is_known() -> None:
             Head(BEARER, {}),
             4000,
             "invalid_request_error.missing_model",
-            "You must provide a model parameter, for example ws://127.0.0.1:8765/v1/realtime?model=",
+            (
+                "You must provide a model parameter, for example "
+                "wss://api.openai.com/v1/realtime?model=gpt-realtime-1.5"
+            ),
         ),
         (
             Head(BEARER, {"model": ""}),

@@ -239,12 +239,24 @@ async def test_a_connection_that_asks_for_nothing_is_dropped(
         await lives(admitted)
 
 
-async def test_a_session_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert serving.PING_EVERY_S == 20
-    monkeypatch.setattr(serving, "PING_EVERY_S", 0.05)
-    async with a_server() as server, raw(server) as (reader, _), asyncio.timeout(20):
-        ping = await reader.readexactly(6)
-        assert ping[:2] == b"\x89\x04"
+async def test_a_session_is_pinged_with_four_bytes() -> None:
+    assert serving.PING_EVERY_S == 20.26
+    async with (
+        a_server(ping_every_s=0.05) as server,
+        raw(server) as (reader, writer),
+        asyncio.timeout(20),
+    ):
+        for _ in range(2):
+            ping = await reader.readexactly(6)
+            assert ping[:2] == b"\x89\x04"
+            writer.write(frame_of(ping[2:], opcode=10))
+
+
+async def test_a_client_that_answers_no_ping_is_gone() -> None:
+    async with a_server(ping_every_s=0.05) as server, raw(server) as (reader, _):
+        async with asyncio.timeout(20):
+            assert close_code(await reader.read()) == 1011
+        await settle(server)
 
 
 async def test_a_client_that_says_goodbye_is_answered_so() -> None:
@@ -274,7 +286,9 @@ async def test_the_end_of_a_session_is_told_by_an_error_and_1001() -> None:
 
 
 @pytest.mark.parametrize("compression", [False, True])
-async def test_frames_are_compressed_only_where_the_server_was_told_so(compression: bool) -> None:
+async def test_frames_are_compressed_where_it_is_offered_and_not_forbidden(
+    compression: bool,
+) -> None:
     async with a_server(compression=compression) as server:
         async with a_client(server, compression="deflate") as client:
             answer = client.socket.response

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import click
 
@@ -99,7 +99,27 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     metavar="ORIGIN",
     help="A page that may use this server, such as https://example.org.",
 )
-@click.option("--compression", is_flag=True, help="Agree to compress frames; for thin lines only.")
+@click.option(
+    "--dialect",
+    type=click.Choice(["ga", "beta", "both"]),
+    default="ga",
+    show_default=True,
+    help="'ga' refuses the header OpenAI-Beta, as the service does since May 2026; 'beta' speaks "
+    "the old names and shapes; 'both' speaks them to whoever sends the header.",
+)
+@click.option(
+    "--compression/--no-compression",
+    default=True,
+    show_default=True,
+    help="Agree to compress frames where a client offers it, as the service does; it costs CPU.",
+)
+@click.option(
+    "--ping-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=20.26,
+    show_default=True,
+    help="A ping so often; a client that leaves one unanswered for so long is gone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of exports.")
 def command(**given: Any) -> None:
     """Run a local Realtime server that any OpenAI client can talk to.
@@ -153,7 +173,9 @@ class Asked:
     session_minutes: int
     allow_host: tuple[str, ...]
     allow_origin: tuple[str, ...]
+    dialect: Literal["ga", "beta", "both"]
     compression: bool
+    ping_seconds: float
     as_json: bool
     chat: Mapping[str, Any]
     workers: int
@@ -249,7 +271,9 @@ def server_of(
         any_model=asked.any_model,
         allowed_hosts=frozenset(asked.allow_host),
         allowed_origins=frozenset(asked.allow_origin),
+        dialect=asked.dialect,
         compression=asked.compression,
+        ping_every_s=asked.ping_seconds,
         listener=listener,
     )
 

@@ -372,3 +372,10 @@ def _encoded(raw: Plain) -> str:
 
 def _again(raw: Plain, decode: Callable[[bytes], Any]) -> Any:
     return decode(msgspec.json.encode(raw))
+
+
+ENCODERS: Final[Mapping[Dialect, Callable[[ServerEvent], str | None]]] = {
+    "ga": codec.encode,
+    "beta": encode_server,
+}
+"""How a server writes its events in each dialect; None for what it does not say there."""

@@ -7,6 +7,9 @@
    with 3000 for who you are and 4000 for what you ask, and `type.code` as its reason.
 3. Keys are compared in constant time and shown masked: what was sent to the wrong server may be a
    right key elsewhere.
+4. The texts are the service's own, to the letter where they are recorded, although they speak of
+   its addresses. Ours are the tail of an unknown model's, that of the beta header, and the code of
+   a model that is not for beta.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
 
+Dialects: TypeAlias = Literal["ga", "beta", "both"]
 BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
 INVALID_REQUEST = "invalid_request_error"
 
@@ -60,6 +66,7 @@ TRANSCRIPTION_MODELS = frozenset(
     }
 )
 
+_GA_ONLY = {"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"}
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _BETA_PROTOCOL = "openai-beta.realtime-v1"
 _MASKED_FROM = 24
@@ -69,6 +76,9 @@ _MASKED_FROM = 24
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Whom this server admits. `port` is the one it listens on.
+
+    `dialects` says what is spoken (protocol.md §1.1.2): "ga", and the beta header is refused, as
+    since May 2026; "both", and the header decides, as before; "beta", header or not.
 
     `hosts` are further names by which it may be called ("name" or "name:port"), `origins` the
     pages of other hosts that may use it ("https://name:port"). `any_address`: it listens beyond
@@ -80,6 +90,7 @@ class Policy:
     port: int
     any_address: bool = False
     any_model: bool = False
+    dialects: Dialects = "ga"
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
 
@@ -95,10 +106,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Open a session. One that only writes down what it hears has no model of its own."""
+    """Open a session in this dialect. One that only writes down what it hears has no model of its
+    own."""
 
     model: str
     kind: SessionKind = "realtime"
+    dialect: Dialect = "ga"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +177,17 @@ def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
         return NotAdmitted(
             BAD_KEY,
             "invalid_api_key",
-            f"Incorrect API key provided: {masked(given)}. This is a local server: use the key "
-            "that it printed when it started.",
+            f"Incorrect API key provided: {masked(given)}. You can find your API key at "
+            "https://platform.openai.com/account/api-keys.",
         )
-    beta = head.headers.get("openai-beta", "").replace(" ", "")
-    if "realtime=v1" in beta.split(",") or _BETA_PROTOCOL in head.subprotocols:
+    asks_for_beta = _asks_for_beta(head)
+    if asks_for_beta and policy.dialects == "ga":
         return _bad_request(
             "beta_api_shape_disabled",
             "The beta shape of the Realtime API is no longer supported: leave out "
             "'OpenAI-Beta: realtime=v1' and use the GA events.",
         )
+    dialect: Dialect = "beta" if asks_for_beta or policy.dialects == "beta" else "ga"
     model = head.query.get("model")
     intent = head.query.get("intent")
     if intent == "transcription":
@@ -181,27 +195,34 @@ def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
             return _bad_request(
                 None, "You must not provide a model parameter for transcription sessions."
             )
-        return Admitted("", "transcription")
+        return Admitted("", "transcription", dialect)
     if intent is not None:
         return _bad_request("invalid_intent", f"Invalid intent {_quoted(intent)}")
     if not model:
         return _bad_request(
             "missing_model",
             "You must provide a model parameter, for example "
-            f"ws://127.0.0.1:{policy.port}/v1/realtime?model=gpt-realtime-2.1",
+            "wss://api.openai.com/v1/realtime?model=gpt-realtime-1.5",
         )
-    return _model(model, policy)
+    return _model(model, policy, dialect)
 
 
-def _model(model: str, policy: Policy) -> Admitted | NotAdmitted:
+def _asks_for_beta(head: Head) -> bool:
+    named = head.headers.get("openai-beta", "").replace(" ", "").split(",")
+    return "realtime=v1" in named or _BETA_PROTOCOL in head.subprotocols
+
+
+def _model(model: str, policy: Policy, dialect: Dialect) -> Admitted | NotAdmitted:
     if model in TRANSCRIPTION_MODELS:
         return _bad_request(
             "invalid_model",
             f'Model "{model}" is a transcription model and cannot be used as the realtime session '
             "model",
         )
+    if model in _GA_ONLY and dialect == "beta":
+        return _bad_request("invalid_model", f"Model {model} is only available on the GA API")
     if model in SPEECH_MODELS or policy.any_model:
-        return Admitted(model)
+        return Admitted(model, dialect=dialect)
     return _bad_request(
         "invalid_model",
         f'Model "{_quoted(model)}" is not supported in realtime mode. Use gpt-realtime-2.1, or '

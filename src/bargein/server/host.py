@@ -24,8 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from bargein import events
 from bargein.errors import LocalValueError
+from bargein.events.dialect import ENCODERS, Dialect
 from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
@@ -132,7 +132,12 @@ class Host:
         return not self._closing and len(self.sessions) < self.limits.sessions
 
     async def run(
-        self, connection: Connection, *, model: str, kind: SessionKind = "realtime"
+        self,
+        connection: Connection,
+        *,
+        model: str,
+        kind: SessionKind = "realtime",
+        dialect: Dialect = "ga",
     ) -> None:
         """Hold a session with an admitted client until it is over. Never raises for the client's
         or the engine's doing."""
@@ -148,7 +153,7 @@ class Host:
         session = Session(key, self, connection, engine, self._new_detector())
         self.sessions[key] = session
         try:
-            await session.run(model, kind)
+            await session.run(model, kind, dialect)
         finally:
             del self.sessions[key]
 
@@ -205,6 +210,7 @@ class Session:
             ids=Ids(lambda: secrets.randbits(_ID_BITS)), detector=detector, options=host.options
         )
         self.ended = asyncio.Event()
+        self._encode = ENCODERS["ga"]
         self._host = host
         self._limits = host.limits
         self._connection = connection
@@ -230,12 +236,12 @@ class Session:
         self._outgoing.close(code, reason)
         self._stop.set()
 
-    async def run(self, model: str, kind: SessionKind) -> None:
+    async def run(self, model: str, kind: SessionKind, dialect: Dialect) -> None:
         """From the admission to the end of everything that belongs to the session."""
         _, reader, writer, _ = tasks = [
             asyncio.create_task(work, name=f"{self.key} {name}")
             for name, work in (
-                ("handler", self._handle(model, kind)),
+                ("handler", self._handle(model, kind, dialect)),
                 ("reader", self._read()),
                 ("writer", self._write()),
                 ("stop", self._wait_for_stop()),
@@ -269,9 +275,12 @@ class Session:
             await asyncio.wait({self._in_thread})
         self.machine.handle(PipeClosed(), now_us=_now_us())
 
-    async def _handle(self, model: str, kind: SessionKind) -> None:
+    async def _handle(self, model: str, kind: SessionKind, dialect: Dialect) -> None:
         """The one place where inputs are handled, in order, and deadlines kept."""
-        opened = Opened(model, int(time.time()), overhears=self._overhears, kind=kind)
+        self._encode = ENCODERS[dialect]
+        opened = Opened(
+            model, int(time.time()), overhears=self._overhears, kind=kind, dialect=dialect
+        )
         self._perform(self.machine.handle(opened, now_us=_now_us()))
         while not self.machine.ended:
             input = await self._next_input()
@@ -302,7 +311,9 @@ class Session:
         for command in commands:
             match command:
                 case SendEvent(event=event):
-                    frame = events.encode(event)
+                    frame = self._encode(event)
+                    if frame is None:
+                        continue
                     self._host.note(self.key, "server", frame)
                     self._outgoing.put(frame)
                 case ClosePipe(code=code, reason=reason):

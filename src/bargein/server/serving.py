@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 import secrets
 import socket
 import sys
@@ -20,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.admission import Policy
+from bargein.server.admission import Dialects, Policy
 from bargein.server.app import make_app
 from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.espeak import speak
@@ -32,7 +33,7 @@ from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector
 from bargein.server.websocket import HttpProtocol, Protocol
 
-PING_EVERY_S = 20.0
+PING_EVERY_S = 20.26
 """As the service pings (protocol.md §1.1.5)."""
 _FRAME_ROOM = 2
 """A frame up to twice the machine's limit is refused by an `error`; beyond, the connection ends
@@ -95,7 +96,9 @@ async def serve_local(
     any_model: bool = False,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
-    compression: bool = False,
+    dialect: Dialects = "ga",
+    compression: bool = True,
+    ping_every_s: float = PING_EVERY_S,
     new_detector: Callable[[], Detector] | None = None,
     listener: socket.socket | None = None,
 ) -> AsyncIterator[Server]:
@@ -103,13 +106,16 @@ async def serve_local(
 
     `scenario` is a name, a TOML file or a `Scenario`; `speed` stands above its own; `engine` takes
     the place of the script engine. Port 0 is any free one, and without `api_key` there is a random
-    one. `trace` is a file for the log of frames (`framelog`). A `listener` that is bound stands in
-    place of `host` and `port`, and is closed at the end.
+    one. `trace` is a file for the log of frames (`framelog`). `dialect` is "ga", "beta" or "both",
+    where the client's beta header decides. Frames are compressed for clients that offer it. A
+    `listener` that is bound stands in place of `host` and `port`, and is closed at the end.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
     key = new_key() if api_key is None else checked_key(api_key)
     factory = engine or _script_factory(scenario, speed)
+    if not 0 < ping_every_s < math.inf:
+        raise LocalValueError(f"ping_every_s is {ping_every_s}: give more than 0 seconds")
     options = options or Options()
     with contextlib.ExitStack() as closing:
         frame_log = closing.enter_context(FrameLog(Path(trace))) if trace is not None else None
@@ -127,10 +133,11 @@ async def serve_local(
             port=bound_port,
             any_address=not is_loopback(address),
             any_model=any_model,
+            dialects=dialect,
             hosts=allowed_hosts,
             origins=allowed_origins,
         )
-        config = _configuration(make_app(sessions, policy), options, compression)
+        config = _configuration(make_app(sessions, policy), options, compression, ping_every_s)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
@@ -142,14 +149,16 @@ async def serve_local(
             await server.shutdown(sockets=[listener])
 
 
-def _configuration(app: ASGIApp, options: Options, compression: bool) -> uvicorn.Config:
+def _configuration(
+    app: ASGIApp, options: Options, compression: bool, ping_every_s: float
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=HttpProtocol,
         ws=Protocol,
         ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
-        ws_ping_interval=PING_EVERY_S,
-        ws_ping_timeout=PING_EVERY_S,
+        ws_ping_interval=ping_every_s,
+        ws_ping_timeout=ping_every_s,
         ws_per_message_deflate=compression,
         lifespan="off",
         log_config=None,

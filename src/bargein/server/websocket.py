@@ -190,7 +190,9 @@ class RealtimeEndpoint:
         if isinstance(answer, NotAdmitted):
             await _refuse(connection, answer)
             return
-        await self._host.run(connection, model=answer.model, kind=answer.kind)
+        await self._host.run(
+            connection, model=answer.model, kind=answer.kind, dialect=answer.dialect
+        )
 
 
 async def _refuse(connection: AsgiConnection, why: NotAdmitted) -> None:

@@ -168,12 +168,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "modalities": Rule(
         "invalid_value",
-        "Invalid modalities: {given}. Supported combinations are: ['text'] and ['audio'].",
-        "{path}",
-    ),
-    "modalities_beta": Rule(
-        "invalid_value",
-        "Invalid modalities: {given}. Supported combinations are: ['text'] and ['audio', 'text'].",
+        "Invalid modalities: {given}. Supported combinations are: ['text'] and {spoken}.",
         "{path}",
     ),
     "not_audio": Rule(

@@ -278,7 +278,7 @@ class SessionState:
         output = {**values["audio"]["output"], "speed": self._values["audio"]["output"]["speed"]}
         whole = {**values, "audio": {"output": output}}
         if self.dialect == "beta":
-            return events.build(events.ResponseParams, whole)
+            return events.build(events.ResponseParams, events.plain(whole))
         return msgspec.convert(whole, events.ResponseParams)
 
     def _read(self) -> None:

@@ -302,8 +302,8 @@ def _check_modalities(value: Plain, schema: Modalities, path: str) -> None:
     both = sorted(value) == ["audio", "text"]
     if value != ["text"] and not (both if schema.beta else value == ["audio"]):
         given = ", ".join(f"'{_shown(modality)}'" for modality in value)
-        rule = "modalities_beta" if schema.beta else "modalities"
-        raise refuse(rule, given=f"[{given}]", path=path)
+        spoken = "['audio', 'text']" if schema.beta else "['audio']"
+        raise refuse("modalities", given=f"[{given}]", spoken=spoken, path=path)
 
 
 def _check_free(value: Plain, schema: Free, path: str) -> None:
