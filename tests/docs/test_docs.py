@@ -324,7 +324,7 @@ def test_every_option_of_serve_is_told_with_its_default() -> None:
         (name,) = [each for each in option.opts if each.startswith("--")]
         assert name in told, name
         if option.is_flag:
-            assert told[name] == "off"
+            assert told[name] == ("on" if option.default is True else "off")
         elif isinstance(option.default, str | int) and not option.multiple:
             assert told[name] == str(option.default)
 

@@ -280,3 +280,22 @@ async def test_the_models_of_the_second_line_speak_no_beta(dialect: str) -> None
     async with a_server(dialect=dialect) as server:
         error = (await first_event(server, "gpt-realtime-2"))["error"]
     assert error["message"] == "Model gpt-realtime-2 is only available on the GA API"
+
+
+async def test_a_session_that_only_writes_down_has_the_old_names_too() -> None:
+    async with a_server(dialect="beta") as server:
+        url = f"{server.ws_url}?intent=transcription"
+        async with connect(url, additional_headers=HEADER, compression=None) as socket:
+            client = Client(socket)
+            session = (await client.until("transcription_session.created"))["session"]
+            assert session["object"] == "realtime.transcription_session"
+            assert session["input_audio_format"] == "pcm16" and "type" not in session
+            wanted = {"model": "whisper-1"}
+            update = {"input_audio_transcription": wanted, "turn_detection": None}
+            await client.send("transcription_session.update", session=update)
+            session = (await client.until("transcription_session.updated"))["session"]
+            assert session["input_audio_transcription"]["model"] == "whisper-1"
+            error = await refused(client, "session.update", session={"voice": "sage"})
+            assert error["message"] == (
+                "Passing a realtime session update event to a transcription session is not allowed."
+            )

@@ -28,10 +28,12 @@ _NEW_TURN_FIELDS = ("idle_timeout_ms",)
 
 
 def _inside(schema: Schema | None, name: str) -> Schema:
-    """The schema of a field, through null."""
+    """The schema of a field, or of a kind; through null."""
     match schema:
         case Either(by_type=kinds):
             return _inside(kinds["an object"], name)
+        case Tagged(records=records):
+            return records[name]
         case Record(fields=fields):
             return fields[name]
         case _:
@@ -53,10 +55,26 @@ def _without(schema: Schema, names: tuple[str, ...]) -> Schema:
             return schema
 
 
-_SESSION = _inside(EVENTS["session.update"], "session")
-_INPUT = _inside(_inside(_SESSION, "audio"), "input")
+_SESSIONS = _inside(EVENTS["session.update"], "session")
+_SESSION = _inside(_SESSIONS, "realtime")
+_WRITING = _inside(_SESSIONS, "transcription")
 _OUTPUT = _inside(_inside(_SESSION, "audio"), "output")
 _RESPONSE = _inside(EVENTS["response.create"], "response")
+
+
+def _heard(session: Schema) -> Mapping[str, Schema]:
+    """What a session of either kind says of its input."""
+    input = _inside(_inside(session, "audio"), "input")
+    return {
+        "object": _inside(session, "object"),
+        "id": _inside(session, "id"),
+        "expires_at": _inside(session, "expires_at"),
+        "input_audio_format": _FORMAT,
+        "input_audio_transcription": _inside(input, "transcription"),
+        "input_audio_noise_reduction": _inside(input, "noise_reduction"),
+        "turn_detection": _without(_inside(input, "turn_detection"), _NEW_TURN_FIELDS),
+    }
+
 
 _SPOKEN: Mapping[str, Schema] = {
     "modalities": Modalities(beta=True),
@@ -71,18 +89,13 @@ _SPOKEN: Mapping[str, Schema] = {
 _BETA_SESSION = Record(
     {
         **_SPOKEN,
-        "object": _inside(_SESSION, "object"),
-        "id": _inside(_SESSION, "id"),
-        "expires_at": _inside(_SESSION, "expires_at"),
+        **_heard(_SESSION),
         "model": _inside(_SESSION, "model"),
         "speed": _inside(_OUTPUT, "speed"),
         "tracing": _inside(_SESSION, "tracing"),
-        "input_audio_format": _FORMAT,
-        "input_audio_transcription": _inside(_INPUT, "transcription"),
-        "input_audio_noise_reduction": _inside(_INPUT, "noise_reduction"),
-        "turn_detection": _without(_inside(_INPUT, "turn_detection"), _NEW_TURN_FIELDS),
     }
 )
+_BETA_WRITING = Record({**_heard(_WRITING), "include": _inside(_WRITING, "include")})
 _BETA_RESPONSE = Record(
     {
         **_SPOKEN,
@@ -132,7 +145,9 @@ def _events() -> Mapping[str, Record | None]:
         if name not in _LATER:
             known[name] = own.get(name, record)
         if name == "session.update":
-            known["transcription_session.update"] = None
+            known["transcription_session.update"] = Record(
+                {**_COMMON, "session": _BETA_WRITING}, ("session",)
+            )
     return known
 
 
