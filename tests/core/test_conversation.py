@@ -6,7 +6,13 @@ import pytest
 from msgspec import UNSET
 
 from bargein import events
-from bargein.core.conversation import ITEMS_LIMIT, ContentView, Conversation, ItemView
+from bargein.core.conversation import (
+    EARLY_LIMIT,
+    ITEMS_LIMIT,
+    ContentView,
+    Conversation,
+    ItemView,
+)
 
 
 def message(
@@ -278,3 +284,39 @@ def test_a_server_announces_its_items_with_the_first_that_it_adds() -> None:
     assert conversation.announced is False
     conversation.added("A", message(), None)
     assert conversation.announced is True
+
+
+def said(conversation: Conversation, item_id: str) -> str:
+    (content,) = view(conversation, item_id).content
+    return content.text
+
+
+def user_audio() -> events.MessageItem:
+    content = (events.InputAudio(transcript=None),)
+    return events.MessageItem(id="ignored", role="user", status="completed", content=content)
+
+
+def test_what_is_said_before_its_item_is_there_is_its_beginning() -> None:
+    conversation = holding("A")
+    conversation.heard_early("U", 0, " Hello")
+    conversation.heard_early("U", 0, " you")
+    conversation.added("U", user_audio(), "A")
+    conversation.heard_text("U", 0, "input_audio", " there", final=False)
+    assert said(conversation, "U") == " Hello you there"
+
+
+def test_what_was_said_for_an_item_that_never_came_is_not_another_s() -> None:
+    conversation = holding("A")
+    conversation.heard_early("U", 0, "Hello")
+    conversation.heard_early("V", 0, "Bye")
+    conversation.added("U", user_audio(), "A")
+    conversation.added("V", user_audio(), "U")
+    assert (said(conversation, "U"), said(conversation, "V")) == ("", "Bye")
+
+
+def test_what_is_said_too_early_is_bounded() -> None:
+    conversation = holding("A")
+    for _ in range(3):
+        conversation.heard_early("U", 0, "x" * EARLY_LIMIT)
+    conversation.added("U", user_audio(), "A")
+    assert len(said(conversation, "U")) == EARLY_LIMIT

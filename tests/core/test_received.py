@@ -347,6 +347,19 @@ class TestSpeech:
             Transcript("user", "U1", "Hello.", True, 1),
         ]
 
+    def test_words_of_a_live_model_are_told_at_once_and_mirrored_with_their_item(
+        self,
+    ) -> None:
+        talk = Talk()
+        kind = "conversation.item.input_audio_transcription"
+        place = {"item_id": "U1", "content_index": 0}
+        talk.receive(f"{kind}.delta", **place, delta="Hel")
+        assert talk.told(Transcript) == [Transcript("user", "U1", "Hel", False, 0)]
+        item = {"id": "U1", "type": "message", "role": "user", "content": []}
+        talk.receive("conversation.item.added", previous_item_id=None, item=item)
+        talk.receive(f"{kind}.delta", **place, delta="lo")
+        assert talk.mirrored("U1").content == (ContentView("input_audio", "Hello"),)
+
     @pytest.mark.parametrize("code", ["DeploymentNotFound", None])
     def test_a_failed_transcription_is_told_in_full(self, code: str | None) -> None:
         talk = Talk()

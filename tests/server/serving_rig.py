@@ -97,10 +97,12 @@ class Client:
 
 
 @asynccontextmanager
-async def a_client(server: Server, model: str = MODEL, **options: Any) -> AsyncIterator[Client]:
+async def a_client(
+    server: Server, model: str = MODEL, *, query: str = "", **options: Any
+) -> AsyncIterator[Client]:
     """An admitted client that has seen `session.created`."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    url = f"{server.ws_url}?model={model}"
+    url = f"{server.ws_url}?{query or f'model={model}'}"
     settings = {"additional_headers": headers, "compression": None, "max_size": None, **options}
     async with connect(url, **settings) as socket:
         client = Client(socket)

@@ -20,6 +20,8 @@ from bargein import events
 
 State = Literal["coming", "there", "cut", "going"]
 ITEMS_LIMIT = 20_000
+EARLY_LIMIT = 20_000
+"""Characters kept of what is said before its item is there."""
 
 
 class ContentView(msgspec.Struct, frozen=True):
@@ -76,12 +78,13 @@ class _Entry:
 class Conversation:
     """Read `items`; everything else is the machine's."""
 
-    __slots__ = ("_coming", "_entries", "_order", "announced")
+    __slots__ = ("_coming", "_early", "_entries", "_order", "announced")
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         self._order: list[str] = []
         self._coming: dict[str, _Entry] = {}
+        self._early: tuple[str, int, str] | None = None
         self.announced = False
         """The service says `added` for its items; one that never does holds what it speaks."""
 
@@ -124,6 +127,17 @@ class Conversation:
         self._order.insert(self._place(previous_item_id), item_id)
         self._entries[item_id] = entry
         _fill(entry, item)
+        if self._early is not None and self._early[0] == item_id:
+            _, index, text = self._early
+            self._early = None
+            self.heard_text(item_id, index, "input_audio", text, final=False)
+
+    def heard_early(self, item_id: str, content_index: int, text: str) -> None:
+        """A delta of what the user is saying, before the service adds the item (a live
+        transcription model). One turn is spoken at a time, so one is kept."""
+        if self._early is not None and self._early[:2] == (item_id, content_index):
+            text = self._early[2] + text
+        self._early = item_id, content_index, text[:EARLY_LIMIT]
 
     def _place(self, previous_item_id: object) -> int:
         if previous_item_id is None:

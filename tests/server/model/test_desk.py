@@ -330,6 +330,16 @@ def test_an_idle_timeout_comes_once_and_not_after_the_user_spoke() -> None:
     assert rig.wait(20_000) == []
 
 
+def test_who_spoke_when_the_response_ended_was_not_idle() -> None:
+    rig = talking(idle_timeout_ms=6_000, interrupt_response=False, create_response=False)
+    response_id, _ = rig.speaking(200)
+    rig.append(silence(320) + speech(640))
+    rig.produce(response_id)
+    assert types(rig.wait(20_000)) == ["rate_limits.updated"], "the user is still speaking"
+    rig.append(silence(1_000))
+    assert rig.wait(20_000) == []
+
+
 def test_there_is_no_idle_timeout_unless_it_is_set() -> None:
     rig = talking()
     rig.spoken(100)

@@ -12,7 +12,8 @@ from tests.server.serving_rig import KEY, MODEL, Client, a_client
 
 from bargein.server.engines.base import Batch, Engine, EngineError
 from bargein.server.model import score
-from bargein.server.model.commands import StartEngine
+from bargein.server.model.commands import StartEngine, StartTranscription
+from bargein.server.model.heard import Heard, Words
 from bargein.server.model.options import Options
 from bargein.server.model.score import Step
 from bargein.server.model.vad import EnergyVad
@@ -39,11 +40,50 @@ class Turn:
         self.batches.put_nowait(error)
 
 
+class Ear:
+    """One transcription that the engine was asked for."""
+
+    def __init__(self, request: StartTranscription) -> None:
+        self.request = request
+        self.pieces: asyncio.Queue[Heard | EngineError | None] = asyncio.Queue()
+        self.closed = asyncio.Event()
+
+    def hears(self, *pieces: Heard | str) -> None:
+        """More of it; texts are words."""
+        for piece in pieces:
+            self.pieces.put_nowait(Words(piece) if isinstance(piece, str) else piece)
+
+    def end(self, *pieces: Heard | str) -> None:
+        """The last of it."""
+        self.hears(*pieces)
+        self.pieces.put_nowait(None)
+
+    def fail(self, error: EngineError) -> None:
+        self.pieces.put_nowait(error)
+
+
 class Puppet(Engine):
     """An engine without a will of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, overhears: bool = False) -> None:
+        self.overhears = overhears
         self._asked: asyncio.Queue[Turn] = asyncio.Queue()
+        self._listens: asyncio.Queue[Ear] = asyncio.Queue()
+
+    async def listens(self) -> Ear:
+        """The next transcription that is asked for."""
+        return await self._listens.get()
+
+    async def transcribe(self, request: StartTranscription) -> AsyncGenerator[Heard, None]:
+        ear = Ear(request)
+        self._listens.put_nowait(ear)
+        try:
+            while (piece := await ear.pieces.get()) is not None:
+                if isinstance(piece, EngineError):
+                    raise piece
+                yield piece
+        finally:
+            ear.closed.set()
 
     async def asked(self) -> Turn:
         """The next response that is asked for."""
@@ -107,14 +147,22 @@ class Wire(Client):
 
 @asynccontextmanager
 async def wire(
-    options: Options | None = None, *, model: str = MODEL, **serving: Any
+    options: Options | None = None,
+    *,
+    model: str = MODEL,
+    query: str = "",
+    overhears: bool = False,
+    **serving: Any,
 ) -> AsyncIterator[Wire]:
-    """A session with a server of its own."""
-    puppet = Puppet()
+    """A session with a server of its own. `query` asks for it in other words than `model`."""
+    puppet = Puppet(overhears=overhears)
     settings = {"api_key": KEY, "new_detector": EnergyVad, **serving}
     if "engine" not in settings and "scenario" not in settings:
         settings["engine"] = lambda: puppet
-    async with serve_local(options=options, **settings) as server, a_client(server, model) as given:
+    async with (
+        serve_local(options=options, **settings) as server,
+        a_client(server, model, query=query) as given,
+    ):
         client = Wire(given.socket)
         client.puppet = puppet
         client.seen = given.seen
@@ -152,6 +200,15 @@ FIELDS: dict[str, str] = {
     "input_audio_buffer.cleared": "",
     "input_audio_buffer.speech_started": "audio_start_ms item_id",
     "input_audio_buffer.speech_stopped": "audio_end_ms item_id",
+    "input_audio_buffer.timeout_triggered": "audio_start_ms audio_end_ms item_id",
+    "conversation.item.input_audio_transcription.delta": "item_id content_index delta obfuscation",
+    "conversation.item.input_audio_transcription.completed": (
+        "item_id content_index transcript usage"
+    ),
+    "conversation.item.input_audio_transcription.failed": "item_id content_index error",
+    "conversation.item.input_audio_transcription.segment": (
+        "item_id content_index text id speaker start end"
+    ),
     "response.created": "response",
     "response.done": "response",
     "response.output_item.added": "response_id output_index item",

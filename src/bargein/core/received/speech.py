@@ -92,7 +92,10 @@ def transcription_completed(
 def _user_text(
     machine: Machine, item_id: str, content_index: int, text: str, *, final: bool
 ) -> None:
-    machine.conversation.heard_text(item_id, content_index, "input_audio", text, final=final)
+    if item_id in machine.conversation or final:
+        machine.conversation.heard_text(item_id, content_index, "input_audio", text, final=final)
+    else:
+        machine.conversation.heard_early(item_id, content_index, text)
     machine.desk.notify(Transcript("user", item_id, text, final, content_index))
 
 

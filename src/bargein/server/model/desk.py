@@ -156,6 +156,7 @@ class Desk:
                 item_id=turn.item_id,
             )
         )
+        self.speaking.quiet_from_us = None
         self._end_turn(turn.item_id, turn.audio, now_us)
 
     @property
@@ -163,6 +164,9 @@ class Desk:
         """When the user has been silent for too long."""
         turns, quiet_from_us = self.session.turns, self.speaking.quiet_from_us
         if turns is None or turns.idle_timeout_ms is None or quiet_from_us is None:
+            return None
+        if self.listening.speaking_item_id is not None:
+            # He began before the response ended, so his turn says how it goes on.
             return None
         return quiet_from_us + turns.idle_timeout_ms * US_PER_MS
 
