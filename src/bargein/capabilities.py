@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+from bargein.errors import LocalValueError
+
+FILE_FORMAT = "bargein-capabilities/1"
+
+Interrupts: TypeAlias = Literal["as_told", "always", "never"]
+Dialect: TypeAlias = Literal["ga", "beta"]
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,3 +29,40 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """It answers truncate and delete; without it they are not waited for."""
     lengths_grid_ms: int = 1
     """It counts the lengths of its own audio in steps of so many milliseconds, rounded down."""
+    interrupts: Interrupts = "as_told"
+    """Whether it cancels the open response at `speech_started`: where `interrupt_response` says so,
+    whatever that says, or never; then the client cancels."""
+
+    def __repr__(self) -> str:
+        # What came later is shown where it is not usual: the digests of the simulator's episodes
+        # are over this text, and ordinary ones keep theirs.
+        shown = ", ".join(
+            f"{name}={value!r}"
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) != _LATER.get(name)
+        )
+        return f"Capabilities({shown})"
+
+
+_LATER = {"interrupts": "as_told"}
+
+
+def from_file(text: str | bytes) -> Capabilities:
+    """What `bargein conform` wrote. Raises `LocalValueError`, which names the field."""
+    try:
+        whole = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise LocalValueError(f"is not JSON: {error}") from None
+    if not isinstance(whole, dict) or whole.get("format") != FILE_FORMAT:
+        raise LocalValueError(f"is no capability file: 'format' must be {FILE_FORMAT!r}")
+    given: Any = whole.get("capabilities")
+    if not isinstance(given, dict):
+        raise LocalValueError("capabilities: is missing, or no object")
+    unknown = sorted(given.keys() - {*Capabilities.__struct_fields__})
+    if unknown:
+        known = ", ".join(Capabilities.__struct_fields__)
+        raise LocalValueError(f"capabilities.{unknown[0]}: is unknown; known are {known}")
+    try:
+        return msgspec.convert(given, Capabilities)
+    except msgspec.ValidationError as error:
+        raise LocalValueError(f"capabilities: {error}") from None

@@ -9,6 +9,7 @@ import pytest
 from tests.scenarios.rig import FALSE_VAD, SEMANTIC_VAD, SERVER_VAD
 
 from bargein import events
+from bargein.capabilities import Interrupts
 from bargein.core.listening import Listening, format_of
 from bargein.units import AudioFormat
 
@@ -42,6 +43,23 @@ def test_whether_the_service_cancels_is_read_from_the_effective_settings(
 ) -> None:
     """Rule 9."""
     assert listening(turns).service_cancels is cancels
+
+
+@pytest.mark.parametrize(
+    ("interrupts", "turns", "cancels"),
+    [
+        ("never", SERVER_VAD, False),
+        ("always", FALSE_VAD, True),
+        ("always", None, False),
+        ("as_told", FALSE_VAD, False),
+    ],
+)
+def test_a_service_that_cancels_always_or_never_is_believed_to_do_so(
+    interrupts: Interrupts, turns: Any, cancels: bool
+) -> None:
+    made = listening(turns)
+    made.interrupts = interrupts
+    assert made.service_cancels is cancels
 
 
 def test_what_the_service_does_not_say_is_its_default() -> None:

@@ -160,6 +160,22 @@ def test_a_server_known_to_cancel_nothing_is_not_asked_to() -> None:
     assert talk.played_ms("A") == 2_000
 
 
+def test_a_server_that_never_cancels_by_itself_is_asked_to_at_speech_started() -> None:
+    """Rule 9, where `interrupt_response` is in effect and not obeyed."""
+    talk = Talk(can=Capabilities(interrupts="never"))
+    talk.speaking(ms=1_000)
+    talk.cut_at(400)
+    assert talk.sent() == ["cancel r1", "truncate A/0 400"]
+
+
+def test_a_server_that_always_cancels_is_not_asked_to() -> None:
+    """Rule 9, where `interrupt_response` is false and not obeyed."""
+    talk = Talk(FALSE_VAD, can=Capabilities(interrupts="always"))
+    talk.speaking(ms=1_000)
+    talk.cut_at(400)
+    assert talk.sent() == ["truncate A/0 400"]
+
+
 @pytest.mark.parametrize("heard_ms", [0, 700])
 def test_a_server_known_to_truncate_and_delete_nothing_is_sent_nothing(heard_ms: int) -> None:
     """Scenario 46: the record says that it is unsupported, and nobody waits."""

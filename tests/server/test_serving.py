@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.serving import is_loopback, serve_local
+from bargein.server.serving import _bind, is_loopback, serve_local
 
 
 async def test_it_leaves_no_task_no_socket_and_no_signal_handler() -> None:
@@ -139,6 +139,23 @@ async def test_it_listens_on_the_other_loopback_too() -> None:
         assert server.url == f"http://[::1]:{server.port}/v1"
         async with a_client(server) as client:
             assert client.seen[0]["type"] == "session.created"
+
+
+async def test_small_frames_do_not_wait_for_each_other() -> None:
+    """Nagle's algorithm would add 40 ms to most answers."""
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        near = writer.get_extra_info("socket")
+        accepted.set_result(near.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with _bind("127.0.0.1", 0) as listener:
+        async with await asyncio.start_server(accept, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await accepted
+            writer.close()
+            await writer.wait_closed()
 
 
 def test_only_loopback_is_loopback() -> None:

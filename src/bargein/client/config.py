@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from bargein import events
-from bargein.capabilities import Capabilities
+from bargein.capabilities import Capabilities, Interrupts
 from bargein.core.interruption import refusal
 from bargein.core.settings import BargeIn
 from bargein.errors import LocalProtocolError, LocalValueError
@@ -174,7 +174,9 @@ def check_capabilities(capabilities: Capabilities) -> None:
         )
 
 
-def check_barge_in(barge_in: BargeIn, session: events.Session) -> None:
+def check_barge_in(
+    barge_in: BargeIn, session: events.Session, interrupts: Interrupts = "as_told"
+) -> None:
     """Refuse `keep_talking` where the service would cut by itself.
 
     An absent `interrupt_response` is true (protocol.md section 3.2), and an absent turn detection
@@ -183,8 +185,9 @@ def check_barge_in(barge_in: BargeIn, session: events.Session) -> None:
     if barge_in not in ("cut", "keep_talking"):
         raise LocalValueError(f"barge_in: {barge_in!r}; give 'cut' or 'keep_talking'")
     turns = turn_detection_of(session)
+    told = isinstance(turns, UnsetType) or getattr(turns, "interrupt_response", UNSET) is not False
     service_cancels = turns is not None and (
-        isinstance(turns, UnsetType) or getattr(turns, "interrupt_response", UNSET) is not False
+        interrupts == "always" or (told and interrupts == "as_told")
     )
     reason = refusal(barge_in, service_cancels=service_cancels)
     if reason is not None:

@@ -25,10 +25,11 @@ from bargein.audio.base import Player, Recorder
 from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.audio.ear import Ear
 from bargein.audio.virtual import VirtualPlayer
-from bargein.capabilities import Capabilities
+from bargein.capabilities import Capabilities, Interrupts
 from bargein.client import config
 from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Turns
+from bargein.client.servers import capabilities_of, key_variable, usual_auth
 from bargein.client.session import Session
 from bargein.client.subscription import Subscription
 from bargein.core.machine import Machine
@@ -91,11 +92,11 @@ def connect(
     barge_in: BargeIn = "cut",
     tools: Iterable[Mapping[str, Any]] | None = None,
     audio: Devices | None = None,
-    capabilities: Capabilities | None = None,
+    capabilities: Capabilities | str | os.PathLike[str] | None = None,
     trace: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
     open_timeout: float = 10.0,
-    auth: Auth = "header",
+    auth: Auth | None = None,
     headers: Mapping[str, str] | None = None,
     subprotocols: Iterable[str] = (),
     compression: bool = False,
@@ -107,12 +108,15 @@ def connect(
 
     Where: `url` (`https://host/v1`, or a whole `wss://…/realtime`), else `OPENAI_BASE_URL`, else
     OpenAI. As whom: `api_key`, a text or a callable that gives one, else `OPENAI_API_KEY`; it goes
-    into the `Authorization` header unless `auth` says otherwise. A `transport` that is a `Pipe`
-    of your own needs neither.
+    into the `Authorization` header, and for Azure into `api-key`, unless `auth` says otherwise. A
+    `transport` that is a `Pipe` of your own needs neither.
 
     What: `session` is the service's own JSON; the other arguments lie over it. Without `turns` the
     service's default holds (server VAD). Without `audio` nothing is captured and the session asks
     for text, unless `session` asks for sound: that is then taken as heard in real time.
+
+    `capabilities` say what a server other than OpenAI's can do: an object, or the file that
+    `bargein conform` wrote.
 
     `trace` names a file that gets everything the session's machine was told, to replay it; it holds
     the words of the conversation and neither its sound nor the key.
@@ -134,7 +138,7 @@ def connect(
             raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
         new_pipe = partial(
             WebSocketPipe,
-            auth=auth,
+            auth=auth or usual_auth(_base(url)),
             headers=headers,
             subprotocols=tuple(subprotocols),
             compression=compression,
@@ -151,11 +155,12 @@ def connect(
         raise LocalValueError(
             f"audio: {audio!r}; give Wav(in_path, out_path), Audio(player, recorder) or None"
         )
+    can = capabilities_of(capabilities)
     return Connecting(
         make_pipe,
-        _settings(wanted, turns, barge_in, limits),
+        _settings(wanted, turns, barge_in, limits, can.interrupts),
         audio or _Silence(),
-        capabilities or Capabilities(),
+        can,
         trace,
         limits,
         open_timeout,
@@ -163,9 +168,13 @@ def connect(
 
 
 def _settings(
-    wanted: events.Session, turns: Turns | None, barge_in: BargeIn, limits: Limits
+    wanted: events.Session,
+    turns: Turns | None,
+    barge_in: BargeIn,
+    limits: Limits,
+    interrupts: Interrupts,
 ) -> Settings:
-    config.check_barge_in(barge_in, wanted)
+    config.check_barge_in(barge_in, wanted, interrupts)
     return Settings(
         session=wanted,
         barge_in=barge_in,
@@ -183,17 +192,21 @@ def _dialling(
     new_pipe: Callable[[str, Secret], Pipe],
 ) -> MakePipe:
     """A WebSocket to make when the session begins: a key from a callable must not be old then."""
-    base = url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
-    address = config.socket_url(base, model)
-    if api_key is None and not os.environ.get("OPENAI_API_KEY"):
+    address = config.socket_url(_base(url), model)
+    variable = key_variable(address)
+    if api_key is None and not os.environ.get(variable):
         raise LocalValueError(
-            "api_key: none was given and OPENAI_API_KEY is not set; set it, or give api_key"
+            f"api_key: none was given and {variable} is not set; set it, or give api_key"
         )
 
     async def dial() -> Pipe:
-        return new_pipe(address, await _secret(api_key))
+        return new_pipe(address, await _secret(api_key, variable))
 
     return dial
+
+
+def _base(url: str | None) -> str:
+    return url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
 
 
 def _given(pipe: Pipe) -> MakePipe:
@@ -203,9 +216,9 @@ def _given(pipe: Pipe) -> MakePipe:
     return take
 
 
-async def _secret(api_key: ApiKey | None) -> Secret:
+async def _secret(api_key: ApiKey | None, variable: str) -> Secret:
     if api_key is None:
-        return Secret(os.environ.get("OPENAI_API_KEY", ""))
+        return Secret(os.environ.get(variable, ""))
     if isinstance(api_key, str):
         return Secret(api_key)
     if not callable(api_key):
@@ -300,12 +313,13 @@ class Connecting:
             limits=self._limits,
             record=self._trace.record if self._trace is not None else None,
         )
-        session = Session(machine, driver, board, self._settings, self._limits)
+        can = self._capabilities.interrupts
+        session = Session(machine, driver, board, self._settings, self._limits, can)
         beginning = session.notices(Connected, Fault, Lost)
         self._session = session
         self._run = asyncio.create_task(_run(driver, board))
         effective = await _standing(beginning)
-        config.check_barge_in(self._settings.barge_in, effective)
+        config.check_barge_in(self._settings.barge_in, effective, self._capabilities.interrupts)
         beginning.close()
         return session
 

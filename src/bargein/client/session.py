@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, overload
 from msgspec import UNSET
 
 from bargein import events
+from bargein.capabilities import Interrupts
 from bargein.client.board import Board
 from bargein.client.config import (
     PushToTalk,
@@ -48,10 +49,16 @@ class Session:
     """A conversation. `bargein.connect` makes it, runs it, and ends it."""
 
     def __init__(
-        self, mirror: Mirror, driver: Driver, board: Board, settings: Settings, limits: Limits
+        self,
+        mirror: Mirror,
+        driver: Driver,
+        board: Board,
+        settings: Settings,
+        limits: Limits,
+        interrupts: Interrupts = "as_told",
     ) -> None:
         self._mirror, self._driver, self._board = mirror, driver, board
-        self._settings, self._limits = settings, limits
+        self._settings, self._limits, self._interrupts = settings, limits, interrupts
         self._all: Subscription[Notice] = self.notices()
         self._left = False
 
@@ -151,7 +158,7 @@ class Session:
                     "turns: push-to-talk is chosen when the session begins; connect again with "
                     "the other turns"
                 )
-            check_barge_in(self._settings.barge_in, wanted)
+            check_barge_in(self._settings.barge_in, wanted, self._interrupts)
         effective: events.Session = await self._ask(asks.Update(wanted))
         return effective
 

@@ -8,7 +8,8 @@
 3. Release with at least 100 ms of sound since the press commits behind its audio, then asks for the
    reply. With less it clears the buffer and does nothing else: the service would refuse it
    (protocol.md §6.2).
-4. What counts is the effective turn detection, from `session.updated`, not what was asked for.
+4. What counts is the effective turn detection, from `session.updated`, not what was asked for; and
+   what is known of the service: some cancel always, some never.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 
 from bargein import events
+from bargein.capabilities import Interrupts
 from bargein.core.latency import MicrophoneClock
 from bargein.units import AudioFormat, samples_floor
 
@@ -41,6 +43,7 @@ class Listening:
         "clock",
         "create_response",
         "interrupt_response",
+        "interrupts",
         "manual",
         "prefix_padding_ms",
         "pressed",
@@ -56,6 +59,7 @@ class Listening:
         self.manual = False
         self.create_response = True
         self.interrupt_response = True
+        self.interrupts: Interrupts = "as_told"
         self.prefix_padding_ms = DEFAULT_PREFIX_PADDING_MS
         self.pressed = False
         self.waiting = False
@@ -83,7 +87,9 @@ class Listening:
     @property
     def service_cancels(self) -> bool:
         """The service cancels the open response at `speech_started` (rule 9)."""
-        return not self.manual and self.interrupt_response
+        if self.manual or self.interrupts == "never":
+            return False
+        return self.interrupt_response or self.interrupts == "always"
 
     def configure(self, session: events.Session) -> None:
         """The effective settings."""

@@ -137,6 +137,7 @@ class Machine:
     def _opened(self, pipe: inputs.PipeOpened) -> None:
         self.open = True
         self.settlement.use(pipe.capabilities)
+        self.listening.interrupts = pipe.capabilities.interrupts
         self.desk.deadlines.arm(Timer.SESSION, "", self.desk.now_us)
 
     def _closed(self, pipe: inputs.PipeClosed) -> None:

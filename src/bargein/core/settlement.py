@@ -12,6 +12,8 @@ service counts, and a command that it does not know is not sent again in this se
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from bargein import events
 from bargein.capabilities import Capabilities
 from bargein.core.conversation import Conversation
@@ -52,14 +54,7 @@ class Settlement:
     @property
     def capabilities(self) -> Capabilities:
         """What this server can do, as far as it is known now."""
-        return Capabilities(
-            playback_owner=self._can.playback_owner,
-            truncate=self._can.truncate,
-            delete=self._can.delete,
-            cancel=self._can.cancel,
-            acknowledges=self._can.acknowledges,
-            lengths_grid_ms=self.grid_ms,
-        )
+        return replace(self._can, lengths_grid_ms=self.grid_ms)
 
     @property
     def may_cancel(self) -> bool:
@@ -347,9 +342,7 @@ class Settlement:
     def _learn_from(self, body: events.ErrorBody, **can: bool) -> None:
         """A refusal that is about no state of ours: the server does not do this at all."""
         if body.type != "server_error":
-            known = self.capabilities
-            fields = {name: getattr(known, name) for name in known.__struct_fields__}
-            self._can = Capabilities(**{**fields, **can})
+            self._can = replace(self.capabilities, **can)
 
     def cancel_refused(self, memory: Sent, reply: Reply | None, body: events.ErrorBody) -> Blame:
         """Not active: `response.done` was under way, or is. Anything else: it cannot cancel."""

@@ -210,10 +210,12 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
     if not 0 <= port <= 65_535:
         raise LocalValueError(f"port is {port}: give 0 to 65535")
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind)
+        # Without its protocol asyncio does not know the socket for TCP and leaves Nagle's algorithm
+        # on: small frames would wait 40 ms for each other.
+        listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         raise TransportError(f"{host} is no address to listen on: {error}") from error
     with listener:

@@ -141,8 +141,8 @@ class WebSocketPipe:
             raise failure
         raise failure from cause
 
-    async def send(self, frame: str) -> None:
-        """See `Pipe.send`."""
+    async def send(self, frame: str | bytes) -> None:
+        """See `Pipe.send`; bytes go as a binary frame."""
         try:
             await self._connected().send(frame)
         except websockets.ConnectionClosed as error:

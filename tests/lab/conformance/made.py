@@ -1,0 +1,158 @@
+"""Servers made for a test: our own, seen through a wrapper that changes its frames.
+
+A `Made` server takes the client's connection, holds one of its own to the real server, and hands
+each frame through two functions. What they give instead goes on; None goes nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.server.serving_rig import KEY, MODEL, STALL_MS, STORY, scenario
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from bargein.lab.conformance.asking import Asker, Place
+from bargein.lab.conformance.result import Result, result_of, talks_of
+from bargein.lab.conformance.topics import QUESTIONS
+from bargein.secret import Secret
+from bargein.server.engines.scenario import Scenario
+from bargein.server.serving import Server, serve_local
+
+Frame = dict[str, Any]
+Answers = Callable[[Frame], list[Frame]]
+"""What the server says instead of what it would: of one frame of its own, any number."""
+
+REPLIES: Scenario = scenario(
+    {"when": "Hello", "outputs": [{"say": "Hello there, how are you today?"}]},
+    {
+        "when": "weather",
+        "outputs": [{"call": "weather", "arguments": {"city": "Lisbon"}}],
+    },
+    {"after_call": "weather", "outputs": [{"say": "It is fine."}]},
+    {"outputs": [{"say": STORY, "gaps": [{"at_ms": 3_000, "for_ms": STALL_MS}]}]},
+    speed=20,
+)
+
+
+def _as_it_is(frame: Frame) -> list[Frame]:
+    return [frame]
+
+
+class Made:
+    """How a server differs. `hears` is given the client's frames, `says` the server's own."""
+
+    def __init__(self, hears: Answers | None = None, says: Answers | None = None) -> None:
+        self.hears = hears or _as_it_is
+        self.says = says or _as_it_is
+        self.answers: Callable[[Frame], list[Frame] | None] = lambda _: None
+        """An answer of its own to a client's frame, which then goes no further."""
+        self.ends_at: Callable[[Frame], bool] = lambda _: False
+        """Whether a session that has begun ends with this frame of the server."""
+
+    async def __call__(self, near: ServerConnection, inner: Server) -> None:
+        assert near.request is not None
+        query = near.request.path.partition("?")[2]
+        headers = {
+            name: value
+            for name, value in near.request.headers.raw_items()
+            if name.lower() in ("authorization", "openai-beta")
+        }
+        url = f"{inner.ws_url}?{query}" if query else inner.ws_url
+        async with connect(url, additional_headers=headers, compression=None, max_size=None) as far:
+            inward = asyncio.create_task(self._inward(near, far))
+            try:
+                await self._outward(near, far)
+            finally:
+                inward.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await inward
+            await near.close(far.close_code or 1000, far.close_reason or "")
+
+    async def _inward(self, near: ServerConnection, far: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in near:
+                plain = _plain(frame)
+                if plain is None:
+                    await far.send(frame)
+                    continue
+                own = self.answers(plain)
+                if own is not None:
+                    for each in own:
+                        await near.send(json.dumps(each))
+                    continue
+                for each in self.hears(plain):
+                    await far.send(json.dumps(each))
+            await far.close()
+
+    async def _outward(self, near: ServerConnection, far: ClientConnection) -> None:
+        begun = False
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in far:
+                plain = _plain(frame)
+                assert plain is not None
+                begun = begun or plain["type"] == "session.created"
+                for each in self.says(plain):
+                    await near.send(json.dumps(each))
+                if begun and self.ends_at(plain):
+                    await near.close(1000, "")
+                    return
+
+
+def _plain(frame: str | bytes) -> Frame | None:
+    try:
+        value = json.loads(frame)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and isinstance(frame, str) else None
+
+
+@asynccontextmanager
+async def made_server(made: Made, **options: Any) -> AsyncIterator[str]:
+    """The address of such a server, with the model in its query."""
+    async with serve_local(REPLIES, **{"api_key": KEY, **options}) as inner:
+
+        async def talk(near: ServerConnection) -> None:
+            await made(near, inner)
+
+        async with serve(talk, "127.0.0.1", 0, compression=None, max_size=None) as outer:
+            port = next(iter(outer.sockets)).getsockname()[1]
+            yield f"ws://127.0.0.1:{port}/v1/realtime?model={MODEL}"
+
+
+async def asked(url: str, *sections: str, **place: Any) -> Result:
+    """The result of asking the server all questions, or those of these sections."""
+    questions = [each for each in QUESTIONS if not sections or each.section in sections]
+    where = Place(url, Secret(KEY), **{"answer_s": 10.0, "grace_s": 0.02, "aside_s": 10.0, **place})
+    return result_of(questions, await Asker(where).hold(talks_of(questions)))
+
+
+def differences(result: Result) -> dict[str, str]:
+    """What is not as the reference: by question, in words."""
+    return {
+        row.question.name: "; ".join(f"{each.fact}: {each.text}" for each in row.differences)
+        or row.standing
+        for row in result.outcomes
+        if row.standing != "same"
+    }
+
+
+def error(code: str | None, message: str, event_id: object = None) -> Frame:
+    """An error event."""
+    return {
+        "type": "error",
+        "event_id": "event_made",
+        "error": {
+            "type": "invalid_request_error",
+            "code": code,
+            "message": message,
+            "param": None,
+            "event_id": event_id,
+        },
+    }
