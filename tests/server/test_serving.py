@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.serving import _bind, is_loopback, serve_local
+from bargein.server.serving import bind, is_loopback, serve_local
 
 
 async def test_it_leaves_no_task_no_socket_and_no_signal_handler() -> None:
@@ -150,7 +150,7 @@ async def test_small_frames_do_not_wait_for_each_other() -> None:
         accepted.set_result(near.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
 
-    with _bind("127.0.0.1", 0) as listener:
+    with bind("127.0.0.1", 0) as listener:
         async with await asyncio.start_server(accept, sock=listener):
             _, writer = await asyncio.open_connection(*listener.getsockname())
             assert await accepted
