@@ -73,12 +73,13 @@ def shared_listeners(listener: socket.socket, count: int) -> Iterator[list[socke
 
     Taken alone first, so that two servers never share a port by mistake.
     """
-    family, kind, address = listener.family, listener.type, listener.getsockname()
+    family, kind, protocol = listener.family, listener.type, listener.proto
+    address = listener.getsockname()
     listener.close()
     with contextlib.ExitStack() as closing:
         sockets: list[socket.socket] = []
         for _ in range(count):
-            one = closing.enter_context(socket.socket(family, kind))
+            one = closing.enter_context(socket.socket(family, kind, protocol))
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             try:
