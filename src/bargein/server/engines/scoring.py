@@ -114,7 +114,8 @@ def _message(
         if spoken is None:
             steps += _written(part.say or part.write or "", manner)
         else:
-            steps += _spoken(spoken, manner, part.gaps)
+            steps.append(Step(score.OpenPart("audio")))
+            steps += spoken_steps(spoken, manner, part.gaps)
         if part is not parts[-1]:
             steps.append(Step(score.ClosePart()))
     if closes:
@@ -146,13 +147,14 @@ def _call(output: Output, manner: Manner) -> list[Step]:
     ]
 
 
-def _spoken(spoken: Sounding, manner: Manner, gaps: Sequence[Gap]) -> list[Step]:
-    """A part of audio: some words, a pause, then the deltas with the rest of the words ahead."""
+def spoken_steps(spoken: Sounding, manner: Manner, gaps: Sequence[Gap] = ()) -> list[Step]:
+    """What stands in a part of audio, or in a piece of one: some words, a pause, then the deltas
+    with the rest of the words ahead."""
     assert manner.speed is not None and manner.transcript_pace is not None, "the manner is whole"
     assert manner.words_before_audio is not None, "the manner is whole"
     rate, width = spoken.format.rate, spoken.format.bytes_per_sample
     words = list(spoken.words)
-    steps = [Step(score.OpenPart("audio"))]
+    steps: list[Step] = []
     told = manner.words_before_audio
     wait_us = _us(manner.first_audio_after_ms)
     start = 0

@@ -245,7 +245,7 @@ class ScriptEngine(Engine):
             voice = manner.voice or VOICES.get(voice, VOICES["alloy"])
             assert manner.words_per_minute is not None, "the manner is whole"
             assert manner.trailing_silence_ms is not None, "the manner is whole"
-            words_per_minute = _spoken_at(manner.words_per_minute, params)
+            words_per_minute = spoken_at(manner.words_per_minute, params)
             for text in spoken_texts(reply):
                 soundings[text] = self._say(
                     text, voice, words_per_minute, format, manner.trailing_silence_ms
@@ -259,7 +259,7 @@ def _is_silent(audio: bytes, format: AudioFormat) -> bool:
     return not np.any(np.abs(samples) >= _SILENT_BELOW)
 
 
-def _spoken_at(words_per_minute: int, params: events.ResponseParams) -> int:
+def spoken_at(words_per_minute: int, params: events.ResponseParams) -> int:
     """The scenario's pace times the session's `audio.output.speed`, as far as the voice goes."""
     output = params.audio.output if params.audio else None
     speed = output.speed if output else None
