@@ -15,7 +15,7 @@ from bargein.server.engines.local import lexicon
 
 _COMPANIONS = (
     *("an old ferryman", "a girl with a red umbrella", "a lame goose", "a sleepy giant"),
-    *("two quarrelling crows", "a lost soldier", "a very small bear", "a blind fiddler"),
+    *("a quarrelsome crow", "a lost soldier", "a very small bear", "a blind fiddler"),
     *("a boy who sold apples", "a grumpy miller", "a swan that could not swim"),
 )
 _TROUBLES = (
@@ -118,7 +118,7 @@ class Story:
             yield f"But that was not all that happened to {self._the}."
             yield f"When the {_place(first)} was green again, there was a knock at the door."
         for episode in range(self.episodes if chapter == 0 else max(1, self.episodes)):
-            yield from self._adventure(first + episode * 7 + 1)
+            yield from self._adventure(first + episode + 1)
         yield from self._ending(chapter)
 
     def _opening(self) -> Iterator[str]:
