@@ -101,8 +101,9 @@ async def test_an_engine_of_ones_own_is_served_by_its_import_path(
     ("arguments", "fault"),
     [
         (("--engine", "chat"), "--engine chat needs --chat-url"),
-        (("--engine", "robot"), "engine is 'robot': give script, chat, or MODULE:NAME"),
+        (("--engine", "robot"), "engine is 'robot': give script, local, chat, or MODULE:NAME"),
         (("--engine", "nowhere:Mind"), "there is no module 'nowhere'"),
+        (("--engine", "local", "--speed", "0.5"), "speed is 0.5: give 1 to 20"),
         (("--chat-url", "http://a/v1"), "--chat-url is an option of the chat engine"),
         (("--mind-hears",), "--mind-hears is an option of the chat engine"),
         (("--engine", "chat", "--chat-url", "localhost"), "chat_url is no http(s) URL"),

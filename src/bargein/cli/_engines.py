@@ -16,8 +16,9 @@ from bargein.secret import Secret
 if TYPE_CHECKING:
     from bargein.server.engines.base import EngineFactory
 
-SCRIPT, CHAT = "script", "chat"
+SCRIPT, CHAT, LOCAL = "script", "chat", "local"
 _MISSING = 'the chat engine is not installed; pip install "bargein[chat]"'
+_MISSING_SERVER = 'the local engine is not installed; pip install "bargein[local]"'
 _NO_VOICE = (
     'the chat engine has no voice: pip install "bargein[chat,local]" for espeak-ng, or give '
     "--speak-url"
@@ -102,9 +103,12 @@ def chat_options(command: _F) -> _F:
     return command
 
 
-def engine_of(engine: str, given: Mapping[str, Any]) -> EngineFactory | None:
+def engine_of(
+    engine: str, given: Mapping[str, Any], speed: float | None = None
+) -> EngineFactory | None:
     """The factory of the engine that was asked for; None is the script engine, of which
-    `serve_local` knows more. `given` are the values of `chat_options`.
+    `serve_local` knows more. `given` are the values of `chat_options`, `speed` is that of
+    `--speed`.
 
     Raises `LocalValueError` for what cannot be, `DeviceError` for what is not installed.
     """
@@ -117,13 +121,23 @@ def engine_of(engine: str, given: Mapping[str, Any]) -> EngineFactory | None:
             )
     if engine == SCRIPT:
         return None
+    if engine == LOCAL:
+        return _local(speed)
     if ":" not in engine:
         raise LocalValueError(
-            f"engine is {engine!r}: give script, chat, or MODULE:NAME for one of your own"
+            f"engine is {engine!r}: give script, local, chat, or MODULE:NAME for one of your own"
         )
     from bargein.server.engines.importing import engine_at
 
     return engine_at(engine)
+
+
+def _local(speed: float | None) -> EngineFactory:
+    try:
+        from bargein.server.engines.local.engine import local_engine
+    except ImportError as error:
+        raise DeviceError(_MISSING_SERVER) from error
+    return local_engine(speed=speed)
 
 
 def _chat(given: Mapping[str, Any]) -> EngineFactory:

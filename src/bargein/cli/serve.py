@@ -48,9 +48,9 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     "--engine",
     default=SCRIPT,
     show_default=True,
-    metavar="script|chat|MODULE:NAME",
-    help="What hears, thinks and speaks: 'script' says what a scenario file says; 'chat' asks a "
-    "chat-completions URL; MODULE:NAME is a class of your own.",
+    metavar="script|local|chat|MODULE:NAME",
+    help="What hears, thinks and speaks: 'script' says what a scenario file says; 'local' hears "
+    "and answers by itself; 'chat' asks a chat-completions URL; MODULE:NAME is a class of yours.",
 )
 @click.option(
     "--scenario",
@@ -60,7 +60,7 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     "does what clients trip over and shows every key that a file may have.",
 )
 @click.option(
-    "--speed", type=float, help="script: how many seconds of audio are made in one second."
+    "--speed", type=float, help="script, local: how many seconds of audio are made in one second."
 )
 @chat_options
 @click.option(
@@ -143,6 +143,11 @@ def command(**given: Any) -> None:
         [[replies]]
         [[replies.outputs]]
         say = "Hello there!"
+
+    Or it listens and answers by itself, as a storyteller, with no key and no network:
+
+    \b
+        bargein serve --engine local
 
     Or from a model of yours, behind a chat-completions URL, such as Ollama's:
 
@@ -264,7 +269,7 @@ def server_of(
         port=asked.port,
         api_key=asked.api_key,
         speed=asked.speed,
-        engine=engine_of(asked.engine, asked.chat),
+        engine=engine_of(asked.engine, asked.chat, asked.speed),
         options=Options(session_us=asked.session_minutes * 60 * US_PER_S),
         limits=HostLimits(sessions=asked.max_sessions),
         trace=asked.trace,
