@@ -16,7 +16,7 @@ from tests.virtual_loop import run
 from bargein.audio.card_settings import CardSettings
 from bargein.audio.files import write_wav
 from bargein.core.inputs import Part
-from bargein.core.notices import Interruption, Notice
+from bargein.core.notices import Interruption, Notice, Transcript
 from bargein.errors import AdmissionError, DeviceError, LocalValueError, TransportError
 from bargein.lab.caller import Turn
 from bargein.lab.demo import Call, Held, hold
@@ -126,6 +126,12 @@ def test_the_demo_as_it_ships_goes_as_planned(conversation: tuple[Held, Watched]
     assert plan.turns[0].listen_ms <= first.heard_ms <= plan.turns[0].listen_ms + 500
     assert plan.turns[1].listen_ms <= second.heard_ms <= plan.turns[1].listen_ms + 500
     assert 20 <= report.lasted_ms / 1_000 <= 40
+    heard = [
+        notice.text
+        for notice in screen.notices
+        if isinstance(notice, Transcript) and notice.role == "user" and notice.final
+    ]
+    assert heard == screen.lines
 
 
 def test_the_story_is_cut_in_mid_sentence(conversation: tuple[Held, Watched]) -> None:

@@ -11,8 +11,9 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import bargein
 from bargein.audio.files import Audio
@@ -33,6 +34,7 @@ from bargein.lab.voices import Line, lines_of, replies_of
 from bargein.lab.words import heard_words
 from bargein.server.engines.espeak import Speech
 from bargein.server.engines.scenario import Scenario, load_scenario
+from bargein.server.engines.script import ScriptEngine
 from bargein.server.serving import Server, serve_local
 from bargein.trace.format import Reader
 from bargein.trace.replay import replay
@@ -41,7 +43,10 @@ from bargein.units import US_PER_MS, US_PER_S, ms_floor
 SCENARIO = "demo"
 RECORDED_PAUSE_MS = 900
 """With a recording, the service waits so long before a turn is over: people pause."""
-SESSION_FORMAT = {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 24_000}}}}
+FORMAT = {"type": "audio/pcm", "rate": 24_000}
+SESSION_FORMAT: dict[str, Any] = {"audio": {"output": {"format": FORMAT}}}
+"""What every service is asked for; one of our own also writes down what the user says."""
+TRANSCRIPTION = {"input": {"transcription": {"model": "whisper-1"}}}
 
 
 class Screen(Protocol):
@@ -90,16 +95,19 @@ async def hold(call: Call, screen: Screen) -> Held:
     local = call.url is None
     lines = await asyncio.to_thread(lines_of, call.plan, call.recording)
     known = await asyncio.to_thread(replies_of, call.scenario) if local else ()
-    async with _server(call) as server:
-        return await _hold(call, screen, server, lines, known)
+    said: list[str] = []
+    async with _server(call, said) as server:
+        return await _hold(call, screen, server, lines, known, said)
 
 
 @asynccontextmanager
-async def _server(call: Call) -> AsyncIterator[Server | None]:
+async def _server(call: Call, said: Sequence[str]) -> AsyncIterator[Server | None]:
+    """A server of our own, if there is no other. It hears what was said by being told so."""
     if call.url is not None:
         yield None
         return
-    async with serve_local(call.scenario, any_model=True) as server:
+    engine = partial(ScriptEngine, call.scenario, hears=said)
+    async with serve_local(call.scenario, any_model=True, engine=engine) as server:
         yield server
 
 
@@ -109,15 +117,19 @@ async def _hold(
     server: Server | None,
     lines: Sequence[Line],
     known: Sequence[Speech],
+    said: list[str],
 ) -> Held:
     recorder = VirtualRecorder()
-    user = _User(call.plan, lines, screen, recorder, known)
+    user = _User(call.plan, lines, screen, recorder, known, said)
+    settings = SESSION_FORMAT
+    if server is not None:
+        settings = {"audio": {**SESSION_FORMAT["audio"], **TRANSCRIPTION}}
     connecting = bargein.connect(
         call.model,
         url=call.url if server is None else server.url,
         api_key=call.api_key if server is None else server.api_key,
         proxy=True if server is None else None,
-        session=SESSION_FORMAT,
+        session=settings,
         instructions=INSTRUCTIONS,
         turns=ServerVad(silence_duration_ms=RECORDED_PAUSE_MS) if call.recording else ServerVad(),
         audio=Audio(user.observer.player, recorder),
@@ -159,7 +171,9 @@ class _User:
         screen: Screen,
         recorder: VirtualRecorder,
         known: Sequence[Speech],
+        said: list[str],
     ) -> None:
+        self._said = said
         self.observer = Observer(WatchedPlayer(plan.card, self._progress), recorder)
         self.unmet: str | None = None
         self._caller = Caller(plan.turns)
@@ -243,6 +257,7 @@ class _User:
 
     def _say(self, line: Line) -> None:
         speech = self._recorder.say(line.pcm, line.rate)
+        self._said.append(line.text if line.words_known else "")
         self.observer.said(line.text, speech.start_us, speech.end_us)
         self._screen.said(speech.start_us - self._start_us, line.text)
         self._feed(caller.Said(speech.end_us))

@@ -28,6 +28,8 @@ class Line:
     text: str
     pcm: Samples
     rate: int
+    words_known: bool = True
+    """`text` is what is said, and not the name of a recording."""
 
 
 def lines_of(plan: Plan, recording: Path | None) -> tuple[Line, ...]:
@@ -77,4 +79,4 @@ def _recorded(file: Path) -> Line:
         )
     if not pcm.any():
         raise DeviceError(f"{file}: is silent from beginning to end")
-    return Line(file.name, trimmed(pcm), rate)
+    return Line(file.name, trimmed(pcm), rate, words_known=False)
