@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.server.serving_rig import MODEL
-from tests.strangers.stage import Stage, user
+from tests.strangers.stage import Stage
 
 PROGRAMS = Path(__file__).parent / "node"
 CACHE = Path(__file__).parents[2] / ".tools" / "strangers"
@@ -48,14 +48,17 @@ def packages() -> Path:
     return place / "node_modules"
 
 
-async def run(program: str, stage: Stage, folder: Path) -> dict[str, dict[str, Any]]:
-    """What a program says of its conversation on this stage: its steps by name."""
+async def run(
+    program: str, stage: Stage, folder: Path, *, voice: bytes
+) -> dict[str, dict[str, Any]]:
+    """What a program says of its conversation on this stage: its steps by name. `voice` is what
+    its user says each time; PCM, 24 kHz."""
     for name in (program, "talk.mjs"):
         shutil.copy(PROGRAMS / name, folder)
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(packages())
     speech = folder / "speech.pcm"
-    speech.write_bytes(user())
+    speech.write_bytes(voice)
     environment = {
         "PATH": os.environ["PATH"],
         "KEY": stage.server.api_key,

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.serving_rig import user_speech
 from tests.strangers import node_rig
-from tests.strangers.stage import GREETING, HEARS, RESULT, STORY_MS, YES, a_stage
+from tests.strangers.stage import GREETING, HEARS, RESULT, STORY_MS, YES, a_stage, user
 
 pytestmark = pytest.mark.timeout(300)
 """The first use installs the packages."""
@@ -18,7 +19,7 @@ CUT_MS = 300
 
 async def test_the_official_package_holds_the_whole_conversation(tmp_path: Path) -> None:
     async with a_stage(tmp_path) as stage:
-        steps = await node_rig.run("sdk.mjs", stage, tmp_path)
+        steps = await node_rig.run("sdk.mjs", stage, tmp_path, voice=user_speech())
     assert steps["greeting"]["said"] == GREETING
     assert steps["greeting"]["bytes"] > 24_000
     assert steps["tool"]["name"] == "weather"
@@ -48,7 +49,7 @@ async def test_the_official_package_holds_the_whole_conversation(tmp_path: Path)
 
 async def test_the_agents_kit_holds_the_whole_conversation(tmp_path: Path) -> None:
     async with a_stage(tmp_path) as stage:
-        steps = await node_rig.run("agents.mjs", stage, tmp_path)
+        steps = await node_rig.run("agents.mjs", stage, tmp_path, voice=user())
     greeting, tool, interruption = (steps[name] for name in ("greeting", "tool", "interruption"))
     assert [greeting["said"], tool["said"], interruption["said"]] == [GREETING, RESULT, YES]
     assert greeting["counts"]["audio"] > 1

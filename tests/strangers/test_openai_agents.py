@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agents import function_tool
 from agents.realtime import (
     RealtimeAgent,
@@ -179,6 +180,7 @@ async def test_its_playback_tracker_says_where_the_story_is_cut(tmp_path: Path) 
         assert stage.refusals == []
 
 
+@pytest.mark.real_time
 async def test_without_a_tracker_it_rounds_up_and_is_refused_once_all_was_heard(
     tmp_path: Path,
 ) -> None:

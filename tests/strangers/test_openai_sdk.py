@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -19,6 +20,7 @@ from tests.server.serving_rig import (
     story_that_stalls,
     user_speech,
 )
+from tests.strangers.stage import GREETING, HEARS, RESULT, STORY_MS, YES, a_stage
 
 from bargein.server.model.options import Options
 from bargein.server.serving import Server
@@ -160,6 +162,59 @@ async def test_it_hears_g711() -> None:
             len(base64.b64decode(e.delta)) for e in seen if e.type == "response.output_audio.delta"
         ]
         assert sizes[1] == 5_997 * 8_000 // RATE
+
+
+async def test_it_holds_the_whole_conversation_that_every_stranger_holds(tmp_path: Path) -> None:
+    """Spoken turns with their transcripts, a tool, a barge-in, a refusal."""
+    async with a_stage(tmp_path) as stage, sdk(stage.server) as connection:
+        transcription: Any = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
+        await connection.session.update(
+            session={"type": "realtime", "tools": [WEATHER], "audio": transcription}
+        )
+        seen: list[Any] = []
+        await speak(connection, user_speech())
+        seen += await until(connection, "response.done")
+        assert spoken(seen) == [GREETING]
+
+        await speak(connection, user_speech())
+        seen += await until(connection, "response.done")
+        (asked,) = [e for e in seen if e.type == "response.function_call_arguments.done"]
+        output: Any = {"type": "function_call_output", "call_id": asked.call_id, "output": "rain"}
+        await connection.conversation.item.create(item=output)
+        await connection.response.create()
+        seen += await until(connection, "response.done")
+        assert spoken(seen)[1:] == [RESULT]
+
+        await speak(connection, user_speech())
+        for _ in range(4):
+            seen += await until(connection, "response.output_audio.delta")
+        story = seen[-1].item_id
+        await speak(connection, user_speech())
+        await connection.conversation.item.truncate(
+            item_id=story, content_index=0, audio_end_ms=STORY_MS
+        )
+        while not {"conversation.item.truncated"} <= {event.type for event in seen}:
+            seen.append(await connection.recv())
+        assert stage.kept_ms(story) == [STORY_MS]
+        while spoken(seen)[-1] != YES:
+            seen += await until(connection, "response.done")
+        while len(words := heard(seen)) < len(HEARS):
+            seen.append(await connection.recv())
+        assert words == list(HEARS)
+        assert stage.refusals == []
+
+        await connection.response.cancel(event_id="mine")
+        refusal = (await until(connection, "error"))[-1].error
+        assert (refusal.code, refusal.event_id) == ("response_cancel_not_active", "mine")
+
+
+def spoken(seen: list[Any]) -> list[str]:
+    return [e.transcript for e in seen if e.type == "response.output_audio_transcript.done"]
+
+
+def heard(seen: list[Any]) -> list[str]:
+    kind = "conversation.item.input_audio_transcription.completed"
+    return [event.transcript for event in seen if event.type == kind]
 
 
 async def test_a_wrong_key_is_told_by_an_event() -> None:
