@@ -33,7 +33,7 @@ async def test_the_official_package_holds_the_whole_conversation(tmp_path: Path)
     assert asked["audio_end_ms"] == CUT_MS
     assert {name: truncated[name] for name in asked} == asked
     assert steps["interruption"]["said"] == YES
-    assert steps["heard"]["words"] == list(HEARS)
+    assert sorted(steps["heard"]["words"]) == sorted(HEARS)
     refusal = steps["refusal"]
     assert refusal["name"] == "OpenAIRealtimeError"
     assert refusal["error"] == {

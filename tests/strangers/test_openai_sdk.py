@@ -200,7 +200,7 @@ async def test_it_holds_the_whole_conversation_that_every_stranger_holds(tmp_pat
             seen += await until(connection, "response.done")
         while len(words := heard(seen)) < len(HEARS):
             seen.append(await connection.recv())
-        assert words == list(HEARS)
+        assert sorted(words) == sorted(HEARS)
         assert stage.refusals == []
 
         await connection.response.cancel(event_id="mine")
