@@ -33,6 +33,10 @@ class Answers:
         """When the next one is due."""
         return self._due[0][0] if self._due else None
 
+    def is_due(self, now_us: int) -> bool:
+        """Whether one is to be given by now."""
+        return bool(self._due) and self._due[0][0] <= now_us
+
     def is_new_stop(self, cut_id: str) -> bool:
         """Whether that stop is asked for the first time."""
         return _first_time(self._stops, cut_id)

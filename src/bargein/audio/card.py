@@ -22,19 +22,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bargein.audio.answers import Answers
-from bargein.audio.base import (
-    Accuracy,
-    Changed,
-    Mark,
-    Rendered,
-    Report,
-    Starved,
-    Stopped,
-)
+from bargein.audio.base import Accuracy, Changed, Mark, Rendered, Report, Starved, Stopped
+from bargein.audio.block_clock import BlockClock
 from bargein.audio.card_settings import CardSettings
 from bargein.audio.ear import Ear
 from bargein.audio.flight import Flight
 from bargein.audio.formats import Samples, samples_of
+from bargein.audio.gap import Gap
 from bargein.audio.part import Part
 from bargein.audio.resample import checked_rate
 from bargein.audio.ring import Ring
@@ -43,15 +37,12 @@ from bargein.audio.voice import Voice
 from bargein.errors import LocalValueError
 from bargein.units import US_PER_S
 
-_MILLION = 1_000_000
 _REMEMBERED_MARKS = 4_096
 
 
 class Card:
-    """One voice on one card.
-
-    Drive it with `advance(next_us)`; it answers with reports, in order.
-    """
+    """One voice on one card. Drive it with `advance(next_us)`; it answers with reports, in
+    order."""
 
     def __init__(self, settings: CardSettings, *, now_us: int = 0, ear: Ear | None = None) -> None:
         self.settings = settings
@@ -60,20 +51,15 @@ class Card:
         """Sound of closed marks that came later, in samples as they came."""
         self._ring = Ring(settings.limit_s * settings.rate)
         self._ear = ear
-        self._start = now_us
         self._now = now_us
-        self._clock = settings.rate * (_MILLION + settings.rate_error_ppm)
+        self._clock = BlockClock(settings, now_us)
         self._fade = min(settings.block, settings.fade_us * settings.rate // US_PER_S)
-        self._taken_blocks = 0
-        self._misses = 0
-        self._block_due = now_us
-        """When the next block is taken."""
         self._reported = now_us - settings.report_every_us
         self._flight = Flight(settings.latency_us * settings.rate // US_PER_S)
         self._parts: dict[Mark, Part] = {}
         self._live: dict[Mark, Part] = {}
         self._last: Mark | None = None
-        self._gap: tuple[Mark, int] | None = None
+        self._gap = Gap()
         self._fresh: dict[Mark, None] = {}
         self._out: list[Report] = []
         self._answers = Answers(settings)
@@ -82,10 +68,8 @@ class Card:
     # -- what the session asks ---------------------------------------------------------------
 
     def play(self, mark: Mark, pcm: bytes, rate: int, now_us: int) -> None:
-        """Queue 16-bit little-endian mono sound.
-
-        Raises `LocalValueError` for half a sample or a changed rate.
-        """
+        """Queue 16-bit little-endian mono sound. Raises `LocalValueError` for half a sample or a
+        changed rate."""
         samples = samples_of(pcm)
         checked_rate(rate, "rate")
         part = self._parts.get(mark)
@@ -105,10 +89,8 @@ class Card:
         self._feed(mark, part, samples)
 
     def finish(self, mark: Mark, now_us: int) -> None:
-        """Let out what the resampler holds back:
-
-        the mark is whole. Unknown and closed marks are left alone.
-        """
+        """The mark is whole: let out what the resampler holds back. Unknown and closed marks are
+        left alone."""
         self._run(now_us)
         part = self._live.get(mark)
         if part is not None and not part.finished and not part.stopped:
@@ -123,7 +105,8 @@ class Card:
         if self.settings.on_stop == "discard":
             self._flight.drop()
         self._unheard.clear()
-        self._gap = self._last = None
+        self._last = None
+        self._gap.none()
         final: dict[Mark, int] = {}
         for mark, part in self._live.items():
             part.cut_id = cut_id
@@ -140,7 +123,7 @@ class Card:
         handed = self._ring.hold(self._fade if drains else 0)
         if not drains:
             self._ring.give_back(self._flight.drop())
-        self._gap = None
+        self._gap.none()
         counts = {
             mark: self._bent(
                 part, part.voice.own_samples(handed.get(mark, 0) if drains else part.heard)
@@ -191,7 +174,7 @@ class Card:
     def miss(self, blocks: int, now_us: int) -> None:
         """The next so many blocks find the computer late: silence is heard, the queue waits."""
         self._run(now_us)
-        self._misses += blocks
+        self._clock.late += blocks
 
     # -- time --------------------------------------------------------------------------------
 
@@ -203,7 +186,7 @@ class Card:
         answer = self._answers.next_us
         if self._idle:
             return answer
-        block = max(self._block_due, self._progress_due)
+        block = max(self._clock.due_us, self._progress_due)
         return block if answer is None else min(answer, block)
 
     def advance(self, now_us: int) -> list[Report]:
@@ -232,9 +215,7 @@ class Card:
 
     @property
     def underrun_samples(self) -> int:
-        """Silence at the card's rate that was heard inside a mark because its sound was not there
-        yet.
-        """
+        """Silence at the card's rate that was heard where the sound of a mark was not there yet."""
         return self._ring.underrun_samples
 
     @property
@@ -244,14 +225,14 @@ class Card:
 
     def frame_at(self, now_us: int) -> int:
         """Which frame of the ear's axis is heard at that time, by the card's own clock."""
-        return (now_us - self._start) * self._clock // (_MILLION * US_PER_S)
+        return self._clock.frame_at(now_us)
 
     # -- inside ------------------------------------------------------------------------------
 
     @property
     def _idle(self) -> bool:
         """Nothing to play, nothing in the card, and nothing that the next block would report."""
-        return self._ring.silent and self._flight.empty and not self._fresh
+        return not self._fresh and self._flight.empty and self._ring.silent
 
     @property
     def _progress_due(self) -> int:
@@ -259,15 +240,19 @@ class Card:
         every = self.settings.report_every_us
         if not every:
             return self._reported
+        ending = self._ending
+        if ending is None:
+            return self._reported + every
+        left = self._ring.queued(ending) - self._live[ending].heard
+        return min(self._now + self._clock.lasts_us(left), self._reported + every)
+
+    @property
+    def _ending(self) -> Mark | None:
+        """The mark that is whole and the next to be heard to its end."""
         for mark, part in self._live.items():
             if part.finished and not part.stopped:
-                left = self._ring.queued(mark) - part.heard
-                end = self._now + left * _MILLION * US_PER_S // self._clock
-                return min(end, self._reported + every)
-        return self._reported + every
-
-    def _us_of_frame(self, frame: int) -> int:
-        return self._start - (-frame * _MILLION * US_PER_S // self._clock)
+                return mark
+        return None
 
     def _feed(self, mark: Mark, part: Part, samples: Samples) -> None:
         if self._last is not None and self._last != mark and self._last in self._live:
@@ -287,8 +272,8 @@ class Card:
         if not part.full:
             self._queue(mark, part, part.voice.pause())
         self._ring.end(mark)
-        if self._gap is not None and self._gap[0] == mark:
-            self._gap = None
+        if self._gap.mark == mark:
+            self._gap.none()
         self._fresh[mark] = None
 
     def _queue(self, mark: Mark, part: Part, pcm: Samples) -> None:
@@ -301,46 +286,60 @@ class Card:
         """Take every block that is due, each at its own time; then see what has been heard."""
         if now_us < self._now:
             raise LocalValueError(f"now_us: {now_us} is before {self._now}; time never goes back")
-        block = self.settings.block
-        while (due := self._block_due) <= now_us:
-            if self._idle:
-                ahead = self.frame_at(now_us) // block + 1 - self._taken_blocks
-                self._ring.skip(ahead * block)
-                self._took(ahead)
-                break
-            self._settle(due)
-            if self._fresh and due >= self._progress_due:
-                self._render()
-            self._take()
-            self._release(due)
+        if self._clock.due_us <= now_us:
+            self._take_due(now_us)
         self._settle(now_us)
         self._release(now_us)
 
-    def _took(self, blocks: int) -> None:
-        self._taken_blocks += blocks
-        self._block_due = self._us_of_frame(self._taken_blocks * self.settings.block)
+    def _take_due(self, now_us: int) -> None:
+        clock = self._clock
+        while (due := clock.due_us) <= now_us:
+            if self._idle:
+                blocks = clock.due_by(now_us)
+                clock.take(blocks)
+                self._ring.skip(blocks * self.settings.block)
+                return
+            blocks = self._even_blocks(now_us)
+            if blocks:
+                self._take(blocks)
+                continue
+            self._settle(due)
+            if self._fresh and due >= self._progress_due:
+                self._render()
+            if clock.punctual:
+                self._take(1)
+            else:
+                clock.miss()
+                self._ring.skip(self.settings.block)
+            self._release(due)
 
-    def _take(self) -> None:
-        block = self.settings.block
-        frame = self._taken_blocks * block
-        self._took(1)
-        every = self.settings.miss_every
-        if self._misses or (every and self._taken_blocks % every == 0):
-            self._misses -= self._misses > 0
-            self._ring.skip(block)
-            return
-        pcm, spans = self._ring.read(block)
+    def _even_blocks(self, now_us: int) -> int:
+        """How many blocks can be taken at one go: they are due, sound is there for all of them,
+        and until the last one is taken there is nothing to be missed or reported."""
+        every_us, block, clock = self.settings.report_every_us, self.settings.block, self._clock
+        if not every_us:
+            return 0
+        due = clock.due_by(min(now_us, self._reported + every_us - 1))
+        blocks = min(due, clock.punctual, self._ring.ready_samples // block)
+        ending = self._ending
+        if ending is not None:
+            # What is not all taken is not all heard: no end of a mark is to be reported.
+            left = self._ring.queued(ending) - self._ring.handed(ending)
+            blocks = min(blocks, (left - 1) // block)
+        return max(0, blocks)
+
+    def _take(self, blocks: int) -> None:
+        frame = self._clock.next_frame
+        self._clock.take(blocks)
+        pcm, spans = self._ring.read(blocks * self.settings.block)
         for span in spans:
-            if self._gap is not None and self._gap[0] == span.mark:
-                silence = frame + span.offset - self._gap[1]
-                if silence > 0:
-                    rate = self._parts[span.mark].voice.rate
-                    self._out.append(Starved(silence * rate // self.settings.rate))
-            self._gap = (span.mark, frame + span.offset + span.samples)
-        if self._gap is not None:
-            part = self._parts[self._gap[0]]
-            if part.closed or self._ring.held:
-                self._gap = None
+            silence = self._gap.before(span, frame)
+            if silence:
+                rate = self._parts[span.mark].voice.rate
+                self._out.append(Starved(silence * rate // self.settings.rate))
+        hungry = self._gap.mark
+        if hungry is not None and (self._parts[hungry].closed or self._ring.held):
+            self._gap.none()
         if spans:
             self._flight.take(frame, pcm, spans)
 
@@ -363,7 +362,7 @@ class Card:
             part = self._parts.get(mark)
             if part is None or part.told:
                 continue
-            count = max(part.rendered, self._bent(part, part.heard_samples))
+            count = self._bent(part, part.heard_samples)
             if count > part.rendered:
                 counts[mark] = part.rendered = count
             whole = part.finished and not part.stopped
@@ -378,6 +377,8 @@ class Card:
         return part.bent(samples, self.settings.error_samples)
 
     def _release(self, now_us: int) -> None:
+        if not self._answers.is_due(now_us):
+            return
         for report in self._answers.due(now_us):
             if isinstance(report, Stopped):
                 for mark in report.heard_samples:

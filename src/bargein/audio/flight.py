@@ -19,16 +19,14 @@ class Flight:
         self._late = late_frames
         self._pieces: deque[Heard] = deque()
         self._end = 0
-
-    @property
-    def empty(self) -> bool:
+        self.empty = True
         """Whether every block that held marked sound has sounded to its end."""
-        return self._end == 0
 
     def take(self, frame: int, pcm: Samples, spans: tuple[Span, ...]) -> None:
         """The card took a block with sound in it; its first sample is `frame`."""
         begin = frame + self._late
         self._end = begin + len(pcm)
+        self.empty = False
         for span in spans:
             sound = pcm[span.offset : span.offset + span.samples]
             self._pieces.append(Heard(begin + span.offset, span.mark, span.first, sound))
@@ -47,14 +45,14 @@ class Flight:
                 piece = Heard(piece.frame, piece.mark, piece.first, piece.pcm[:sounded])
             heard.append(piece)
         if left >= self._end:
-            self._end = 0
+            self.empty = True
         return heard
 
     def drop(self) -> list[tuple[Mark, Samples]]:
         """Empty the card: gives the sound that has not left it, in order."""
         dropped = [(piece.mark, piece.pcm) for piece in self._pieces]
         self._pieces.clear()
-        self._end = 0
+        self.empty = True
         return dropped
 
     def holds(self, mark: Mark) -> int:

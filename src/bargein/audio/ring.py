@@ -261,6 +261,12 @@ class Ring:
         return self._waiting
 
     @property
+    def ready_samples(self) -> int:
+        """Samples that the next read gives before there is silence; 0 while it has a fade to give
+        or a hold is on."""
+        return 0 if self._faded or self._held else self._waiting
+
+    @property
     def held(self) -> bool:
         """Whether a hold is on."""
         return self._held

@@ -58,7 +58,9 @@ class Voice:
 
         Never falls, and is exactly `received` where all is out and covered.
         """
-        at = bisect_right(self._card_starts, card_samples) - 1
+        at = 0
+        if len(self._card_starts) > 1:
+            at = bisect_right(self._card_starts, card_samples) - 1
         return self._own_starts[at] + self._streams[at].input_samples(
             card_samples - self._card_starts[at]
         )
