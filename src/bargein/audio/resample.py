@@ -151,23 +151,35 @@ class Resampler:
         if upto <= self._out:
             return _EMPTY
         shift = 1 - self._ahead - self._past_at
-        if not self._past.any():
-            # Silence stays silence: half of what a microphone gives, and all of a muted one.
-            total = np.zeros(upto - self._out)
-        elif self._up <= _FEW_PHASES:
-            total = self._by_phase(shift, upto)
+        level = self._past[0]
+        if (self._past == level).all():
+            # A level stays a level, as each row of taps sums to 1. So does silence, which is half
+            # of what a microphone gives, and not always 0: that of A-law is 8.
+            given = np.full(upto - self._out, level, np.int16)
         else:
-            windows = np.lib.stride_tricks.sliding_window_view(self._past, 2 * self._ahead)
-            at = np.arange(self._out, upto) * self._down
-            total = np.einsum(
-                "ij,ij->i", windows[at // self._up + shift], self._taps[at % self._up]
-            )
+            total = self._filtered(shift, upto)
+            total /= _SCALE
+            np.rint(total, out=total)
+            np.maximum(total, -32768, out=total)
+            np.minimum(total, 32767, out=total)
+            given = total.astype(np.int16)
         self._out = upto
         keep = upto * self._down // self._up + shift
         if keep > 0:
             self._past = self._past[keep:].copy()
             self._past_at += keep
-        return np.clip(np.rint(total / _SCALE), -32768, 32767).astype(np.int16)
+        return given
+
+    def _filtered(self, shift: int, upto: int) -> _Doubles:
+        """The sums of products, each of which is exact."""
+        if self._up <= _FEW_PHASES:
+            return self._by_phase(shift, upto)
+        windows = np.lib.stride_tricks.sliding_window_view(self._past, 2 * self._ahead)
+        at = np.arange(self._out, upto) * self._down
+        total: _Doubles = np.einsum(
+            "ij,ij->i", windows[at // self._up + shift], self._taps[at % self._up]
+        )
+        return total
 
     def _by_phase(self, shift: int, upto: int) -> _Doubles:
         """The same sums, phase by phase where there are few.
