@@ -25,6 +25,9 @@ class Timer(enum.Enum):
     ACKNOWLEDGED = "the answer to an item, an update or a commit; then the ask ends as lost"
     LEAVE = "what is still unsettled when the application leaves; then the pipe closes"
 
+    # A member is one object, so its identity will do; the hash of `Enum` is a call in Python.
+    __hash__ = object.__hash__
+
     @property
     def lasts_us(self) -> int:
         """How long it runs."""
@@ -47,26 +50,22 @@ _LASTS_US = {
 class Deadlines:
     """The timers that are armed now. Arming one again moves it."""
 
-    __slots__ = ("_at_us", "_next_us")
+    __slots__ = ("_at_us", "next_us")
 
     def __init__(self) -> None:
         self._at_us: dict[tuple[Timer, str], int] = {}
-        self._next_us: int | None = None
-
-    @property
-    def next_us(self) -> int | None:
+        self.next_us: int | None = None
         """When the earliest timer is due; None while nothing is waited for."""
-        return self._next_us
 
     def arm(self, timer: Timer, key: str, now_us: int) -> None:
         """Wait from now on, as long as the timer lasts."""
         self._at_us[timer, key] = now_us + timer.lasts_us
-        self._next_us = min(self._at_us.values())
+        self.next_us = min(self._at_us.values())
 
     def stop(self, timer: Timer, key: str) -> None:
         """Wait no more; what is not armed may be stopped."""
         if self._at_us.pop((timer, key), None) is not None:
-            self._next_us = min(self._at_us.values(), default=None)
+            self.next_us = min(self._at_us.values(), default=None)
 
     def armed(self, timer: Timer, key: str) -> bool:
         """Whether that wait is on."""
@@ -80,7 +79,7 @@ class Deadlines:
 
     def expired(self, now_us: int) -> Iterator[tuple[Timer, str]]:
         """Take out what is due, earliest first. What is armed meanwhile is due in its turn."""
-        while self._next_us is not None and self._next_us <= now_us:
+        while self.next_us is not None and self.next_us <= now_us:
             name = min(self._at_us, key=lambda armed: (self._at_us[armed], armed[0].name, armed[1]))
             self.stop(*name)
             yield name
@@ -88,7 +87,7 @@ class Deadlines:
     def clear(self) -> None:
         """Wait for nothing."""
         self._at_us.clear()
-        self._next_us = None
+        self.next_us = None
 
     @property
     def waits(self) -> tuple[tuple[Timer, str], ...]:
