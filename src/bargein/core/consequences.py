@@ -20,20 +20,22 @@ ENDED_LIMIT = 256
 
 
 def recompute(machine: Machine) -> None:
-    if machine.cuts.open:
-        machine.cuts.advance()
-    if not machine.cuts.stopping:
+    # Most inputs change nothing here, so what there is to do is asked before it is called.
+    cuts, ledger, responses = machine.cuts, machine.ledger, machine.responses
+    if cuts.open:
+        cuts.advance()
+    if (machine.after_stop or machine.listening.waiting) and not cuts.stopping:
         _after_stop(machine)
-    machine.desk.commands.extend(machine.ledger.flow())
-    if machine.ledger.dropped_samples:
-        machine.desk.notify(Dropped("playback", machine.ledger.dropped_samples))
-        machine.ledger.dropped_samples = 0
-    if machine.responses.replies:
+    machine.desk.commands.extend(ledger.flow())
+    if ledger.dropped_samples:
+        machine.desk.notify(Dropped("playback", ledger.dropped_samples))
+        ledger.dropped_samples = 0
+    if responses.replies:
         _end_replies(machine)
-    if not machine.ending:
+    if (responses.held or responses.turns) and not machine.ending:
         _ask_for_responses(machine)
     _tell_floor(machine)
-    if machine.leaving is not None and not machine.cuts.open:
+    if machine.leaving is not None and not cuts.open:
         machine.leave()
 
 
@@ -123,8 +125,6 @@ def _forget(machine: Machine, reply: Reply) -> None:
 
 def _ask_for_responses(machine: Machine) -> None:
     responses = machine.responses
-    if not responses.held and not responses.turns:
-        return
     refused = bool(responses.turns) and responses.turns[-1].refused
     if refused and _floor_is_free(machine) and not responses.held:
         turns, responses.turns = responses.turns, []
@@ -160,6 +160,7 @@ def _tell_floor(machine: Machine) -> None:
         for part in machine.ledger.utterances.values():
             if part.heard_samples and not part.cut and not part.played_out:
                 floor = "assistant"
+                break
     if floor != machine.floor:
         machine.floor = floor
         machine.desk.notify(FloorChanged(floor))

@@ -101,7 +101,8 @@ class Machine:
         self._now_us = now_us = max(now_us, self._now_us)
         if self._due_us is not None and self._due_us <= now_us:
             self._catch_up(now_us)
-        if not self._ended:
+        if not self._ended and not isinstance(input, Tick):
+            # A tick has come for what is due, and for nothing else.
             self._take(input, now_us)
             self._catch_up(now_us)
         return self._outbox.take()
