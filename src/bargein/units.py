@@ -31,7 +31,7 @@ class AudioFormat(enum.Enum):
     bytes_per_sample: int
     """Bytes that one sample takes on the wire: G.711 is one byte a sample."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: object) -> None:
         is_pcm = kind == "audio/pcm"
         # Looked up for every piece of sound, so they are attributes and no properties.
         self.rate = 24_000 if is_pcm else 8_000
