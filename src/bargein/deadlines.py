@@ -23,6 +23,7 @@ class Timer(enum.Enum):
     CREATED = "`response.created` after our `response.create`; then the reply is lost"
     TURN_ANSWERED = "the service's own response to a turn; then we ask for it ourselves"
     ACKNOWLEDGED = "the answer to an item, an update or a commit; then the ask ends as lost"
+    TOOL = "a tool's end, unless the tool has a time of its own; then the call is answered without"
     LEAVE = "what is still unsettled when the application leaves; then the pipe closes"
 
     # A member is one object, so its identity will do; the hash of `Enum` is a call in Python.
@@ -43,6 +44,7 @@ _LASTS_US = {
     Timer.CREATED: 15 * US_PER_S,
     Timer.TURN_ANSWERED: 5 * US_PER_S,
     Timer.ACKNOWLEDGED: 15 * US_PER_S,
+    Timer.TOOL: 60 * US_PER_S,
     Timer.LEAVE: 3 * US_PER_S,
 }
 
@@ -57,9 +59,9 @@ class Deadlines:
         self.next_us: int | None = None
         """When the earliest timer is due; None while nothing is waited for."""
 
-    def arm(self, timer: Timer, key: str, now_us: int) -> None:
-        """Wait from now on, as long as the timer lasts."""
-        self._at_us[timer, key] = now_us + timer.lasts_us
+    def arm(self, timer: Timer, key: str, now_us: int, lasts_us: int | None = None) -> None:
+        """Wait from now on, as long as the timer lasts, or as long as is said."""
+        self._at_us[timer, key] = now_us + (timer.lasts_us if lasts_us is None else lasts_us)
         self.next_us = min(self._at_us.values())
 
     def stop(self, timer: Timer, key: str) -> None:

@@ -310,6 +310,51 @@ class Wire:
             named=ours,
         )
 
+    # Function calls.
+
+    def call(
+        self,
+        call_id: str = "c1",
+        name: str = "weather",
+        arguments: str = "{}",
+        *,
+        response_id: str = "",
+        status: str = "completed",
+        held: bool = True,
+    ) -> dict[str, Any]:
+        """A call of the response is whole, as `output_item.done` says; `held`: the conversation has
+        it too. Its item's id is that of the call, in capitals."""
+        item = {
+            "id": call_id.upper(),
+            "type": "function_call",
+            "status": status,
+            "name": name,
+            "call_id": call_id,
+            "arguments": arguments,
+        }
+        if held:
+            begun = item | {"status": "in_progress", "arguments": ""}
+            previous = self._last_item
+            self.receive("conversation.item.added", previous_item_id=previous, item=begun)
+            self._last_item = call_id.upper()
+        self.receive(
+            "response.output_item.done",
+            response_id=response_id or self._response,
+            output_index=0,
+            item=item,
+        )
+        return item
+
+    def take_items(self) -> None:
+        """The service adds every item of ours that it has not answered yet."""
+        for event in self.events_sent(events.ConversationItemCreate):
+            if event.event_id not in self._answered:
+                self._answered.add(str(event.event_id))
+                item = json.loads(events.encode(event))["item"]
+                previous, self._last_item = self._last_item, str(event.item.id)
+                self.receive("conversation.item.added", previous_item_id=previous, item=item)
+                self.receive("conversation.item.done", previous_item_id=previous, item=item)
+
     # The user, by the service's word.
 
     def speech_started(self, item_id: str = "U1", at_ms: int = 1_000) -> None:

@@ -70,6 +70,29 @@ class MuteMicrophone(msgspec.Struct, frozen=True, tag=True):
     muted: bool
 
 
+class AskApproval(msgspec.Struct, frozen=True, tag=True):
+    """Ask the application whether this call may run; answered by `ToolApproved`, perhaps late."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class RunTool(msgspec.Struct, frozen=True, tag=True):
+    """Run the tool; answered by `ToolReturned`. `arguments` are the model's, unread."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class CancelTool(msgspec.Struct, frozen=True, tag=True):
+    """The tool's result, or the approval, is not wanted any more. A tool that has ended is meant,
+    too."""
+
+    call_id: str
+
+
 class Answer(msgspec.Struct, frozen=True, tag=True):
     """The application's ask has come to its end: with a value, or with an error.
 
@@ -107,6 +130,9 @@ Command: TypeAlias = (
     | StopPlayback
     | UseInputFormat
     | MuteMicrophone
+    | AskApproval
+    | RunTool
+    | CancelTool
     | Answer
     | Notify
     | Close

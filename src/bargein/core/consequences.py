@@ -32,7 +32,7 @@ def recompute(machine: Machine) -> None:
         ledger.dropped_samples = 0
     if responses.replies:
         _end_replies(machine)
-    if (responses.held or responses.turns) and not machine.ending:
+    if (responses.held or responses.turns or machine.calls.owed) and not machine.ending:
         _ask_for_responses(machine)
     _tell_floor(machine)
     if machine.leaving is not None and not cuts.open:
@@ -125,11 +125,14 @@ def _forget(machine: Machine, reply: Reply) -> None:
 
 def _ask_for_responses(machine: Machine) -> None:
     responses = machine.responses
+    owes = machine.calls.owes
     refused = bool(responses.turns) and responses.turns[-1].refused
     if refused and _floor_is_free(machine) and not responses.held:
         turns, responses.turns = responses.turns, []
         if turns[-1].cut_id is None:
             responses.held.append(Create(machine.desk.new_id("create"), None, [], plain=True))
+    if owes and not responses.held and not responses.turns and _floor_is_free(machine):
+        responses.held.append(machine.calls.create())
     free = (
         machine.connected
         and not machine.desk.outbox.blocked

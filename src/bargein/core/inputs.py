@@ -102,6 +102,21 @@ class Asked(msgspec.Struct, frozen=True, tag=True):
     ask: Ask
 
 
+class ToolApproved(msgspec.Struct, frozen=True, tag=True):
+    """The application decided about a call that needs approval: `AskApproval`'s answer."""
+
+    call_id: str
+    granted: bool
+
+
+class ToolReturned(msgspec.Struct, frozen=True, tag=True):
+    """The tool of a call came to its end; `output` is what the model is told, also of an error."""
+
+    call_id: str
+    output: str
+    failed: bool = False
+
+
 class Blocked(msgspec.Struct, frozen=True, tag=True):
     """The socket takes no more for now: what is sent from here on waits in the machine, in its
     order.
@@ -127,6 +142,8 @@ Input: TypeAlias = (
     | DeviceChanged
     | Starved
     | Asked
+    | ToolApproved
+    | ToolReturned
     | Blocked
     | Drained
     | Tick

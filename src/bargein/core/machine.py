@@ -59,7 +59,6 @@ class Machine:
         self.responses = Responses()
         self.conversation = Conversation()
         self.faults = Faults()
-        self.calls = Calls()
         self.listening = Listening(settings.pre_roll_ms)
         self.settlement = Settlement(self.desk, self.conversation, self.faults)
         self.cuts = Cuts(self.desk, self.ledger, self.responses, self.conversation, self.settlement)
@@ -76,6 +75,7 @@ class Machine:
         self.usage = UsageTotal()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
+        self.calls = Calls(self)
 
     @property
     def ending(self) -> bool:
@@ -117,6 +117,10 @@ class Machine:
                 return desk.commands
             case inputs.Asked():
                 self.requests.handle(happened.ask_id, happened.ask)
+            case inputs.ToolApproved():
+                self.calls.approved(happened.call_id, granted=happened.granted)
+            case inputs.ToolReturned():
+                self.calls.returned(happened.call_id, happened.output, failed=happened.failed)
             case inputs.Blocked():
                 desk.outbox.block()
             case inputs.Drained():
@@ -151,6 +155,7 @@ class Machine:
         self.faults.clear()
         for turn in self.responses.turns:
             turn.cut_id = None
+        self.calls.lost()
         self.cuts.lost()
         for create in (*self.responses.sent, *self.responses.held):
             self.end_turn("lost", tuple(create.ask_ids))
@@ -260,7 +265,7 @@ class Machine:
         of_ask_id: int | None = None,
     ) -> Cut | None:
         """The one procedure of an interruption, whoever asks for it."""
-        return self.cuts.begin(
+        cut = self.cuts.begin(
             asker,
             service_cancels=service_cancels,
             captured_us=captured_us,
@@ -268,6 +273,9 @@ class Machine:
             of_ask_id=of_ask_id,
             player_knows=self.ledger.margin_samples is not None,
         )
+        # After the stop, which is the first command of all; also where nothing is to be stopped.
+        self.calls.interrupted(leaving=asker == "leave")
+        return cut
 
     def end_turn(self, status: str, ask_ids: tuple[int, ...], reply: Reply | None = None) -> None:
         """Tell the askers that their reply will be no more than this."""

@@ -17,6 +17,9 @@ Asker: TypeAlias = Literal[
     "speech", "interrupt", "typed", "push_to_talk", "cancel", "leave", "service"
 ]
 """`service`: it cancelled a response on its own, and what it had sent was heard to the end."""
+ToolStatus: TypeAlias = Literal[
+    "returned", "failed", "unknown", "refused", "timed_out", "cancelled", "lost", "late"
+]
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "application"]
 
 
@@ -127,8 +130,8 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCalled(msgspec.Struct, frozen=True, tag=True):
-    """The model called a function; the arguments are whole. Its result is the application's to
-    send.
+    """The model called a function; the arguments are whole. In a session without tools the result
+    is the application's to send; else `ToolAnswered` follows.
     """
 
     call_id: str
@@ -136,6 +139,17 @@ class ToolCalled(msgspec.Struct, frozen=True, tag=True):
     arguments: str
     item_id: str
     response_id: str
+
+
+class ToolAnswered(msgspec.Struct, frozen=True, tag=True):
+    """A call has its one answer. `late`: a tool said something after that; it was sent nowhere."""
+
+    call_id: str
+    name: str
+    status: ToolStatus
+    output: str
+    """What the model was told, and of a tool in the background what it is told as news."""
+    took_us: int = 0
 
 
 class Fault(msgspec.Struct, frozen=True, tag=True):
@@ -187,6 +201,7 @@ Notice: TypeAlias = (
     | Interruption
     | InterruptionSettled
     | ToolCalled
+    | ToolAnswered
     | Fault
     | UsageReported
     | Lost

@@ -45,6 +45,8 @@ def tick(machine: Machine) -> None:
             case Timer.SESSION:
                 machine.fault("theirs", None, "the service did not begin the session in time")
                 machine.close("no session")
+            case Timer.TOOL:
+                machine.calls.overdue(key)
             case Timer.LEAVE:
                 machine.leave()
             case _:

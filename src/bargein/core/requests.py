@@ -98,6 +98,12 @@ class Requests:
         self._desk.deadlines.arm(Timer.ACKNOWLEDGED, memory.event_id, self._desk.now_us)
         self._m.after_stop.append(event)
 
+    def add_item(self, item: events.Item) -> None:
+        """Add an item of the machine's own, under the id that it has."""
+        assert isinstance(item.id, str), "it has one"
+        create = events.ConversationItemCreate(item=item)
+        self._create_item(create, item.id, by_application=False)
+
     def _respond(self, ask_id: int, params: events.ResponseParams | None) -> None:
         plain = params is None or params == events.ResponseParams()
         key = self._desk.new_id("create")

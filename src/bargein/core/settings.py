@@ -11,6 +11,20 @@ from bargein import events
 BargeIn: TypeAlias = Literal["cut", "keep_talking"]
 
 
+AtBargeIn: TypeAlias = Literal["finish", "cancel", "background"]
+
+
+class ToolRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How the calls of one tool are treated (`core/calls.py`)."""
+
+    name: str
+    at_barge_in: AtBargeIn = "finish"
+    timeout_ms: int | None = 60_000
+    """How long it may run; None: as long as the session."""
+    approval: bool = False
+    """It runs only when the application has approved the call."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A trace begins with these; a machine made from them and fed the same inputs does the same."""
 
@@ -28,3 +42,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Makes our ids distinct from those of other sessions; at most 12 characters."""
     player_margin_samples: int | None = 0
     """What the player said of itself at the start; see `DeviceChanged`."""
+    tools: tuple[ToolRule, ...] | None = None
+    """The tools of ours that answer the model's calls; None: the application answers them."""

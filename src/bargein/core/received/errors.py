@@ -63,6 +63,7 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
             return _create_refused(machine, memory, body)
         case events.ConversationItemCreate():
             machine.conversation.not_coming(memory.key)
+            machine.calls.refused(memory.key)
         case events.InputAudioBufferCommit():
             return "application" if memory.by_application else "ours"
         case _:

@@ -39,6 +39,8 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
     if reply.default:
         machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
     machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
+    if reply.default and reply.cut_id is None:
+        machine.calls.created(machine.conversation.coming_ids)
     if reply.cut_id is not None:
         machine.cuts.born(reply)
     elif machine.leaving is not None:
@@ -86,9 +88,8 @@ def output_item_done(machine: Machine, event: events.ResponseOutputItemDone) -> 
     if isinstance(item_id, str):
         machine.conversation.done(item_id, event.item)
         item_over(machine, item_id, event.item)
-    call = machine.calls.seen(event.item, event.response_id)
-    if call is not None:
-        machine.desk.notify(call)
+    reply = machine.responses.replies.get(event.response_id)
+    machine.calls.seen(event.item, event.response_id, reply)
 
 
 def item_over(machine: Machine, item_id: str, item: events.Item) -> None:
@@ -222,9 +223,7 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
         if isinstance(item_id, str):
             machine.conversation.done(item_id, output)
             item_over(machine, item_id, output)
-        call = machine.calls.seen(output, response.id)
-        if call is not None:
-            machine.desk.notify(call)
+        machine.calls.seen(output, response.id, reply)
     _cancel_answered(machine, response)
     machine.finish(reply, response.status or "completed")
     if isinstance(response.usage, events.Usage):

@@ -155,6 +155,8 @@ class SimClient:
                 card.resume()
             case commands.UseInputFormat(format=sound_format):
                 surroundings.use_format(sound_format)
+            case commands.AskApproval() | commands.RunTool() | commands.CancelTool():
+                raise TypeError(f"{type(command).__name__}: no session here is given tools")
             case commands.MuteMicrophone(muted=muted):
                 surroundings.mute(muted)
             case commands.Answer():
