@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         InterruptionSettled,
         Lost,
         Raw,
+        ToolAnswered,
         ToolCalled,
         Transcript,
         TurnEnded,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         TransportError,
     )
     from bargein.events import SemanticVad, ServerVad
+    from bargein.tools import Tool, ToolCall, ToolContext, ToolError, tool
 
 __version__ = "0.1.0"
 
@@ -63,6 +65,7 @@ _PLACES = {
         "InterruptionSettled",
         "Lost",
         "Raw",
+        "ToolAnswered",
         "ToolCalled",
         "Transcript",
         "TurnEnded",
@@ -85,6 +88,7 @@ _PLACES = {
     "client.reply": ("Reply",),
     "client.session": ("Session",),
     "client.subscription": ("Subscription",),
+    "tools": ("Tool", "ToolCall", "ToolContext", "ToolError", "tool"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _MODULES = {"errors": "errors", "notices": "core.notices"}
@@ -115,7 +119,12 @@ __all__ = [
     "ServerVad",
     "Session",
     "Subscription",
+    "Tool",
+    "ToolAnswered",
+    "ToolCall",
     "ToolCalled",
+    "ToolContext",
+    "ToolError",
     "Transcript",
     "TransportError",
     "TurnEnded",
@@ -126,6 +135,7 @@ __all__ = [
     "connect",
     "errors",
     "notices",
+    "tool",
 ]
 
 

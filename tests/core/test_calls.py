@@ -12,7 +12,7 @@ from tests.scenarios.rig import Talk
 from bargein import events
 from bargein.core import asks, commands, inputs
 from bargein.core.calls import REMEMBERED_LIMIT
-from bargein.core.notices import ToolAnswered, ToolCalled
+from bargein.core.notices import ToolAnswered, ToolCalled, TurnEnded, TurnStarted
 from bargein.core.settings import AtBargeIn, ToolRule
 
 MINUTE_MS = 60_000
@@ -475,3 +475,79 @@ def test_no_policy_answers_twice_whatever_the_order(policy: AtBargeIn) -> None:
         if isinstance(event.item, events.FunctionCallOutputItem)
     ]
     assert len(outputs) == 1
+
+
+class TestWhoeverWaits:
+    """A reply that was asked for goes on with the response about its tools."""
+
+    @pytest.fixture
+    def talk(self) -> Talk:
+        talk = Talk(tools=(ToolRule(name="weather", timeout_ms=3_000),))
+        self.ask_id = talk.ask(asks.Respond())
+        talk.answer_create("r1")
+        talk.call("c1")
+        over(talk)
+        return talk
+
+    def ends(self, talk: Talk) -> list[tuple[str | None, str]]:
+        """The turns that ended the ask, and how."""
+        return [
+            (one.response_id, one.status)
+            for one in talk.told(TurnEnded)
+            if self.ask_id in one.ask_ids
+        ]
+
+    def test_its_asker_is_told_of_the_end_of_the_last_response(self, talk: Talk) -> None:
+        assert [one.response_id for one in talk.told(TurnEnded)] == ["r1"]
+        assert self.ends(talk) == []
+        returned(talk)
+        talk.take_items()
+        talk.answer_create("r2")
+        assert talk.told(TurnStarted)[-1].ask_ids == (self.ask_id,)
+        talk.response_done("r2")
+        assert self.ends(talk) == [("r2", "completed")]
+
+    def test_another_response_that_saw_the_outputs_ends_it_as_well(self, talk: Talk) -> None:
+        talk.speech_started()
+        returned(talk)
+        talk.take_items()
+        talk.speech_ended()
+        talk.response("r2")
+        talk.response_done("r2")
+        assert self.ends(talk) == [("r2", "completed")]
+
+    def test_a_second_round_of_calls_goes_on_further(self, talk: Talk) -> None:
+        returned(talk)
+        talk.take_items()
+        talk.answer_create("r2")
+        talk.call("c2")
+        over(talk, "r2")
+        assert self.ends(talk) == []
+        returned(talk, "c2")
+        talk.take_items()
+        talk.answer_create("r3")
+        talk.response_done("r3")
+        assert self.ends(talk) == [("r3", "completed")]
+
+    def test_an_output_that_is_refused_ends_it(self, talk: Talk) -> None:
+        talk.speech_started()
+        returned(talk)
+        talk.refuse(events.ConversationItemCreate, "No.", "invalid_tool_call_id")
+        assert self.ends(talk) == [(None, "superseded")]
+
+    def test_giving_it_up_ends_it_and_leaves_the_tool_alone(self, talk: Talk) -> None:
+        talk.ask(asks.CancelReply(self.ask_id))
+        assert (self.ends(talk), cancels(talk)) == ([(None, "superseded")], [])
+
+    def test_the_end_of_the_pipe_ends_it(self, talk: Talk) -> None:
+        talk.give(inputs.PipeClosed(None, ""))
+        assert self.ends(talk) == [(None, "lost")]
+
+    @pytest.mark.parametrize("owed", [False, True])
+    def test_leaving_ends_it(self, talk: Talk, owed: bool) -> None:
+        if owed:
+            talk.speech_started()
+            returned(talk)
+            talk.take_items()
+        talk.ask(asks.Leave())
+        assert self.ends(talk) == [(None, "superseded")]

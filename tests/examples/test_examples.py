@@ -101,3 +101,11 @@ async def test_raw_events_shows_both_ways() -> None:
 async def test_own_loop_holds_a_conversation_without_asyncio() -> None:
     out = await run_example("own_loop.py", speed=20)
     assert out.startswith("Once upon a time") and out.endswith("answered.")
+
+
+@pytest.mark.real_time
+async def test_tools_are_called_and_spoken_about() -> None:
+    out = await run_example("tools.py", speed=50)
+    assistant, answer = out.splitlines()
+    assert assistant.startswith("assistant: Let me look that up. I have the answer.")
+    assert answer == "weather: returned, Rain in Lisbon for 1 days."

@@ -97,6 +97,10 @@ class Board:
             case TurnStarted(role="assistant", response_id=response_id, ask_ids=ask_ids):
                 for reply in self._of(ask_ids):
                     reply.begun(response_id)
+            case TurnEnded(role="assistant", ask_ids=(), response_id=str(response_id)):
+                for reply in self._replies.values():
+                    if reply.id == response_id:
+                        reply.goes_on(notice)
             case TurnEnded(role="assistant", status=status, ask_ids=ask_ids):
                 for reply in self._of(ask_ids):
                     if status == "refused":

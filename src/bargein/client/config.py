@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -76,7 +76,7 @@ def merged_session(
     instructions: str | None = None,
     voice: str | None = None,
     turns: Turns | None = None,
-    tools: Iterable[Mapping[str, Any]] | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
 ) -> events.Session:
     """The session to ask for: the friendly arguments over the raw ones.
 

@@ -13,10 +13,10 @@ import inspect
 import os
 import secrets
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeAlias, assert_never
+from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
@@ -31,21 +31,21 @@ from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Turns
 from bargein.client.servers import capabilities_of, key_variable, usual_auth
 from bargein.client.session import Session
-from bargein.client.subscription import Subscription
+from bargein.client.standing import standing
 from bargein.core.machine import Machine
-from bargein.core.notices import Connected, Dropped, Fault, Lost
-from bargein.core.settings import BargeIn, Settings
+from bargein.core.notices import Connected, Fault, Lost
+from bargein.core.settings import BargeIn, Settings, ToolRule
 from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.errors import (
-    AdmissionError,
     DeadlineExceeded,
     LocalProtocolError,
     LocalValueError,
-    RemoteProtocolError,
     TransportError,
 )
 from bargein.secret import Secret
+from bargein.tools.registry import Approver, Tool, tools_of
+from bargein.tools.runner import Runner
 from bargein.tracing import TraceWriter
 from bargein.transports.base import Pipe
 from bargein.transports.websocket import Auth, WebSocketPipe
@@ -53,8 +53,6 @@ from bargein.transports.websocket import Auth, WebSocketPipe
 ApiKey: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 MakePipe: TypeAlias = Callable[[], Awaitable[Pipe]]
-
-_ADMISSION_CODES = (1008, 3000, 4000)
 
 
 class Devices(Protocol):
@@ -90,7 +88,8 @@ def connect(
     voice: str | None = None,
     turns: Turns | None = None,
     barge_in: BargeIn = "cut",
-    tools: Iterable[Mapping[str, Any]] | None = None,
+    tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] | None = None,
+    approve: Approver | None = None,
     audio: Devices | None = None,
     capabilities: Capabilities | str | os.PathLike[str] | None = None,
     trace: str | os.PathLike[str] | None = None,
@@ -115,6 +114,10 @@ def connect(
     service's default holds (server VAD). Without `audio` nothing is captured and the session asks
     for text, unless `session` asks for sound: that is then taken as heard in real time.
 
+    `tools` are functions (`bargein.tool`), whose calls are run and answered for you, or mappings as
+    in `session.tools`, whose calls you are told and answer yourself. `approve` is asked before a
+    tool with `approval=True` runs.
+
     `capabilities` say what a server other than OpenAI's can do: an object, or the file that
     `bargein conform` wrote.
 
@@ -130,8 +133,13 @@ def connect(
     whole = dict(session or {})
     if audio is None:
         whole.setdefault("output_modalities", ["text"])
+    ours, declared = tools_of(tools or ())
     wanted = config.merged_session(
-        whole, instructions=instructions, voice=voice, turns=turns, tools=tools
+        whole,
+        instructions=instructions,
+        voice=voice,
+        turns=turns,
+        tools=None if tools is None else [*(tool.declared() for tool in ours), *declared],
     )
     if isinstance(transport, str):
         if transport != "websocket":
@@ -158,7 +166,8 @@ def connect(
     can = capabilities_of(capabilities)
     return Connecting(
         make_pipe,
-        _settings(wanted, turns, barge_in, limits, can.interrupts),
+        _settings(wanted, turns, barge_in, limits, can.interrupts, ours),
+        Runner(ours, approve=approve) if ours else None,
         audio or _Silence(),
         can,
         trace,
@@ -173,6 +182,7 @@ def _settings(
     barge_in: BargeIn,
     limits: Limits,
     interrupts: Interrupts,
+    tools: Sequence[Tool],
 ) -> Settings:
     config.check_barge_in(barge_in, wanted, interrupts)
     return Settings(
@@ -182,6 +192,16 @@ def _settings(
         pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
         microphone_limit_ms=limits.microphone_ms,
         id_seed=secrets.token_hex(4),
+        tools=tuple(_rule_of(tool) for tool in tools) if tools else None,
+    )
+
+
+def _rule_of(tool: Tool) -> ToolRule:
+    return ToolRule(
+        name=tool.name,
+        at_barge_in=tool.at_barge_in,
+        timeout_ms=None if tool.timeout_s is None else max(1, round(tool.timeout_s * 1_000)),
+        approval=bool(tool.approval),
     )
 
 
@@ -244,6 +264,7 @@ class Connecting:
         self,
         make_pipe: MakePipe,
         settings: Settings,
+        tools: Runner | None,
         audio: Devices,
         capabilities: Capabilities,
         trace: str | os.PathLike[str] | None,
@@ -254,6 +275,7 @@ class Connecting:
         if not open_timeout > 0:
             raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
         self._make_pipe, self._settings, self._audio = make_pipe, settings, audio
+        self._tools = tools
         self._capabilities, self._limits, self._open_timeout = capabilities, limits, open_timeout
         self._trace_path = trace
         self._trace: TraceWriter | None = None
@@ -311,14 +333,17 @@ class Connecting:
             board,
             capabilities=self._capabilities,
             limits=self._limits,
+            tools=self._tools,
             record=self._trace.record if self._trace is not None else None,
         )
         can = self._capabilities.interrupts
         session = Session(machine, driver, board, self._settings, self._limits, can)
+        if self._tools is not None:
+            self._tools.session = session
         beginning = session.notices(Connected, Fault, Lost)
         self._session = session
         self._run = asyncio.create_task(_run(driver, board))
-        effective = await _standing(beginning)
+        effective = await standing(beginning)
         config.check_barge_in(self._settings.barge_in, effective, self._capabilities.interrupts)
         beginning.close()
         return session
@@ -360,37 +385,3 @@ async def _over(task: asyncio.Task[None]) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
-
-
-async def _standing(beginning: Subscription[Connected | Fault | Lost]) -> events.Session:
-    """Wait until the session stands, and give the settings in effect."""
-    fault: Fault | None = None
-    async for notice in beginning:
-        match notice:
-            case Connected(session=effective):
-                return effective
-            case Fault(about="session.update", message=message, code=code, param=param):
-                raise RemoteProtocolError(
-                    f"the service refused the session's settings: {message}", code=code, param=param
-                )
-            case Fault():
-                fault = notice
-            case Lost(code=code, reason=reason):
-                raise _refused(fault, code, reason)
-            case Dropped():
-                pass
-            case _:
-                assert_never(notice)
-    raise TransportError("the session ended before it stood")
-
-
-def _refused(fault: Fault | None, code: int | None, reason: str) -> TransportError:
-    """The service's own words for a refusal after the handshake (protocol.md section 1.1.3)."""
-    words = ": ".join(
-        word for word in (fault and fault.code, fault.message if fault else reason) if word
-    )
-    if fault is not None or code in _ADMISSION_CODES:
-        return AdmissionError(f"the service refused the session: {words}", code=code)
-    return TransportError(
-        f"the connection ended before the session stood{': ' if words else ''}{words}", code=code
-    )

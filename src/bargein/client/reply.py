@@ -19,6 +19,7 @@ class Reply:
         self._end: TurnEnded | None = None
         self._failure: BargeinError | None = None
         self._over = asyncio.Event()
+        self._texts: list[str] = []
 
     def __repr__(self) -> str:
         state = "waiting" if self._id is None else "begun"
@@ -42,6 +43,8 @@ class Reply:
     async def done(self) -> TurnEnded:
         """Wait until it was heard to its end, was cut, or came to nothing; `status` says which.
 
+        Where the model called tools of the session's, this is after the response about them.
+
         `cut` says that it was interrupted. Raises `RemoteProtocolError` where the service refused
         it, `DeadlineExceeded` where the service never began it, and `TransportError` where the
         session ended before it did.
@@ -55,9 +58,12 @@ class Reply:
     async def text(self) -> str:
         """All text the service made for it, spoken or written; as `done` otherwise.
 
-        Of a reply that was cut this is more than was heard: see `Transcript` for what was.
+        With tools a reply is several responses: what was said before the calls, and then about what
+        they returned. Of a reply that was cut this is more than was heard: see `Transcript` for
+        what was.
         """
-        return (await self.done()).text
+        end = await self.done()
+        return " ".join(text for text in (*self._texts, end.text) if text)
 
     async def cancel(self) -> None:
         """Give it up; where it is being heard this interrupts it. Does nothing once it is over."""
@@ -67,6 +73,10 @@ class Reply:
     def begun(self, response_id: str | None) -> None:
         """For the session: the response has begun."""
         self._id = response_id or self._id
+
+    def goes_on(self, end: TurnEnded) -> None:
+        """For the session: a response of it is over, and it waits for tools."""
+        self._texts.append(end.text)
 
     def ended(self, end: TurnEnded) -> None:
         """For the session: its turn is over."""

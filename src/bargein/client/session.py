@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar, overload
 
@@ -38,6 +38,7 @@ from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.driver.ports import Mirror, Passed
 from bargein.errors import LocalProtocolError, LocalValueError
+from bargein.tools.registry import Tool, tools_of
 
 A = TypeVar("A", bound=Notice)
 B = TypeVar("B", bound=Notice)
@@ -138,16 +139,21 @@ class Session:
         instructions: str | None = None,
         voice: str | None = None,
         turns: Turns | None = None,
-        tools: Iterable[Mapping[str, Any]] | None = None,
+        tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] | None = None,
     ) -> events.Session:
         """Change the session; gives the settings that are then in effect.
 
-        What is not given keeps its value. Raises `RemoteProtocolError` where the service refuses,
-        and then nothing was changed; `LocalProtocolError` for push-to-talk begun or given up, or
-        turns that `barge_in` forbids.
+        What is not given keeps its value. Of `tools`, functions must be among those that `connect`
+        was given: what runs them is there from the beginning. Raises `RemoteProtocolError` where
+        the service refuses, and then nothing was changed; `LocalProtocolError` for push-to-talk
+        begun or given up, for a function that is new, or turns that `barge_in` forbids.
         """
         wanted = merged_session(
-            session, instructions=instructions, voice=voice, turns=turns, tools=tools
+            session,
+            instructions=instructions,
+            voice=voice,
+            turns=turns,
+            tools=None if tools is None else self._declared(tools),
         )
         detection = turn_detection_of(wanted)
         if detection is not UNSET:
@@ -161,6 +167,16 @@ class Session:
             check_barge_in(self._settings.barge_in, wanted, self._interrupts)
         effective: events.Session = await self._ask(asks.Update(wanted))
         return effective
+
+    def _declared(self, tools: Iterable[Any]) -> list[Mapping[str, Any]]:
+        ours, declared = tools_of(tools)
+        known = {rule.name for rule in self._settings.tools or ()}
+        for tool in ours:
+            if tool.name not in known:
+                raise LocalProtocolError(
+                    f"update: the tool {tool.name!r} was not given to connect; give it there"
+                )
+        return [*(tool.declared() for tool in ours), *declared]
 
     async def send(self, event: Mapping[str, Any] | events.ClientEvent) -> None:
         """Send an event of the application's own, in the session's order of sending.

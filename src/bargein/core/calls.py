@@ -3,9 +3,10 @@
 1. A call is keyed by its `call_id`; `output_item.done`, `conversation.item.done` and
    `response.done` all carry it. One that ended `incomplete` is never told: its arguments are cut
    off (scenario 27).
-2. A session that was started with tools answers all calls of its conversation by itself. Without
-   tools the application is told and answers. A call of a response out of band is only told: it is
-   in no conversation, so nothing can be answered.
+2. A session that was started with tools answers the calls of its conversation by itself. What it
+   was declared besides, and every call where there are no tools of ours, the application is told
+   and answers. A call of a response out of band is only told: it is in no conversation, so nothing
+   can be answered.
 3. Each call of ours gets exactly one output: the tool's result, or why there is none (an error, an
    unknown name, no approval, no time, an interruption). What a tool says after that is told as
    `late` and sent nowhere.
@@ -13,6 +14,8 @@
    29). The next response is owed when the whole batch of its response is answered. It is asked for
    once, when the floor is free; any response of the conversation that begins when the outputs are
    there pays it (rule 13 of `responses.py`).
+   A reply that somebody asked for goes on with it: whoever waits is told of the end of the last
+   response, not of the one that only called.
 5. A barge-in while a tool runs does what the tool's policy says. `finish`: nothing, the result is
    recorded and spoken about when the floor is free. `cancel`: the tool is cancelled, the call
    answered, and nothing owed. `background`: the call is answered at once so that the conversation
@@ -72,7 +75,7 @@ class Call:
 class Calls:
     """The calls that were told, those that are open, and what the next response is owed for."""
 
-    __slots__ = ("_m", "_open", "owed", "_rules", "_told")
+    __slots__ = ("_m", "_open", "_rules", "_told", "_waiting", "owed")
 
     def __init__(self, machine: Machine) -> None:
         self._m = machine
@@ -83,6 +86,8 @@ class Calls:
         self._open: dict[str, Call] = {}
         self.owed: dict[str, str] = {}
         """Items of ours that no response has seen yet, and the response whose batch each is of."""
+        self._waiting: dict[str, tuple[int, ...]] = {}
+        """By the response that called: the asks whose reply goes on when its batch is answered."""
 
     @property
     def open(self) -> tuple[Call, ...]:
@@ -106,6 +111,8 @@ class Calls:
         desk.notify(ToolCalled(call_id, item.name, item.arguments, item_id, response_id))
         if self._rules is None or (reply is not None and not reply.default):
             return
+        if item.name not in self._rules and self._is_declared(item.name):
+            return
         call = Call(call_id, item.name, item.arguments, item_id, response_id, desk.now_us)
         rule = self._rules.get(item.name)
         if (reply is not None and reply.cut_id is not None) or self._m.leaving is not None:
@@ -120,14 +127,59 @@ class Calls:
             self._open[call_id] = call
             self._run(call, rule)
 
-    def created(self, coming: Container[str]) -> None:
-        """A response of the conversation began: it has seen all that is not still coming."""
+    def _is_declared(self, name: str) -> bool:
+        """The session in effect has a tool of that name, and it is none of ours."""
+        tools = self._m.effective.tools
+        declared = tools if isinstance(tools, tuple) else ()
+        return any(getattr(tool, "name", None) == name for tool in declared)
+
+    def created(self, coming: Container[str]) -> tuple[int, ...]:
+        """A response of the conversation began: it has seen all that is not still coming. Returns
+        the asks that it answers with that."""
         for item_id in [item_id for item_id in self.owed if item_id not in coming]:
             del self.owed[item_id]
+        return self._answered()
 
     def refused(self, item_id: str) -> None:
         """The service did not take an output: no response is owed for it."""
-        self.owed.pop(item_id, None)
+        if self.owed.pop(item_id, None) is not None:
+            self._let_go("superseded")
+
+    # Whose reply goes on.
+
+    def goes_on(self, reply: Reply) -> bool:
+        """Whether the reply is not over with this response: its asks are kept here then."""
+        if not reply.ask_ids or reply.cut_id is not None or not self._is_pending(reply.response_id):
+            return False
+        self._waiting[reply.response_id] = reply.ask_ids
+        return True
+
+    def give_up(self, ask_id: int) -> bool:
+        """Nobody wants the reply of that ask any more. Whether it was waiting here; what its tools
+        say is recorded all the same."""
+        for response_id, ask_ids in self._waiting.items():
+            if ask_id in ask_ids:
+                self._waiting[response_id] = tuple(one for one in ask_ids if one != ask_id)
+                self._m.end_turn("superseded", (ask_id,))
+                return True
+        return False
+
+    def _is_pending(self, response_id: str) -> bool:
+        """The batch of that response has no answer yet, or no response has seen it."""
+        return response_id in self.owed.values() or any(
+            call.response_id == response_id and call.state != "in_background"
+            for call in self._open.values()
+        )
+
+    def _answered(self) -> tuple[int, ...]:
+        """Take out the asks whose batches are not pending any more."""
+        over = [one for one in self._waiting if not self._is_pending(one)]
+        return tuple(ask_id for one in over for ask_id in self._waiting.pop(one))
+
+    def _let_go(self, status: str) -> None:
+        """Nothing more will be said about some batch: whoever waits is told."""
+        if ask_ids := self._answered():
+            self._m.end_turn(status, ask_ids)
 
     # What the tools say.
 
@@ -180,10 +232,10 @@ class Calls:
 
     def interrupted(self, *, leaving: bool) -> None:
         """A barge-in, by whatever means: each tool's policy says what becomes of its call."""
-        if not self._open:
-            return
-        assert self._rules is not None, "a call is open"
+        if leaving:
+            self.owed.clear()
         for call in self.open:
+            assert self._rules is not None, "a call is open"
             policy = self._rules[call.name].at_barge_in
             if call.state == "approving":
                 reply = self._m.responses.replies.get(call.response_id)
@@ -195,6 +247,7 @@ class Calls:
                 call.state = "in_background"
                 output = _encoded("status", _GOING_ON.format(name=call.name))
                 self._send_output(call, output, owed=False)
+        self._let_go("superseded")
 
     def _cancel(self, call: Call) -> None:
         self._m.desk.do(commands.CancelTool(call.call_id))
@@ -211,6 +264,7 @@ class Calls:
             self._close(call)
             self._tell(call, "lost", "")
         self.owed.clear()
+        self._let_go("lost")
 
     # What is owed.
 
@@ -224,7 +278,8 @@ class Calls:
         items = self._whole()
         for item_id in items:
             del self.owed[item_id]
-        return Create(self._m.desk.new_id("create"), None, [], plain=True, items=items)
+        ask_ids = list(self._answered())
+        return Create(self._m.desk.new_id("create"), None, ask_ids, plain=True, items=items)
 
     def _whole(self) -> frozenset[str]:
         """What is owed of batches that have all their answers."""
@@ -242,6 +297,7 @@ class Calls:
         self._close(call)
         self._tell(call, status, output)
         self._send_output(call, output, owed=owed)
+        self._let_go("superseded")
 
     def _close(self, call: Call) -> None:
         self._open.pop(call.call_id, None)

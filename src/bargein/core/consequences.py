@@ -72,7 +72,8 @@ def _end_replies(machine: Machine) -> None:
 def _end(machine: Machine, reply: Reply) -> None:
     if not reply.ended:
         reply.ended = True
-        machine.end_turn(reply.status, reply.ask_ids, reply)
+        ask_ids = () if machine.calls.goes_on(reply) else reply.ask_ids
+        machine.end_turn(reply.status, ask_ids, reply)
 
 
 def _heard_out(machine: Machine, reply: Reply) -> bool:

@@ -124,6 +124,9 @@ class Requests:
     def _cancel_reply(self, ask_id: int, reply_ask_id: int) -> None:
         machine = self._m
         responses = machine.responses
+        if machine.calls.give_up(reply_ask_id):
+            self._desk.answer(ask_id)
+            return
         for create in responses.held:
             if reply_ask_id in create.ask_ids:
                 responses.held.remove(create)

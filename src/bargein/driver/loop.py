@@ -1,4 +1,4 @@
-"""The only loop of the client: pipe, player, recorder ⇄ machine. It decides nothing.
+"""The only loop of the client: pipe, player, recorder, tools ⇄ machine. It decides nothing.
 
 1. Everything that happens becomes one input, with the time; its commands are done, in order,
    before the next input. What a command causes at once (a full socket) waits behind them.
@@ -28,6 +28,7 @@ from bargein.driver.limits import Limits
 from bargein.driver.outgoing import Outgoing
 from bargein.driver.ports import Core, Outlet, Record
 from bargein.events import codec
+from bargein.tools.base import Approved, Toolbox, ToolReport
 from bargein.transports.base import Pipe, PipeEnd
 from bargein.units import US_PER_S
 
@@ -47,6 +48,7 @@ class Driver:
         *,
         capabilities: Capabilities | None = None,
         limits: Limits | None = None,
+        tools: Toolbox | None = None,
         record: Record | None = None,
         clock_us: Callable[[], int] | None = None,
     ) -> None:
@@ -56,6 +58,7 @@ class Driver:
         self._capabilities = capabilities or Capabilities()
         self._limits = limits or Limits()
         self._record = record
+        self._tools = tools
         self._loop = asyncio.get_running_loop()
         self._clock_us = clock_us or (lambda: round(self._loop.time() * US_PER_S))
         self._now_us = 0
@@ -85,6 +88,8 @@ class Driver:
             self._player.attach(self._intake.report)
             if self._recorder is not None:
                 self._recorder.attach(self._intake.sound)
+            if self._tools is not None:
+                self._tools.attach(self._reported)
             self.feed(inp.PipeOpened(self._capabilities))
             tasks = [self._loop.create_task(work()) for work in (self._read, self._write)]
             await self._end
@@ -99,6 +104,8 @@ class Driver:
             try:
                 await self._pipe.close()
             finally:
+                if self._tools is not None:
+                    await self._tools.close()
                 if tasks:
                     await asyncio.wait(tasks)
 
@@ -155,6 +162,8 @@ class Driver:
             case cmd.MuteMicrophone(muted=muted):
                 if self._recorder is not None:
                     self._recorder.mute(muted)
+            case cmd.AskApproval() | cmd.RunTool() | cmd.CancelTool():
+                self._call_tool(command)
             case cmd.Answer():
                 self._outlet.answer(command)
             case cmd.Notify(notice=notice):
@@ -163,6 +172,22 @@ class Driver:
                 self._outgoing.close(command)
             case _:
                 assert_never(command)
+
+    def _call_tool(self, command: cmd.AskApproval | cmd.RunTool | cmd.CancelTool) -> None:
+        assert self._tools is not None, "a machine that knows tools is given what runs them"
+        match command:
+            case cmd.AskApproval(call_id=call_id, name=name, arguments=arguments):
+                self._tools.ask(call_id, name, arguments)
+            case cmd.RunTool(call_id=call_id, name=name, arguments=arguments):
+                self._tools.run(call_id, name, arguments)
+            case cmd.CancelTool(call_id=call_id):
+                self._tools.cancel(call_id)
+
+    def _reported(self, report: ToolReport) -> None:
+        if isinstance(report, Approved):
+            self.feed(inp.ToolApproved(report.call_id, report.granted))
+        else:
+            self.feed(inp.ToolReturned(report.call_id, report.output, report.failed))
 
     def _capture(self, wire_sound: WireSound) -> None:
         first = self._wire_sound is None

@@ -38,9 +38,9 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
     )
     if reply.default:
         machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
-    machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
     if reply.default and reply.cut_id is None:
-        machine.calls.created(machine.conversation.coming_ids)
+        reply.ask_ids += machine.calls.created(machine.conversation.coming_ids)
+    machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
     if reply.cut_id is not None:
         machine.cuts.born(reply)
     elif machine.leaving is not None:

@@ -1,0 +1,84 @@
+"""What is a tool, and what may be given as tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import bargein
+from bargein.errors import LocalValueError
+from bargein.tools.registry import Tool, tools_of
+
+
+@bargein.tool
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"rain in {city}"
+
+
+def test_a_tool_is_declared_as_the_session_wants_it() -> None:
+    assert weather.declared() == {
+        "type": "function",
+        "name": "weather",
+        "description": "Tell the weather.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    }
+
+
+def test_a_tool_is_still_the_function_that_it_was() -> None:
+    assert weather("Rome") == "rain in Rome"
+
+
+def test_settings_stand_above_what_the_function_says() -> None:
+    @bargein.tool(name="forecast", description="Guess.", at_barge_in="cancel", timeout_s=None)
+    def tell(city: str) -> str:
+        """Tell."""
+        return city
+
+    assert isinstance(tell, Tool)
+    assert (tell.name, tell.description) == ("forecast", "Guess.")
+    assert (tell.at_barge_in, tell.timeout_s) == ("cancel", None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"name": "two words"}, "two words"),
+        ({"name": "x" * 65}, "64 letters"),
+        ({"at_barge_in": "stop"}, "finish, cancel, background"),
+        ({"timeout_s": 0}, "timeout_s 0"),
+    ],
+)
+def test_a_setting_that_cannot_be_names_itself(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(LocalValueError, match=says):
+        bargein.tool(**settings)(weather.call)
+
+
+def test_functions_tools_and_declarations_may_be_given_together() -> None:
+    def now() -> str:
+        """Tell the time."""
+        return "noon"
+
+    declared = {"type": "function", "name": "order", "parameters": {}}
+    ours, others = tools_of([weather, now, declared])
+    assert [tool.name for tool in ours] == ["weather", "now"]
+    assert others == [declared]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([weather, weather], "'weather' is there 2 times"),
+        ([weather, {"type": "function", "name": "weather"}], "'weather' is there 2 times"),
+        (["weather"], r"tools\[0\]: str"),
+    ],
+)
+def test_what_cannot_be_given_is_named(given: list[Any], says: str) -> None:
+    with pytest.raises(LocalValueError, match=says):
+        tools_of(given)
