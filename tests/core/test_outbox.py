@@ -178,3 +178,10 @@ def test_where_all_that_waits_is_needed_nothing_is_thrown_away() -> None:
         outbox.put(COMMIT)
     assert len(outbox.drain()) == 4
     assert outbox.dropped == 0
+
+
+def test_after_the_end_no_socket_is_full() -> None:
+    outbox = Outbox(10_000)
+    outbox.shut()
+    outbox.block()
+    assert not outbox.blocked

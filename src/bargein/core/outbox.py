@@ -98,8 +98,8 @@ class Outbox:
         return []
 
     def block(self) -> None:
-        """The socket takes nothing from here on."""
-        self._blocked = True
+        """The socket takes nothing from here on. After the end there is nothing that could wait."""
+        self._blocked = not self._shut
 
     def drain(self) -> list[Command]:
         """The socket takes again: all that waited, in its order."""
