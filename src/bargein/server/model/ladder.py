@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from bargein import events
-from bargein.server.model import score
+from bargein.server.model import closing_parts, score
+from bargein.server.model.closing_parts import Place
 from bargein.server.model.entries import Entry, Part
 from bargein.server.model.memory import Conversation
 from bargein.server.model.outbox import Outbox
@@ -194,7 +195,7 @@ class Ladder:
                 item_id=entry.id,
                 output_index=self._message.index,
                 content_index=len(entry.parts) - 1,
-                part=_part_shown(part),
+                part=closing_parts.shown(part),
             )
         )
 
@@ -313,54 +314,5 @@ class Ladder:
         part, self._part = self._part, None
         assert part is not None and output is not None, "the caller saw an open part"
         part.closed = True
-        item_id, index = output.entry.id, len(output.entry.parts) - 1
-        send, event_id = self.outbox.send, self.outbox.event_id
-        place = (self.response_id, item_id, output.index, index)
-        response_id, item_id, output_index, content_index = place
-        if part.kind == "output_audio":
-            send(
-                events.ResponseOutputAudioDone(
-                    event_id=event_id(),
-                    response_id=response_id,
-                    item_id=item_id,
-                    output_index=output_index,
-                    content_index=content_index,
-                )
-            )
-            send(
-                events.ResponseOutputAudioTranscriptDone(
-                    event_id=event_id(),
-                    response_id=response_id,
-                    item_id=item_id,
-                    output_index=output_index,
-                    content_index=content_index,
-                    transcript=part.text or "",
-                )
-            )
-        else:
-            send(
-                events.ResponseOutputTextDone(
-                    event_id=event_id(),
-                    response_id=response_id,
-                    item_id=item_id,
-                    output_index=output_index,
-                    content_index=content_index,
-                    text=part.text or "",
-                )
-            )
-        send(
-            events.ResponseContentPartDone(
-                event_id=event_id(),
-                response_id=response_id,
-                item_id=item_id,
-                output_index=output_index,
-                content_index=content_index,
-                part=_part_shown(part),
-            )
-        )
-
-
-def _part_shown(part: Part) -> events.Part:
-    if part.kind == "output_audio":
-        return events.AudioPart(transcript=part.text or "")
-    return events.TextPart(text=part.text or "")
+        place = Place(self.response_id, output.entry.id, output.index, len(output.entry.parts) - 1)
+        closing_parts.tell(self.outbox, part, place)

@@ -21,9 +21,9 @@ from typing import Any, Literal
 import msgspec
 
 from bargein import events
-from bargein.server.model import budget, context, score, usage
+from bargein.server.model import budget, score, usage
+from bargein.server.model.briefing import Briefing
 from bargein.server.model.commands import StartEngine, StopEngine
-from bargein.server.model.entries import Entry, entry_of
 from bargein.server.model.ladder import BadScoreError, Ladder
 from bargein.server.model.memory import Conversation
 from bargein.server.model.models import has_reasoning
@@ -74,6 +74,9 @@ class Speaking:
         self._session = session
         self._conversation = conversation
         self._options = options
+        self._briefing = Briefing(
+            outbox=outbox, session=session, conversation=conversation, options=options
+        )
         self._running: dict[str, _Running] = {}
         self._default: _Running | None = None
         self._rate_limits_due_us: deque[int] = deque()
@@ -107,17 +110,15 @@ class Speaking:
         """Begin a response. `params` are the overrides; None: the session's own. Raises
         `RefusedError`."""
         overrides: dict[str, Any] = {} if params is None else values_of(params)
-        given = overrides.pop("input", None)
+        overrides.pop("input", None)
         in_band = overrides.get("conversation", "auto") == "auto"
         if in_band and self._default is not None:
             raise refuse("already_active", response_id=self._default.id)
         if len(self._running) >= self._options.limits.responses:
             raise refuse("too_many_responses", limit=self._options.limits.responses)
-        values = self._values(overrides)
-        if given is None or params is None or not isinstance(params.input, tuple):
-            entries = self._known_entries(values, in_band=in_band)
-        else:
-            entries = self._fitting(self._given_entries(params.input), values)
+        values = self._briefing.values(overrides)
+        items = params.input if params is not None and isinstance(params.input, tuple) else None
+        entries = self._briefing.entries(items, values, in_band=in_band)
         response_id = self._outbox.ids.mint("resp")
         running = _Running(
             id=response_id,
@@ -155,49 +156,6 @@ class Speaking:
                 cut_item_ids=frozenset(entry.id for entry in entries if entry.is_cut),
             )
         )
-
-    def _values(self, overrides: dict[str, Any]) -> dict[str, Any]:
-        """The effective parameters. Raises `RefusedError`."""
-        session = self._session
-        output = overrides.get("audio", {}).get("output", {})
-        session.check_voice(output.get("voice"), "response")
-        if overrides.get("reasoning") is not None:
-            session.check_reasoning()
-        values = session.response_values(overrides)
-        session.check_tool_choice(values, "response")
-        return values
-
-    def _fitting(self, entries: tuple[Entry, ...], values: dict[str, Any]) -> tuple[Entry, ...]:
-        window = self._options.context_tokens or context.window_tokens(self._session.model)
-        return context.fitting(entries, values, self._session.truncation, window)
-
-    def _known_entries(self, values: dict[str, Any], *, in_band: bool) -> tuple[Entry, ...]:
-        """What of the conversation the model is told. What the conversation's own response leaves
-        out stays left out. Raises `RefusedError`."""
-        entries = tuple(entry for entry in self._conversation if not entry.left_out)
-        told = self._fitting(entries, values)
-        if in_band and len(told) < len(entries):
-            kept = {entry.id for entry in told}
-            for entry in entries:
-                entry.left_out = entry.id not in kept
-                if entry.left_out and self._options.forgets_left_out:
-                    self._conversation.delete(entry.id)
-        return told
-
-    def _given_entries(self, items: tuple[events.Item, ...]) -> tuple[Entry, ...]:
-        """What `input` of a `response.create` says the model is to know."""
-        entries: list[Entry] = []
-        for index, item in enumerate(items):
-            item_id = item.id if isinstance(item.id, str) else self._outbox.ids.mint("item")
-            if not isinstance(item, events.ItemReference):
-                entries.append(entry_of(item, item_id))
-                continue
-            entry = self._conversation.find(item_id)
-            if entry is None:
-                path = f"response.input[{index}].id"
-                raise refuse("referenced_item_unknown", item_id=item_id, path=path)
-            entries.append(entry)
-        return tuple(entries)
 
     def cancel(self, response_id: str | None, now_us: int) -> None:
         """Cancel for the client: that response, or the default conversation's. Raises
