@@ -287,3 +287,48 @@ says(
     "Tool choice 'weather' not found in 'tools' parameter.",
     **session(tool_choice={"type": "function", "name": "weather"}),
 )
+
+
+def mcp(**fields: Any) -> dict[str, Any]:
+    return {"type": "mcp", "server_label": "rain", **fields}
+
+
+_URL = "https://mcp.example.org"
+says(
+    "mcp_label_twice",
+    "invalid_value",
+    "session.tools[1].server_label",
+    "Duplicate 'server_label' in tools: 'rain'.",
+    **session(tools=[mcp(server_url=_URL), mcp(server_url=_URL)]),
+)
+says(
+    "mcp_no_address",
+    "missing_required_parameter",
+    "session.tools[0]",
+    "Missing required parameter: one of 'session.tools[0].server_url', "
+    "'session.tools[0].connector_id' and 'session.tools[0].tunnel_id' must be provided.",
+    **session(tools=[mcp()]),
+)
+says(
+    "mcp_two_addresses",
+    "invalid_value",
+    "response.tools[0].tunnel_id",
+    "Only one of 'response.tools[0].server_url' and 'response.tools[0].tunnel_id' may be provided.",
+    type="response.create",
+    response={"tools": [mcp(server_url=_URL, tunnel_id="t")]},
+)
+says(
+    "mcp_two_authorizations",
+    "invalid_value",
+    "session.tools[0].headers",
+    "Provide the authorization in 'session.tools[0].authorization' and not in the headers.",
+    **session(tools=[mcp(server_url=_URL, authorization="a", headers={"AUTHORIZATION": "b"})]),
+)
+says(
+    "approval_unknown",
+    "invalid_approval_request_id",
+    "item.approval_request_id",
+    "Approval request ID 'x' not found among those that wait for an answer.",
+    type="conversation.item.create",
+    item={"type": "mcp_approval_response", "approval_request_id": "x", "approve": True},
+)

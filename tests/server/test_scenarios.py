@@ -51,13 +51,14 @@ def test_every_reply_ends_as_its_file_says(name: str, modality: str) -> None:
 
 def test_the_troubles_are_what_they_promise() -> None:
     async def scenario() -> None:
-        done = await responses("trouble", 9)
+        done = await responses("trouble", 10)
         details = [response["status_details"] for response in done]
         assert [each and (each.get("reason") or each["error"]["code"]) for each in details] == [
             *(None, None, None, None, None),
-            *("content_filter", "max_output_tokens", "rate_limit_exceeded", None),
+            *("content_filter", "max_output_tokens"),
+            *("insufficient_quota", "rate_limit_exceeded", None),
         ]
-        assert [len(response["output"]) for response in done] == [1, 2, 1, 1, 0, 1, 1, 0, 1]
+        assert [len(response["output"]) for response in done] == [1, 2, 1, 1, 0, 1, 1, 0, 0, 1]
         parts = [part["type"] for part in done[1]["output"][1]["content"]]
         assert parts == ["output_audio", "output_text"]
         audio_tokens = done[5]["usage"]["output_token_details"]["audio_tokens"]

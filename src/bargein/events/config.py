@@ -124,6 +124,14 @@ class McpTool(Shape, frozen=True, kw_only=True, tag_field="type", tag="mcp"):
     defer_loading: Maybe[bool] = UNSET
     allowed_callers: Maybe[tuple[str, ...]] = UNSET
 
+    def __repr__(self) -> str:
+        """Without what it is reached with: credentials are in no log."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        for name in ("authorization", "headers"):
+            given[name] = "[masked]" if given[name] else given[name]
+        shown = ", ".join(f"{name}={each!r}" for name, each in given.items() if each is not UNSET)
+        return f"McpTool({shown})"
+
 
 Tool: TypeAlias = FunctionTool | McpTool | UnknownVariant
 

@@ -30,13 +30,16 @@ from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
 from bargein.server.model.commands import (
+    CallTool,
     ClosePipe,
     Command,
+    ListTools,
     Overhear,
     SendEvent,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopRemote,
     StopTranscription,
 )
 from bargein.server.model.ids import Ids
@@ -326,6 +329,12 @@ class Session:
                     self._working.overhear(command)
                 case StartTranscription():
                     self._working.transcribe(command)
+                case ListTools():
+                    self._working.list_tools(command)
+                case CallTool():
+                    self._working.call_tool(command)
+                case StopRemote(item_id=item_id):
+                    self._working.stop_remote(item_id)
                 case StopTranscription(item_id=item_id):
                     self._working.stop_transcription(item_id)
                 case _:

@@ -1,10 +1,12 @@
-"""The engine's work for one session: a task for each response and each transcription.
+"""The engine's work for one session: a task for each response, each transcription, and each list
+or call of remote tools.
 
 1. Whatever an engine raises ends what it was at work on, as failed, and nothing else; what is not
    an `EngineError` is logged (`engines.base`, rule 4).
 2. A task is ended when its work is no longer wanted, and all are when the session is over. Then the
    engine is closed, which may take `close_deadline_s`.
-3. An engine that breaks while it overhears is not given more of that session's sound.
+3. What an MCP server is asked has a deadline, and no failure of it ends more than that.
+4. An engine that breaks while it overhears is not given more of that session's sound.
 """
 
 from __future__ import annotations
@@ -15,18 +17,29 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bargein.server.engines.base import Engine, EngineError
-from bargein.server.model.commands import Overhear, StartEngine, StartTranscription
+from bargein import events
+from bargein.server.engines.base import Engine, EngineError, ToolError
+from bargein.server.model.commands import (
+    CallTool,
+    ListTools,
+    Overhear,
+    StartEngine,
+    StartTranscription,
+)
 from bargein.server.model.inputs import (
     EngineFailed,
     Input,
     Produced,
+    ToolReturned,
+    ToolsListed,
     Transcribed,
     TranscriptionFailed,
 )
 
 log = logging.getLogger(__name__)
 
+REMOTE_DEADLINE_S = 30.0
+"""How long an MCP server may take for its list or for one call."""
 ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
 NOT_HEARD = "Input transcription failed for item '{item_id}'."
 """As the service tells it (protocol.md §4.12)."""
@@ -41,6 +54,7 @@ class Working:
         self._tell = tell
         self._responses: dict[str, asyncio.Task[None]] = {}
         self._transcriptions: dict[str, asyncio.Task[None]] = {}
+        self._remote: dict[str, asyncio.Task[None]] = {}
         self._overhears = engine.overhears
 
     @property
@@ -65,6 +79,15 @@ class Working:
     def stop_transcription(self, item_id: str) -> None:
         _stop(self._transcriptions, item_id)
 
+    def list_tools(self, request: ListTools) -> None:
+        self._begin(self._remote, request.item_id, self._import(request))
+
+    def call_tool(self, request: CallTool) -> None:
+        self._begin(self._remote, request.item_id, self._call(request))
+
+    def stop_remote(self, item_id: str) -> None:
+        _stop(self._remote, item_id)
+
     def overhear(self, sound: Overhear) -> None:
         if not self._overhears:
             return
@@ -76,7 +99,8 @@ class Working:
 
     async def end(self, deadline_s: float) -> None:
         """End all tasks and close the engine."""
-        await end(*self._responses.values(), *self._transcriptions.values())
+        tasks = self._responses, self._transcriptions, self._remote
+        await end(*(task for some in tasks for task in some.values()))
         try:
             async with asyncio.timeout(deadline_s):
                 await self._engine.close()
@@ -117,6 +141,40 @@ class Working:
                 item_id, *self._told(fault, item_id, NOT_HEARD.format(item_id=item_id))
             )
         await self._tell(end)
+
+    async def _import(self, request: ListTools) -> None:
+        """Bring an MCP server's tools to the machine, or that there are none to be had."""
+        item_id = request.item_id
+        tools: tuple[events.McpListedTool, ...] | None = None
+        try:
+            async with asyncio.timeout(REMOTE_DEADLINE_S):
+                tools = await self._engine.list_tools(request)
+        except Exception as fault:
+            self._note_remote(fault, request.server.server_label)
+        await self._tell(ToolsListed(item_id, tools))
+
+    async def _call(self, request: CallTool) -> None:
+        """Bring what a remote tool answers to the machine."""
+        result: str | events.McpError
+        try:
+            async with asyncio.timeout(REMOTE_DEADLINE_S):
+                result = await self._engine.call_tool(request)
+        except ToolError as fault:
+            result = fault.shown()
+        except Exception as fault:
+            message = self._note_remote(fault, request.server.server_label)
+            result = events.McpError(type="tool_execution_error", message=message)
+        await self._tell(ToolReturned(request.item_id, result))
+
+    def _note_remote(self, fault: Exception, label: str) -> str:
+        """What went wrong with an MCP server, for the client; a defect is logged."""
+        if isinstance(fault, TimeoutError):
+            return f"The MCP server did not answer within {REMOTE_DEADLINE_S:g} s."
+        if isinstance(fault, EngineError):
+            log.info("%s: the MCP server %s: %s", self._key, label, fault)
+            return str(fault)
+        log.error("%s: the engine broke at the MCP server %s", self._key, label, exc_info=fault)
+        return ENGINE_BROKE
 
     def _told(self, fault: Exception, id: str, otherwise: str) -> tuple[str, str | None, str]:
         """The fault as the wire names it: type, code, message. What is no `EngineError` is told in

@@ -21,6 +21,7 @@ from bargein.server.engines.scenario import (
     builtin_scenarios,
     load_scenario,
 )
+from bargein.server.engines.tables import RemoteFault, RemoteServerTable, RemoteToolTable
 
 HELLO: dict[str, Any] = {"outputs": [{"say": "Hello."}]}
 
@@ -128,10 +129,13 @@ def test_the_builtin_scenarios_can_be_read() -> None:
         assert load_scenario(name).name == name
 
 
+REMOTE = (RemoteServerTable, RemoteToolTable, RemoteFault)
+
+
 def test_the_troubles_show_every_key() -> None:
     """The file says that it does, and stands in for a reference."""
     file = resources.files("bargein.server.engines") / "scenarios" / "trouble.toml"
     text = file.read_text(encoding="utf-8")
-    for table in (Scenario, Reply, Output, Gap, Ending):
+    for table in (Scenario, Reply, Output, Gap, Ending, *REMOTE):
         for name in table.__struct_fields__:
             assert re.search(rf"\b{name}\b", text), f"{table.__name__}.{name}"

@@ -13,13 +13,16 @@ import numpy as np
 from bargein import events
 from bargein.server.model import score
 from bargein.server.model.commands import (
+    CallTool,
     ClosePipe,
     Command,
+    ListTools,
     Overhear,
     SendEvent,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopRemote,
     StopTranscription,
 )
 from bargein.server.model.heard import Heard, Words
@@ -82,6 +85,7 @@ class Rig:
         self.to_transcribe: list[StartTranscription] = []
         self.not_to_transcribe: list[str] = []
         self.overheard: list[Overhear] = []
+        self.remote: list[ListTools | CallTool] = []
         self.closed: ClosePipe | None = None
         self.give(Opened(model, WALL_TIME_S, overhears=overhears, kind=kind))
 
@@ -103,6 +107,10 @@ class Rig:
                     self.to_transcribe.append(command)
                 case StopTranscription(item_id=item_id):
                     self.not_to_transcribe.append(item_id)
+                case ListTools() | CallTool():
+                    self.remote.append(command)
+                case StopRemote(item_id=item_id):
+                    self.stopped.append(item_id)
                 case Overhear():
                     self.overheard.append(command)
                 case ClosePipe():

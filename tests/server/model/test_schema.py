@@ -114,6 +114,8 @@ def test_the_events_are_those_of_the_vocabulary_but_for_webrtc_and_translation()
         (shapes._SESSION.records["transcription"], events.TranscriptionSession),
         (shapes._RESPONSE, events.ResponseParams),
         (shapes._FUNCTION_TOOL, events.FunctionTool),
+        (shapes._MCP_TOOL, events.McpTool),
+        (shapes._ITEMS["mcp_approval_response"], events.McpApprovalResponseItem),
         (shapes._TRANSCRIPTION, events.Transcription),
         (shapes._TURN_DETECTION.records["server_vad"], events.ServerVad),
         (shapes._TURN_DETECTION.records["semantic_vad"], events.SemanticVad),

@@ -227,6 +227,14 @@ FIELDS: dict[str, str] = {
     "response.function_call_arguments.done": (
         "response_id item_id output_index call_id name arguments"
     ),
+    "response.mcp_call_arguments.delta": "response_id item_id output_index delta obfuscation",
+    "response.mcp_call_arguments.done": "response_id item_id output_index arguments",
+    "response.mcp_call.in_progress": "item_id output_index",
+    "response.mcp_call.completed": "item_id output_index",
+    "response.mcp_call.failed": "item_id output_index",
+    "mcp_list_tools.in_progress": "item_id",
+    "mcp_list_tools.completed": "item_id",
+    "mcp_list_tools.failed": "item_id",
     "rate_limits.updated": "rate_limits",
     "error": "error",
 }

@@ -32,8 +32,17 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import UNSET
+
+from bargein import events
 from bargein.errors import BargeinError
-from bargein.server.model.commands import Overhear, StartEngine, StartTranscription
+from bargein.server.model.commands import (
+    CallTool,
+    ListTools,
+    Overhear,
+    StartEngine,
+    StartTranscription,
+)
 from bargein.server.model.heard import Heard
 from bargein.server.model.score import Step
 
@@ -45,6 +54,22 @@ class EngineError(BargeinError):
         super().__init__(message)
         self.type = type
         self.code = code
+
+
+class ToolError(EngineError):
+    """A remote tool could not be called, or failed. `type` is protocol_error, http_error (both with
+    a number as `code`) or tool_execution_error (protocol.md §4.13)."""
+
+    def __init__(
+        self, message: str, *, type: str = "tool_execution_error", code: int | None = None
+    ):
+        super().__init__(message, type=type)
+        self.number = code
+
+    def shown(self) -> events.McpError:
+        """As the item of the call shows it."""
+        code = UNSET if self.number is None else self.number
+        return events.McpError(type=self.type, code=code, message=str(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +101,26 @@ class Engine(ABC):
         engine keeps for later, it keeps in a queue of its own, with a bound."""
         return
 
+    async def list_tools(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
+        """The tools of an MCP server that the client declared (protocol.md §4.13); what an engine
+        may call of them stands in `StartEngine.remote_tools`. Raises `EngineError` if they cannot
+        be had."""
+        raise EngineError(_NO_REMOTE, code="no_mcp")
+
+    async def call_tool(self, request: CallTool) -> str:
+        """Call a remote tool and return what it says. Raises `ToolError`."""
+        raise ToolError(_NO_REMOTE)
+
     async def close(self) -> None:
         """The session is over: let go of processes and connections. Called once, after the last
         iterator was closed; cancelled if it takes longer than the host's deadline."""
         return
+
+
+_NO_REMOTE = (
+    "This server reaches no MCP servers: give the scenario one of this label (`mcp`), or allow "
+    "remote ones (`--mcp`)."
+)
 
 
 async def _without_ears(*pieces: Heard) -> AsyncGenerator[Heard, None]:

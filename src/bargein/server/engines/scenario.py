@@ -22,25 +22,21 @@ import msgspec
 
 from bargein.errors import LocalValueError
 from bargein.server.engines.espeak import WORDS_PER_MINUTE
+from bargein.server.engines.tables import (
+    MAX_MS,
+    RemoteFault,
+    RemoteServerTable,
+    RemoteToolTable,
+    Table,
+    check,
+)
 
 DEFAULT_SCENARIO = "storyteller"
 _MAX_FILE_BYTES = 4 * 1024 * 1024
-_MAX_MS = 3_600_000
 _MAX_SAMPLES = 24_000 * 60
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file."""
-
-
-def _check(table: _Table, **bounds: tuple[float, float]) -> None:
-    for name, (least, greatest) in bounds.items():
-        value = getattr(table, name)
-        if value is not None and not least <= value <= greatest:
-            raise ValueError(f"{name} is {value}: give {least} to {greatest}")
-
-
-class Manner(_Table, frozen=True, kw_only=True):
+class Manner(Table, frozen=True, kw_only=True):
     """How a reply is made and sent. Every field may be given for the scenario and for a reply."""
 
     voice: str | None = None
@@ -64,17 +60,17 @@ class Manner(_Table, frozen=True, kw_only=True):
     """Silence behind the last word of a spoken part."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             self,
             words_per_minute=WORDS_PER_MINUTE,
             speed=(0.1, 1_000),
-            first_event_after_ms=(0, _MAX_MS),
-            first_audio_after_ms=(0, _MAX_MS),
+            first_event_after_ms=(0, MAX_MS),
+            first_audio_after_ms=(0, MAX_MS),
             delta_samples=(1, _MAX_SAMPLES),
             first_delta_samples=(1, _MAX_SAMPLES),
             words_before_audio=(0, 1_000),
             transcript_pace=(1, 1_000),
-            text_delta_every_ms=(0, _MAX_MS),
+            text_delta_every_ms=(0, MAX_MS),
             trailing_silence_ms=(0, 60_000),
         )
 
@@ -107,7 +103,7 @@ USUAL = Manner(
 """As protocol.md §5 measures the service, where neither scenario nor reply says otherwise."""
 
 
-class Gap(_Table, frozen=True, kw_only=True):
+class Gap(Table, frozen=True, kw_only=True):
     """The making of a spoken part stalls: `for_ms`, before the delta that reaches `at_ms` of its
     audio."""
 
@@ -115,10 +111,10 @@ class Gap(_Table, frozen=True, kw_only=True):
     for_ms: int
 
     def __post_init__(self) -> None:
-        _check(self, at_ms=(0, _MAX_MS), for_ms=(0, _MAX_MS))
+        check(self, at_ms=(0, MAX_MS), for_ms=(0, MAX_MS))
 
 
-class Part(_Table, frozen=True, kw_only=True):
+class Part(Table, frozen=True, kw_only=True):
     """One content part: spoken (`say`) or written (`write`)."""
 
     say: str | None = None
@@ -135,10 +131,12 @@ class Part(_Table, frozen=True, kw_only=True):
 
 class Output(Part, frozen=True, kw_only=True):
     """One item of the response: a message of one part (`say`, `write`), of several (`parts`), or a
-    function call (`call`, with `arguments` as a table or as the literal text)."""
+    function call (`call`, with `arguments` as a table or as the literal text). With `server` it is
+    the call of a remote tool, of the MCP server that is declared with this label."""
 
     parts: tuple[Part, ...] | None = None
     call: str | None = None
+    server: str | None = None
     arguments: dict[str, Any] | str | None = None
     phase: Literal["commentary", "final_answer"] | None = None
     after_ms: int = 0
@@ -154,11 +152,13 @@ class Output(Part, frozen=True, kw_only=True):
             )
         if self.arguments is not None and self.call is None:
             raise ValueError("arguments need a 'call'")
+        if self.server is not None and self.call is None:
+            raise ValueError("server is whose tool is called: give it beside 'call'")
         if self.phase is not None and self.call is not None:
             raise ValueError("phase belongs to messages: take it away from the 'call'")
         if self.gaps and self.say is None:
             raise ValueError("gaps are in the audio: give them beside 'say'")
-        _check(self, after_ms=(0, _MAX_MS))
+        check(self, after_ms=(0, MAX_MS))
 
     @property
     def message_parts(self) -> tuple[Part, ...]:
@@ -168,7 +168,7 @@ class Output(Part, frozen=True, kw_only=True):
         return self.parts if self.parts is not None else (self,)
 
 
-class Ending(_Table, frozen=True, kw_only=True):
+class Ending(Table, frozen=True, kw_only=True):
     """How a reply ends other than completed.
 
     `at_ms`: once so much of the reply's audio was sent; without it, after all its outputs.
@@ -176,9 +176,11 @@ class Ending(_Table, frozen=True, kw_only=True):
 
     status: Literal["failed", "incomplete"]
     reason: Literal["max_output_tokens", "content_filter"] | None = None
-    type: str = "server_error"
+    type: str | None = None
     code: str | None = None
-    message: str = "The scenario says that this response fails."
+    message: str | None = None
+    """What is not said of a code that the service is known to send (protocol.md §4.15, §6.2) is as
+    the service says it."""
     at_ms: int | None = None
 
     def __post_init__(self) -> None:
@@ -187,7 +189,25 @@ class Ending(_Table, frozen=True, kw_only=True):
                 f"status is {self.status!r} and reason is {self.reason!r}: give 'incomplete' with "
                 "'max_output_tokens' or 'content_filter', or 'failed' without a reason"
             )
-        _check(self, at_ms=(0, _MAX_MS))
+        check(self, at_ms=(0, MAX_MS))
+
+    @property
+    def failure(self) -> tuple[str, str | None, str]:
+        """Type, code and message of the error."""
+        known = _KNOWN_FAILURES.get(self.code or "", _UNKNOWN_FAILURE)
+        return self.type or known[0], self.code, self.message or known[1]
+
+
+_REFUSED = "invalid_request_error"
+_KNOWN_FAILURES: Mapping[str, tuple[str, str]] = {
+    "insufficient_quota": (
+        _REFUSED,
+        "You exceeded your current quota, please check your plan and billing details.",
+    ),
+    "rate_limit_exceeded": (_REFUSED, "Rate limit reached."),
+    "inference_rate_limit_exceeded": (_REFUSED, "Rate limit reached."),
+}
+_UNKNOWN_FAILURE = ("server_error", "The scenario says that this response fails.")
 
 
 class Reply(Manner, frozen=True, kw_only=True):
@@ -216,8 +236,14 @@ class Reply(Manner, frozen=True, kw_only=True):
 
     @property
     def calls(self) -> tuple[str, ...]:
-        """The functions it calls."""
-        return tuple(output.call for output in self.outputs if output.call is not None)
+        """What it calls: functions by their names, remote tools as `callee` writes them."""
+        calls = ((output.server, output.call) for output in self.outputs)
+        return tuple(callee(server, call) for server, call in calls if call is not None)
+
+
+def callee(server: str | None, name: str) -> str:
+    """One name for what is called: a function's own, or a remote tool's behind its server's."""
+    return name if server is None else f"{server}/{name}"
 
 
 class Scenario(Manner, frozen=True, kw_only=True):
@@ -226,6 +252,8 @@ class Scenario(Manner, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     name: str = ""
     about: str = ""
+    mcp: tuple[RemoteServerTable, ...] = ()
+    """MCP servers that the scenario plays; nothing is reached over a network."""
     hears: tuple[str, ...] = ()
     """What the user's spoken turns say, in order and then from the beginning again: the engine has
     no ears, and this is what its transcriptions say."""
@@ -237,6 +265,9 @@ class Scenario(Manner, frozen=True, kw_only=True):
                 "replies has none that may answer anything: "
                 "give at least one without 'when' and 'after_call'"
             )
+        labels = [server.label for server in self.mcp]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two servers of mcp have one label: give each its own")
 
     def manner_of(self, reply: Reply) -> Manner:
         """How this reply is made, nothing left open but perhaps the voice."""
@@ -295,17 +326,21 @@ def _parse(content: bytes, source: str) -> Scenario:
 _PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _SHOWN_CHARACTERS = 80
-_TABLES: Mapping[str, type[_Table]] = {
+_TABLES: Mapping[str, type[Table]] = {
     "replies": Reply,
     "outputs": Output,
     "parts": Part,
     "gaps": Gap,
     "ending": Ending,
+    "mcp": RemoteServerTable,
+    "tools": RemoteToolTable,
+    "error": RemoteFault,
 }
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "phase": ("commentary", "final_answer"),
     "status": ("failed", "incomplete"),
     "reason": ("max_output_tokens", "content_filter"),
+    "type": ("protocol_error", "tool_execution_error", "http_error"),
 }
 """What may stand where only some words may."""
 
@@ -318,7 +353,7 @@ def _explain(problem: str, values: Any) -> str:
     # TOML has no null, so what says "or null" says nothing.
     text = text.replace(" | null", "")
     value: Any = values
-    table: type[_Table] | None = Scenario
+    table: type[Table] | None = Scenario
     key = ""
     for key, index in _STEP.findall(path):
         try:

@@ -138,7 +138,7 @@ def _call(output: Output, manner: Manner) -> list[Step]:
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     every_us = _us(manner.text_delta_every_ms)
     return [
-        Step(score.OpenCall(output.call)),
+        Step(score.OpenCall(output.call, output.server)),
         *(
             Step(score.Arguments(text[start : start + _ARGUMENTS_CHARACTERS]), every_us)
             for start in range(0, len(text), _ARGUMENTS_CHARACTERS)
@@ -198,7 +198,7 @@ def _ended(steps: list[Step], ending: Ending, format: AudioFormat, after_us: int
     if ending.reason is not None:
         action = score.EndIncomplete(ending.reason)
     else:
-        action = score.EndFailed(ending.type, ending.code, ending.message)
+        action = score.EndFailed(*ending.failure)
     if ending.at_ms is None:
         return [*steps, Step(action, after_us)]
     left = ending.at_ms * format.rate // 1_000

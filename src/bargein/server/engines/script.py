@@ -27,11 +27,12 @@ import numpy as np
 from bargein import events
 from bargein.audio.formats import decode, samples_of
 from bargein.errors import BargeinError, LocalValueError
-from bargein.server.engines.base import Batch, Engine, EngineError
+from bargein.server.engines.base import Batch, Engine, EngineError, ToolError
 from bargein.server.engines.espeak import WORDS_PER_MINUTE, speak
-from bargein.server.engines.scenario import Manner, Reply, Scenario
+from bargein.server.engines.scenario import Manner, Reply, Scenario, callee
 from bargein.server.engines.scoring import Sounding, build, sounding, spoken_texts
-from bargein.server.model.commands import StartEngine, StartTranscription
+from bargein.server.engines.tables import RemoteServerTable
+from bargein.server.model.commands import CallTool, ListTools, StartEngine, StartTranscription
 from bargein.server.model.heard import Heard, Words
 from bargein.server.model.score import Step
 from bargein.units import AudioFormat
@@ -125,6 +126,10 @@ def _calls_wanted(tools: Sequence[str], tool_choice: object) -> tuple[set[str], 
             return allowed, allowed
         case events.ToolChoiceFunction(name=name):
             return {name} & allowed, {name} & allowed
+        case events.ToolChoiceMcp(server_label=label, name=name):
+            of_server = {each for each in allowed if each.startswith(callee(label, ""))}
+            named = {callee(label, name)} if isinstance(name, str) else of_server
+            return named & allowed, named & allowed
         case _:
             return set(), allowed
 
@@ -148,6 +153,8 @@ def _last_words(context: Sequence[events.Item]) -> tuple[str | None, str]:
         match item:
             case events.FunctionCallOutputItem(call_id=call_id):
                 return names.get(call_id), ""
+            case events.McpCallItem(name=name):
+                return name, ""
             case events.MessageItem(role="user"):
                 return None, " ".join(filter(None, map(_text_of, item.content)))
             case _:
@@ -205,13 +212,15 @@ class ScriptEngine(Engine):
             for tool in params.tools or ()
             if isinstance(tool, events.FunctionTool) and isinstance(tool.name, str)
         ]
+        tools += [callee(each.server_label, each.tool.name) for each in request.remote_tools]
         parallel = params.parallel_tool_calls is not False
         reply = self._script.choose(request.context, tools, params.tool_choice, parallel=parallel)
         if reply is None:
             calls = sorted({call for each in self._scenario.replies for call in each.calls})
             raise EngineError(
                 "The scenario has no reply that may be given now: its replies call "
-                f"{', '.join(calls)}; declare such a function, or add a reply without a call.",
+                f"{', '.join(calls)}; declare such a function or MCP server, or add a reply "
+                "without a call.",
                 code="no_reply",
             )
         manner = self._above.over(self._scenario.manner_of(reply))
@@ -235,6 +244,29 @@ class ScriptEngine(Engine):
         for word in re.findall(r"\s*\S+", text):
             yield Words(word)
             await asyncio.sleep(_EACH_WORD_S)
+
+    async def list_tools(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
+        server = self._server(request.server.server_label)
+        if server is None:
+            return await super().list_tools(request)
+        await asyncio.sleep(server.list_after_ms / 1_000)
+        if server.fails is not None:
+            raise EngineError(server.fails)
+        return tuple(tool.listed() for tool in server.tools)
+
+    async def call_tool(self, request: CallTool) -> str:
+        server = self._server(request.server.server_label)
+        if server is None:
+            return await super().call_tool(request)
+        tool = next(tool for tool in server.tools if tool.name == request.name)
+        await asyncio.sleep(tool.after_ms / 1_000)
+        if tool.error is not None:
+            fault = tool.error
+            raise ToolError(fault.message, type=fault.type, code=fault.code)
+        return tool.result or ""
+
+    def _server(self, label: str) -> RemoteServerTable | None:
+        return next((each for each in self._scenario.mcp if each.label == label), None)
 
     def _score(
         self, reply: Reply, manner: Manner, params: events.ResponseParams

@@ -23,13 +23,22 @@ class ClosePipe(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class RemoteTool(msgspec.Struct, frozen=True, gc=False):
+    """A tool of an MCP server that a response may call (`score.OpenCall.server_label`)."""
+
+    server_label: str
+    tool: events.McpListedTool
+    needs_approval: bool
+
+
 class StartEngine(msgspec.Struct, frozen=True, gc=False):
     """Ask the engine for a response; it answers with `Produced` until final, or `EngineFailed`.
 
     `context` is what the model may know: the conversation's items in order (or `input` of an
     out-of-band response), with the words of cut audio as far as they were heard. `params` are the
     effective parameters: the session's, overridden by those of `response.create`. `model` is the
-    session's. `cut_item_ids` are the items of the context that were truncated.
+    session's. `cut_item_ids` are the items of the context that were truncated, `remote_tools` the
+    tools of MCP servers that it may call.
     """
 
     response_id: str
@@ -38,6 +47,7 @@ class StartEngine(msgspec.Struct, frozen=True, gc=False):
     model: str
     session_id: str
     cut_item_ids: frozenset[str] = frozenset()
+    remote_tools: tuple[RemoteTool, ...] = ()
 
 
 class StopEngine(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +92,29 @@ class StopTranscription(msgspec.Struct, frozen=True, gc=False):
     item_id: str
 
 
+class ListTools(msgspec.Struct, frozen=True, gc=False):
+    """Ask an MCP server for its tools; the answer is `ToolsListed` or `ToolListFailed`."""
+
+    item_id: str
+    server: events.McpTool
+
+
+class CallTool(msgspec.Struct, frozen=True, gc=False):
+    """Call a tool of an MCP server; the answer is `ToolReturned`. `arguments` is the text that the
+    model made, which may be no JSON."""
+
+    item_id: str
+    server: events.McpTool
+    name: str
+    arguments: str
+
+
+class StopRemote(msgspec.Struct, frozen=True, gc=False):
+    """What an MCP server still answers about this item is not wanted."""
+
+    item_id: str
+
+
 Command: TypeAlias = (
     SendEvent
     | ClosePipe
@@ -90,4 +123,7 @@ Command: TypeAlias = (
     | Overhear
     | StartTranscription
     | StopTranscription
+    | ListTools
+    | CallTool
+    | StopRemote
 )

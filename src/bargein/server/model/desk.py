@@ -98,12 +98,15 @@ class Desk:
         self._handlers[type(event)](event, now_us)
 
     def _session_update(self, event: events.SessionUpdate, now_us: int) -> None:
-        responding = self.speaking.active_id is not None
-        self.session.update(values_of(event.session), responding=responding)
+        changes = values_of(event.session)
+        tools = changes.get("tools", ())
+        self.speaking.remote_tools.check(tools, "session")
+        self.session.update(changes, responding=self.speaking.active_id is not None)
         self._configure_listening()
         self._outbox.send(
             events.SessionUpdated(event_id=self._outbox.event_id(), session=self.session.shown())
         )
+        self.speaking.remote_tools.declare(tools)
 
     def _configure_listening(self) -> None:
         dropped = self.listening.configure(
@@ -247,9 +250,14 @@ class Desk:
         entry = entry_of(event.item, item_id)
         if entry.kind == "function_call" and not entry.call_id:
             entry.call_id = self._outbox.ids.mint_call()
+        answer = event.item if isinstance(event.item, events.McpApprovalResponseItem) else None
+        if answer is not None:
+            self.speaking.check_approval(answer)
         previous = event.previous_item_id
         self.conversation.create(entry, previous if isinstance(previous, str) else None)
         self._show_added(entry)
+        if answer is not None:
+            self.speaking.approval_given(answer, now_us)
 
     def _truncate(self, event: events.ConversationItemTruncate, now_us: int) -> None:
         self.conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)

@@ -90,7 +90,15 @@ class Entry:
     name it."""
 
     id: str
-    kind: Literal["message", "function_call", "function_call_output"]
+    kind: Literal[
+        "message",
+        "function_call",
+        "function_call_output",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "mcp_approval_response",
+    ]
     status: str | None = None
     role: str = ""
     phase: str | None = None
@@ -98,7 +106,12 @@ class Entry:
     name: str = ""
     call_id: str = ""
     arguments: str = ""
-    output: str = ""
+    output: str | None = None
+    server_label: str = ""
+    approval_request_id: str | None = None
+    error: events.McpError | None = None
+    fixed: events.Item | None = None
+    """What is shown of an item that has no parts and is not made by deltas."""
     previous_id: str | None = None
     done_previous_id: str | None = None
     left_out: bool = False
@@ -130,6 +143,18 @@ class Entry:
         return self._as_event(_known)
 
     def _as_event(self, show: Callable[[Part], events.ContentPart]) -> events.Item:
+        if self.fixed is not None:
+            return self.fixed
+        if self.kind == "mcp_call":
+            return events.McpCallItem(
+                id=self.id,
+                server_label=self.server_label,
+                name=self.name,
+                arguments=self.arguments,
+                approval_request_id=self.approval_request_id,
+                output=self.output,
+                error=self.error,
+            )
         if self.kind == "function_call":
             return events.FunctionCallItem(
                 id=self.id,
@@ -140,7 +165,7 @@ class Entry:
             )
         if self.kind == "function_call_output":
             return events.FunctionCallOutputItem(
-                id=self.id, call_id=self.call_id, output=self.output
+                id=self.id, call_id=self.call_id, output=self.output or ""
             )
         return events.MessageItem(
             id=self.id,
@@ -228,6 +253,9 @@ def entry_of(item: events.Item, item_id: str) -> Entry:
             return Entry(
                 id=item_id, kind="function_call_output", call_id=item.call_id, output=item.output
             )
+        case events.McpApprovalResponseItem():
+            shown = msgspec.structs.replace(item, id=item_id, object=UNSET)
+            return Entry(id=item_id, kind="mcp_approval_response", fixed=shown)
         case events.MessageItem():
             return Entry(
                 id=item_id,

@@ -80,6 +80,20 @@ class TranscriptionFailed(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class ToolsListed(msgspec.Struct, frozen=True, gc=False):
+    """An MCP server has told its tools; None: it could not be asked."""
+
+    item_id: str
+    tools: tuple[events.McpListedTool, ...] | None
+
+
+class ToolReturned(msgspec.Struct, frozen=True, gc=False):
+    """A tool of an MCP server has answered, or could not be called."""
+
+    item_id: str
+    result: str | events.McpError
+
+
 class PipeClosed(msgspec.Struct, frozen=True, gc=False):
     """The client is gone. Everything that still runs for it ends."""
 
@@ -96,6 +110,8 @@ Input: TypeAlias = (
     | EngineFailed
     | Transcribed
     | TranscriptionFailed
+    | ToolsListed
+    | ToolReturned
     | PipeClosed
     | Tick
 )

@@ -34,13 +34,18 @@ class BadScoreError(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class _Output:
+class Output:
     """One item of the response. `whole`: the engine closed it."""
 
     index: int
     entry: Entry
     whole: bool = False
     closed: bool = False
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is the call of a remote tool."""
+        return self.entry.kind == "mcp_call"
 
 
 @dataclass(slots=True, eq=False)
@@ -58,11 +63,13 @@ class Ladder:
     speaks: bool
     format: AudioFormat
     phases: bool = False
-    outputs: list[_Output] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
     has_spoken: bool = False
-    _message: _Output | None = None
+    called: list[Output] = field(default_factory=list)
+    """Remote calls whose arguments are whole, until somebody takes them to be run."""
+    _message: Output | None = None
     _part: Part | None = None
-    _call: _Output | None = None
+    _call: Output | None = None
 
     @property
     def items(self) -> tuple[events.Item, ...]:
@@ -105,8 +112,11 @@ class Ladder:
                 self._end_part()
             case score.CloseMessage():
                 self._end_message()
-            case score.OpenCall(name=name):
-                self._open_call(name)
+            case score.OpenCall(name=name, server_label=label):
+                if label is None:
+                    self._open_call(name)
+                else:
+                    self._open_remote_call(name, label)
             case score.Arguments(delta=delta):
                 self._argue(delta)
             case score.CloseCall():
@@ -147,10 +157,38 @@ class Ladder:
         )
         self._call = self._open(entry)
 
-    def _open(self, entry: Entry) -> _Output:
+    def _open_remote_call(self, name: str, server_label: str) -> None:
+        if self._call is not None:
+            self._end_call()
+        if self._message is not None:
+            # Its closings cannot wait for the end of the response, which waits for the call.
+            self._end_message()
+            for output in self.outputs:
+                if output.whole and not output.closed and not output.is_remote:
+                    self._close(output, "completed")
+        entry = Entry(
+            id=self.outbox.ids.mint("item"), kind="mcp_call", name=name, server_label=server_label
+        )
+        self._call = self._open(entry)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a remote call has no result yet."""
+        return any(each.is_remote and each.whole and not each.closed for each in self.outputs)
+
+    def end_open_remote_call(self) -> None:
+        """The engine has said all: what it says of a remote call is whole too."""
+        if self._call is not None and self._call.is_remote:
+            self._end_call()
+
+    def finish(self, output: Output) -> None:
+        """A remote call has its result: close its item."""
+        self._close(output, "completed")
+
+    def _open(self, entry: Entry) -> Output:
         if self.in_band:
             self.conversation.append(entry, by_model=True)
-        output = _Output(len(self.outputs), entry)
+        output = Output(len(self.outputs), entry)
         self.outputs.append(output)
         outbox = self.outbox
         item = entry.shown()
@@ -245,6 +283,18 @@ class Ladder:
             raise BadScoreError("arguments need an open call")
         entry = self._call.entry
         entry.arguments += delta
+        if self._call.is_remote:
+            self.outbox.send(
+                events.ResponseMcpCallArgumentsDelta(
+                    event_id=self.outbox.event_id(),
+                    response_id=self.response_id,
+                    item_id=entry.id,
+                    output_index=self._call.index,
+                    delta=delta,
+                    obfuscation=self.outbox.ids.pad(delta),
+                )
+            )
+            return
         self.outbox.send(
             events.ResponseFunctionCallArgumentsDelta(
                 event_id=self.outbox.event_id(),
@@ -269,14 +319,20 @@ class Ladder:
             raise BadScoreError("there is no open call")
         call, self._call = self._call, None
         call.whole = True
-        if all(output.closed for output in self.outputs[: call.index]):
+        if call.is_remote:
+            self._tell_remote_arguments(call)
+            self.called.append(call)
+        elif all(output.closed for output in self.outputs[: call.index]):
             self._close(call, "completed")
 
-    def _close(self, output: _Output, status: str) -> None:
+    def _close(self, output: Output, status: str) -> None:
         entry = output.entry
         if entry.kind == "message":
             if self._part is not None and entry.parts and entry.parts[-1] is self._part:
                 self._end_part(output)
+        elif output.is_remote:
+            if not output.whole:
+                self._tell_remote_arguments(output)
         else:
             self.outbox.send(
                 events.ResponseFunctionCallArgumentsDone(
@@ -309,7 +365,18 @@ class Ladder:
             )
         )
 
-    def _end_part(self, output: _Output | None = None) -> None:
+    def _tell_remote_arguments(self, call: Output) -> None:
+        self.outbox.send(
+            events.ResponseMcpCallArgumentsDone(
+                event_id=self.outbox.event_id(),
+                response_id=self.response_id,
+                item_id=call.entry.id,
+                output_index=call.index,
+                arguments=call.entry.arguments,
+            )
+        )
+
+    def _end_part(self, output: Output | None = None) -> None:
         output = output or self._message
         part, self._part = self._part, None
         assert part is not None and output is not None, "the caller saw an open part"

@@ -37,6 +37,8 @@ from bargein.server.model.inputs import (
     PipeClosed,
     Produced,
     Tick,
+    ToolReturned,
+    ToolsListed,
     Transcribed,
     TranscriptionFailed,
 )
@@ -156,6 +158,10 @@ class Machine:
                 desk.transcribing.transcribed(item_id, pieces, final)
             case TranscriptionFailed():
                 desk.transcribing.failed(input.item_id, input.type, input.code, input.message)
+            case ToolsListed(item_id=item_id, tools=tools):
+                desk.speaking.tools_listed(item_id, tools)
+            case ToolReturned(item_id=item_id, result=result):
+                desk.speaking.tool_returned(item_id, result, now_us)
             case _:
                 assert_never(input)
 

@@ -85,9 +85,9 @@ class Conversation:
         """What is remembered now, in order."""
         return tuple(_remembered(entry) for entry in self._entries)
 
-    def check_room(self) -> None:
-        """Raises `RefusedError` if no item can be added."""
-        if len(self._entries) >= self._limits.items:
+    def check_room(self, items: int = 1) -> None:
+        """Raises `RefusedError` if so many items cannot be added."""
+        if len(self._entries) + items > self._limits.items:
             raise refuse("conversation_full", limit=self._limits.items)
 
     def find(self, item_id: str) -> Entry | None:
@@ -231,5 +231,5 @@ def _remembered(entry: Entry) -> RememberedItem:
         call_id=entry.call_id,
         name=entry.name,
         arguments=entry.arguments,
-        output=entry.output,
+        output=entry.output or "",
     )

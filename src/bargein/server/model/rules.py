@@ -283,6 +283,38 @@ RULES: Mapping[str, Rule] = {
         "{path}",
         source=None,
     ),
+    # Remote tools. The guide "Realtime with tools" names the causes; the texts are ours.
+    "mcp_label_twice": Rule(
+        "invalid_value",
+        "Duplicate 'server_label' in tools: '{label}'.",
+        "{path}.server_label",
+        source=None,
+    ),
+    "mcp_no_address": Rule(
+        "missing_required_parameter",
+        "Missing required parameter: one of '{path}.server_url', '{path}.connector_id' and "
+        "'{path}.tunnel_id' must be provided.",
+        "{path}",
+        source=None,
+    ),
+    "mcp_two_addresses": Rule(
+        "invalid_value",
+        "Only one of '{path}.{first}' and '{path}.{second}' may be provided.",
+        "{path}.{second}",
+        source=None,
+    ),
+    "mcp_two_authorizations": Rule(
+        "invalid_value",
+        "Provide the authorization in '{path}.authorization' and not in the headers.",
+        "{path}.headers",
+        source=None,
+    ),
+    "approval_unknown": Rule(
+        "invalid_approval_request_id",
+        "Approval request ID '{request_id}' not found among those that wait for an answer.",
+        "item.approval_request_id",
+        source=None,
+    ),
     # Items.
     "item_exists": Rule(
         "item_create_duplicate_item_id",

@@ -1,8 +1,8 @@
 """The shapes of what a client may send over WebSocket (protocol.md §2.2, §3.2), for `validate`.
 
 The field names are those of the vocabulary in `bargein.events`, and a test compares the two; the
-limits are the service's. What the vocabulary has and this server does not do is absent here and so
-refused: MCP tools and items.
+limits are the service's. What the service makes and a client does not is absent here and so
+refused: calls of remote tools, their lists, and requests for approval.
 """
 
 from __future__ import annotations
@@ -101,12 +101,50 @@ _FUNCTION_TOOL = Record(
     },
     ("type", "name"),
 )
-_TOOLS = Array(Tagged("type", {"function": _FUNCTION_TOOL}), 128)
+_CONNECTORS = (
+    *("connector_dropbox", "connector_gmail", "connector_googlecalendar", "connector_googledrive"),
+    *("connector_microsoftteams", "connector_outlookcalendar", "connector_outlookemail"),
+    "connector_sharepoint",
+)
+_TOOL_NAMES = Array(Text(256), 128)
+_TOOL_FILTER = Record({"read_only": Flag(), "tool_names": _TOOL_NAMES})
+_MCP_TOOL = Record(
+    {
+        "type": Text(),
+        "server_label": Text(256),
+        "server_url": Text(2_048),
+        "connector_id": Text(choices=_CONNECTORS),
+        "tunnel_id": _ID,
+        "authorization": Text(16_384),
+        "headers": _or_null(an_object=Pairs(64, 256, 16_384)),
+        "allowed_tools": _or_null(an_array=_TOOL_NAMES, an_object=_TOOL_FILTER),
+        "require_approval": _or_null(
+            a_string=Text(choices=("always", "never")),
+            an_object=Record({"always": _TOOL_FILTER, "never": _TOOL_FILTER}),
+        ),
+        "server_description": _TEXT,
+        "defer_loading": Flag(),
+        "allowed_callers": _or_null(an_array=Array(Text(choices=("direct", "programmatic")), 2)),
+    },
+    ("type", "server_label"),
+)
+_TOOLS = Array(Tagged("type", {"function": _FUNCTION_TOOL, "mcp": _MCP_TOOL}), 128)
 _TOOL_CHOICE = Either(
     {
         "a string": Text(choices=("none", "auto", "required")),
         "an object": Tagged(
-            "type", {"function": Record({"type": Text(), "name": Text(64)}, ("name",))}
+            "type",
+            {
+                "function": Record({"type": Text(), "name": Text(64)}, ("name",)),
+                "mcp": Record(
+                    {
+                        "type": Text(),
+                        "server_label": Text(256),
+                        "name": _or_null(a_string=Text(256)),
+                    },
+                    ("server_label",),
+                ),
+            },
         ),
     }
 )
@@ -255,6 +293,17 @@ _ITEMS: Mapping[str, Schema] = {
     ),
     "function_call_output": Record(
         {**_ITEM_COMMON, "call_id": _ID, "output": _TEXT}, ("call_id", "output")
+    ),
+    "mcp_approval_response": Record(
+        {
+            "type": Text(),
+            "id": _or_null(a_string=Text(MAX_ITEM_ID)),
+            "object": _OBJECT,
+            "approval_request_id": _ID,
+            "approve": Flag(),
+            "reason": _or_null(a_string=_TEXT),
+        },
+        ("approval_request_id", "approve"),
     ),
 }
 _INPUT_ITEMS: Mapping[str, Schema] = {

@@ -57,9 +57,14 @@ class CloseMessage(msgspec.Struct, frozen=True, gc=False):
 
 class OpenCall(msgspec.Struct, frozen=True, gc=False):
     """A function call begins. An open message stays open until the response ends (protocol.md
-    §4.5)."""
+    §4.5).
+
+    With a `server_label` it is a call of a remote tool, one of `StartEngine.remote_tools`: it
+    closes an open message, and the machine has it run once its arguments are whole.
+    """
 
     name: str
+    server_label: str | None = None
 
 
 class Arguments(msgspec.Struct, frozen=True, gc=False):

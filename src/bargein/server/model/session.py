@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -150,6 +151,8 @@ class SessionState:
             told = {name: value for name, value in transcription.items() if name != "delay"}
             audio = {**audio, "input": {**audio["input"], "transcription": told}}
         values = {**self._values, "audio": audio}
+        if values.get("tools"):
+            values["tools"] = without_credentials(values["tools"])
         if self.kind == "transcription":
             return msgspec.convert(values, events.TranscriptionSession)
         if self.dialect == "beta":
@@ -277,6 +280,7 @@ class SessionState:
         the response does not show."""
         output = {**values["audio"]["output"], "speed": self._values["audio"]["output"]["speed"]}
         whole = {**values, "audio": {"output": output}}
+        whole["tools"] = without_credentials(values["tools"])
         if self.dialect == "beta":
             return events.build(events.ResponseParams, events.plain(whole))
         return msgspec.convert(whole, events.ResponseParams)
@@ -348,6 +352,12 @@ class SessionState:
             defaults.pop("idle_timeout_ms", None)
             return {**defaults, **given}
         return {**defaults, "create_response": True, "interrupt_response": True, **given}
+
+
+def without_credentials(tools: Sequence[Plain]) -> list[Plain]:
+    """The tools without what is only for the MCP server they are of."""
+    secret = ("authorization", "headers")
+    return [{name: each for name, each in tool.items() if name not in secret} for tool in tools]
 
 
 def _filled_format(given: Plain) -> Plain:

@@ -10,18 +10,19 @@
 5. `rate_limits.updated` follows `response.done` after a while. In beta it stands between
    `response.created` and the first item, so a response without an item has none, and lists
    requests too (protocol.md §4.2).
+6. Remote tools are imported and called beside it (`remote_tools`, `remote_calls`); a response is
+   done once its calls are.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
 
 from bargein import events
-from bargein.server.model import budget, score, usage
+from bargein.server.model import budget, rate_limits, score, usage
 from bargein.server.model.briefing import Briefing
 from bargein.server.model.commands import StartEngine, StopEngine
 from bargein.server.model.ladder import BadScoreError, Ladder
@@ -29,39 +30,14 @@ from bargein.server.model.memory import Conversation
 from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
+from bargein.server.model.remote_calls import RemoteCalls
+from bargein.server.model.remote_tools import RemoteTools
 from bargein.server.model.rules import SERVER_ERROR, RefusedError, refuse
+from bargein.server.model.running import Running
 from bargein.server.model.session import SessionState, shown_extra, values_of
 from bargein.units import AudioFormat
 
-TOKENS_PER_MINUTE = 15_000_000
-"""The limit that `rate_limits.updated` shows, as in the recordings; nothing is limited by it."""
-REQUESTS_PER_MINUTE = 5_000
-"""The same, of the requests that beta listed; a figure of ours."""
-
 CancelReason = Literal["turn_detected", "client_cancelled"]
-
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    """A response that has been created and is not done."""
-
-    id: str
-    values: dict[str, Any]
-    ladder: Ladder
-    input: usage.Input
-    last_due_us: int
-    steps: deque[tuple[int, score.Action]] = field(default_factory=deque)
-    final: bool = False
-    limits_told: bool = False
-    """Beta: `rate_limits.updated` was sent."""
-    cost: score.Cost | None = None
-
-    @property
-    def next_due_us(self) -> int | None:
-        """When the next step plays, or when the response ends by itself."""
-        if self.steps:
-            return self.steps[0][0]
-        return self.last_due_us if self.final else None
 
 
 class Speaking:
@@ -77,8 +53,12 @@ class Speaking:
         self._briefing = Briefing(
             outbox=outbox, session=session, conversation=conversation, options=options
         )
-        self._running: dict[str, _Running] = {}
-        self._default: _Running | None = None
+        self.remote_tools = RemoteTools(outbox=outbox, conversation=conversation)
+        self._calls = RemoteCalls(
+            outbox=outbox, conversation=conversation, remote_tools=self.remote_tools
+        )
+        self._running: dict[str, Running] = {}
+        self._default: Running | None = None
         self._rate_limits_due_us: deque[int] = deque()
         self._tokens = 0
         self._requests = 0
@@ -116,11 +96,13 @@ class Speaking:
             raise refuse("already_active", response_id=self._default.id)
         if len(self._running) >= self._options.limits.responses:
             raise refuse("too_many_responses", limit=self._options.limits.responses)
+        own_tools = overrides.get("tools", ())
+        self.remote_tools.check(own_tools, "response")
         values = self._briefing.values(overrides)
         items = params.input if params is not None and isinstance(params.input, tuple) else None
         entries = self._briefing.entries(items, values, in_band=in_band)
         response_id = self._outbox.ids.mint("resp")
-        running = _Running(
+        running = Running(
             id=response_id,
             values=values,
             ladder=Ladder(
@@ -146,16 +128,55 @@ class Speaking:
                 response=self._shown(running, "in_progress", None, None),
             )
         )
-        self._outbox.command(
-            StartEngine(
-                response_id,
-                tuple(entry.known() for entry in entries),
-                self._session.engine_params(values),
-                model=self._session.model,
-                session_id=self._session.id,
-                cut_item_ids=frozenset(entry.id for entry in entries if entry.is_cut),
-            )
+        running.request = StartEngine(
+            response_id,
+            tuple(entry.known() for entry in entries),
+            self._session.engine_params(values),
+            model=self._session.model,
+            session_id=self._session.id,
+            cut_item_ids=frozenset(entry.id for entry in entries if entry.is_cut),
         )
+        running.lists = self.remote_tools.declare(own_tools)
+        self._start(running)
+
+    def _start(self, running: Running) -> None:
+        """Ask the engine, unless that was done or tools are still being imported for it."""
+        request = running.request
+        if request is None or self.remote_tools.are_listing(running.lists):
+            return
+        running.request = None
+        tools = self.remote_tools.callable_now(running.values["tools"])
+        if tools:
+            running.remote = {(each.server_label, each.tool.name): each for each in tools}
+            request = msgspec.structs.replace(request, remote_tools=tools)
+        self._outbox.command(request)
+
+    def tools_listed(self, item_id: str, tools: tuple[events.McpListedTool, ...] | None) -> None:
+        """An MCP server was asked for its tools; None: it could not be."""
+        self.remote_tools.listed(item_id, tools)
+        for running in self._running.values():
+            self._start(running)
+
+    def tool_returned(self, item_id: str, result: str | events.McpError, now_us: int) -> None:
+        """A tool of an MCP server has answered."""
+        self._go_on(self._calls.returned(item_id, result), now_us)
+
+    def check_approval(self, answer: events.McpApprovalResponseItem) -> None:
+        """Raises `RefusedError` if nothing waits for this answer."""
+        self._calls.check_request(answer.approval_request_id)
+
+    def approval_given(self, answer: events.McpApprovalResponseItem, now_us: int) -> None:
+        """The client has decided about a call."""
+        reason = answer.reason if isinstance(answer.reason, str) else None
+        request_id = answer.approval_request_id
+        response_id = self._calls.answer(request_id, approve=answer.approve, reason=reason)
+        self._go_on(response_id, now_us)
+
+    def _go_on(self, response_id: str | None, now_us: int) -> None:
+        """A response that waited may end from now on."""
+        if response_id is not None:
+            running = self._running[response_id]
+            running.last_due_us = max(running.last_due_us, now_us)
 
     def cancel(self, response_id: str | None, now_us: int) -> None:
         """Cancel for the client: that response, or the default conversation's. Raises
@@ -170,7 +191,7 @@ class Speaking:
         if self._default is not None:
             self._cancel(self._default, "turn_detected", now_us)
 
-    def _cancel(self, running: _Running, reason: CancelReason, now_us: int) -> None:
+    def _cancel(self, running: Running, reason: CancelReason, now_us: int) -> None:
         details = events.StatusDetails(type="cancelled", reason=reason)
         self._end(running, "cancelled", details, now_us)
 
@@ -180,6 +201,8 @@ class Speaking:
         stopped = tuple(running.id for running in self._running.values() if not running.final)
         self._running.clear()
         self._default = None
+        self._calls.stop()
+        self.remote_tools.stop()
         self._rate_limits_due_us.clear()
         return stopped
 
@@ -221,9 +244,30 @@ class Speaking:
                 _, action = running.steps.popleft()
                 self._act(running, action, due_us)
             else:
-                self._end(running, "completed", None, due_us)
+                self._finish(running, due_us)
 
-    def _act(self, running: _Running, action: score.Action, now_us: int) -> None:
+    def _finish(self, running: Running, now_us: int) -> None:
+        """All has been played: the end, unless a remote call is not done."""
+        running.ladder.end_open_remote_call()
+        if self._begin_calls(running, now_us) and not running.ladder.waits:
+            self._end(running, "completed", None, now_us)
+
+    def _begin_calls(self, running: Running, now_us: int) -> bool:
+        """Have the remote calls run that have become whole. False if that ended the response."""
+        called = running.ladder.called
+        try:
+            while called:
+                output = called.pop(0)
+                entry = output.entry
+                tool = running.remote[entry.server_label, entry.name]
+                self._calls.begin(running.ladder, output, tool)
+        except RefusedError as error:
+            refusal = error.refusal
+            self._fail(running, SERVER_ERROR, refusal.code, refusal.message, now_us)
+            return False
+        return True
+
+    def _act(self, running: Running, action: score.Action, now_us: int) -> None:
         if self._session.dialect == "beta" and not running.limits_told:
             running.limits_told = True
             self._send_rate_limits()
@@ -238,7 +282,7 @@ class Speaking:
             case _:
                 self._climb(running, action, now_us)
 
-    def _climb(self, running: _Running, action: score.Action, now_us: int) -> None:
+    def _climb(self, running: Running, action: score.Action, now_us: int) -> None:
         """Play an action, as far as the response may still cost."""
         ladder, limit = running.ladder, running.values["max_output_tokens"]
         fitting: score.Action | None = action
@@ -253,6 +297,7 @@ class Speaking:
             )
         try:
             if fitting is not None:
+                running.check_remote(fitting)
                 ladder.act(fitting)
         except BadScoreError as error:
             self._fail(running, SERVER_ERROR, None, f"The engine failed: {error}.", now_us)
@@ -263,18 +308,21 @@ class Speaking:
             return
         if ladder.has_spoken:
             self._session.voice_is_locked = True
+        if not self._begin_calls(running, now_us):
+            return
         if is_over:
             self._act(running, score.EndIncomplete("max_output_tokens"), now_us)
 
     def _fail(
-        self, running: _Running, type: str, code: str | None, message: str, now_us: int
+        self, running: Running, type: str, code: str | None, message: str, now_us: int
     ) -> None:
         error = events.StatusError(type=type, code=code, message=message)
         self._end(running, "failed", events.StatusDetails(type="failed", error=error), now_us)
 
     def _end(
-        self, running: _Running, status: str, details: events.StatusDetails | None, now_us: int
+        self, running: Running, status: str, details: events.StatusDetails | None, now_us: int
     ) -> None:
+        self._calls.drop(running.ladder)
         running.ladder.close(completed=status == "completed")
         del self._running[running.id]
         if self._default is running:
@@ -297,7 +345,7 @@ class Speaking:
 
     def _shown(
         self,
-        running: _Running,
+        running: Running,
         status: str,
         details: events.StatusDetails | None,
         used: events.Usage | None,
@@ -319,18 +367,7 @@ class Speaking:
         )
 
     def _send_rate_limits(self) -> None:
-        limits = [_rate_limit("tokens", TOKENS_PER_MINUTE, self._tokens)]
-        if self._session.dialect == "beta":
-            limits.insert(0, _rate_limit("requests", REQUESTS_PER_MINUTE, self._requests))
+        requests = self._requests if self._session.dialect == "beta" else None
         self._outbox.send(
-            events.RateLimitsUpdated(event_id=self._outbox.event_id(), rate_limits=tuple(limits))
+            rate_limits.updated(self._outbox.event_id(), self._tokens, requests=requests)
         )
-
-
-def _rate_limit(name: str, limit: int, used: int) -> events.RateLimit:
-    return events.RateLimit(
-        name=name,
-        limit=limit,
-        remaining=max(0, limit - used),
-        reset_seconds=round(used * 60 / limit, 3),
-    )

@@ -15,12 +15,15 @@ from typing import assert_never
 
 from bargein import events
 from bargein.server.model.commands import (
+    CallTool,
     ClosePipe,
+    ListTools,
     Overhear,
     SendEvent,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopRemote,
     StopTranscription,
 )
 from bargein.server.model.ids import Ids
@@ -124,6 +127,9 @@ class Service(ABC):
                     self._hang_up(code, reason)
                 case StopEngine() | Overhear() | StartTranscription() | StopTranscription():
                     # A simulated model has said all at once, and has no ears.
+                    pass
+                case ListTools() | CallTool() | StopRemote():
+                    # Nobody in an episode declares an MCP server.
                     pass
                 case _:
                     assert_never(command)
