@@ -32,6 +32,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     interrupts: Interrupts = "as_told"
     """Whether it cancels the open response at `speech_started`: where `interrupt_response` says so,
     whatever that says, or never; then the client cancels."""
+    dialect: Dialect = "ga"
+    """How it wants to be spoken to: sessions nested as today, or flat as in the retired beta. What
+    it says itself is understood in both."""
 
     def __repr__(self) -> str:
         # What came later is shown where it is not usual: the digests of the simulator's episodes
@@ -44,7 +47,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         return f"Capabilities({shown})"
 
 
-_LATER = {"interrupts": "as_told"}
+_LATER = {"interrupts": "as_told", "dialect": "ga"}
 
 
 def from_file(text: str | bytes) -> Capabilities:

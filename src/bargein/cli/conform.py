@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
 import click
@@ -55,6 +55,13 @@ _TOKENS_HEARD_PER_S, _TOKENS_SPOKEN_PER_S = 20, 10
     "--auth",
     type=click.Choice(get_args(Auth)),
     help="Where the key goes. At Azure 'api-key' if nothing is said, elsewhere 'header'.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["ga", "beta"]),
+    default="ga",
+    show_default=True,
+    help="What to speak. A server that shows a flat session is spoken to in beta anyway.",
 )
 @click.option(
     "--only",
@@ -124,6 +131,7 @@ class _Asked:
     api_key: str | None
     model: str | None
     auth: Auth | None
+    dialect: Literal["ga", "beta"]
     only: tuple[str, ...]
     listing: bool
     every_row: bool
@@ -159,6 +167,7 @@ def _conform(asked: _Asked, url: str) -> bool:
         address,
         Secret(key) if key else None,
         auth,
+        asked.dialect,
         reply_s=asked.timeout,
         answer_s=max(_LEAST_ANSWER_S, asked.timeout / _ANSWER_SHARE),
         limit_s=_LIMIT_TIMES * asked.timeout,

@@ -29,7 +29,7 @@ from bargein.capabilities import Capabilities, Interrupts
 from bargein.client import config
 from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Turns
-from bargein.client.servers import capabilities_of, key_variable, usual_auth
+from bargein.client.servers import capabilities_of, headers_for, key_variable, usual_auth
 from bargein.client.session import Session
 from bargein.client.standing import standing
 from bargein.core.machine import Machine
@@ -130,6 +130,7 @@ def connect(
     and `TransportError` where it is not reached.
     """
     limits = limits or Limits()
+    can = capabilities_of(capabilities)
     whole = dict(session or {})
     if audio is None:
         whole.setdefault("output_modalities", ["text"])
@@ -147,7 +148,7 @@ def connect(
         new_pipe = partial(
             WebSocketPipe,
             auth=auth or usual_auth(_base(url)),
-            headers=headers,
+            headers=headers_for(can, headers),
             subprotocols=tuple(subprotocols),
             compression=compression,
             frame_bytes=limits.frame_bytes,
@@ -163,7 +164,6 @@ def connect(
         raise LocalValueError(
             f"audio: {audio!r}; give Wav(in_path, out_path), Audio(player, recorder) or None"
         )
-    can = capabilities_of(capabilities)
     return Connecting(
         make_pipe,
         _settings(wanted, turns, barge_in, limits, can.interrupts, ours),

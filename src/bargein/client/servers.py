@@ -35,6 +35,14 @@ def key_variable(url: str, environment: Mapping[str, str] = os.environ) -> str:
     return "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
 
 
+def headers_for(can: Capabilities, given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """The headers to connect with: a server of the beta dialect is asked for it by one (protocol.md
+    §1.1.2), unless the application says something else there."""
+    if can.dialect != "beta":
+        return given
+    return {"OpenAI-Beta": "realtime=v1", **(given or {})}
+
+
 def capabilities_of(given: Capabilities | str | os.PathLike[str] | None) -> Capabilities:
     """What a server can do: as an object, or from the file that `bargein conform` wrote.
 

@@ -27,7 +27,7 @@ from bargein.driver.intake import Intake, WireSound, as_input, sound_of
 from bargein.driver.limits import Limits
 from bargein.driver.outgoing import Outgoing
 from bargein.driver.ports import Core, Outlet, Record
-from bargein.events import codec
+from bargein.events import codec, dialect
 from bargein.tools.base import Approved, Toolbox, ToolReport
 from bargein.transports.base import Pipe, PipeEnd
 from bargein.units import US_PER_S
@@ -56,6 +56,8 @@ class Driver:
         self._machine, self._pipe, self._outlet = machine, pipe, outlet
         self._player, self._recorder = player, recorder
         self._capabilities = capabilities or Capabilities()
+        beta = self._capabilities.dialect == "beta"
+        self._encode = dialect.encode_client if beta else codec.encode
         self._limits = limits or Limits()
         self._record = record
         self._tools = tools
@@ -196,7 +198,7 @@ class Driver:
             self._recorder.start()
 
     def _send(self, event: events.ClientEvent) -> None:
-        if self._outgoing.put(codec.encode(event)):
+        if self._outgoing.put(self._encode(event)):
             self._outlet.passed("sent", event)
 
     async def _write(self) -> None:
@@ -206,7 +208,7 @@ class Driver:
     async def _read(self) -> None:
         with self._failing():
             while not isinstance(frame := await self._pipe.receive(), PipeEnd):
-                event = codec.decode_server(frame)
+                event = dialect.decode_server(frame)
                 self._outlet.passed("received", event)
                 self.feed(inp.Received(event))
             self._pipe_over = True

@@ -12,14 +12,15 @@ import base64
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from bargein.errors import TransportError
+from bargein.events.dialect import Dialect, client_to_beta
 from bargein.lab.conformance.script import Fence, Patience, Send, SendRaw, Speak, Step, Talk, Until
-from bargein.lab.conformance.seen import End, Seen, read_frame
+from bargein.lab.conformance.seen import End, Seen, is_flat, read_frame
 from bargein.secret import Secret
 from bargein.transports.base import PipeEnd
 from bargein.transports.websocket import Auth, WebSocketPipe
@@ -27,9 +28,10 @@ from bargein.transports.websocket import Auth, WebSocketPipe
 GIVE_UP_AFTER = 2
 UNKNOWN_MODEL = "gpt-nope"
 _WRONG_KEY = "sk-conform-this-key-is-wrong-0000"
+_BETA_HEADER: Mapping[str, str] = {"OpenAI-Beta": "realtime=v1"}
 _CHUNK_BYTES = 4_800
 _FRAMES_LIMIT = 20_000
-_FENCES: Mapping[Fence, tuple[str, Mapping[str, object]]] = {
+_FENCES: Mapping[Fence, tuple[str, Mapping[str, Any]]] = {
     "clear": ("input_audio_buffer.cleared", {"type": "input_audio_buffer.clear"}),
     "update": ("session.updated", {"type": "session.update", "session": {"type": "realtime"}}),
 }
@@ -42,6 +44,8 @@ class Place:
     url: str
     secret: Secret | None
     auth: Auth = "header"
+    dialect: Dialect = "ga"
+    """What is spoken to it; a session that begins flat is spoken to in beta anyway."""
     reply_s: float = 20.0
     answer_s: float = 5.0
     grace_s: float = 0.3
@@ -65,9 +69,10 @@ class Place:
 class _Line:
     """One connection, and the talk that is held on it now."""
 
-    def __init__(self, pipe: WebSocketPipe, seen: Seen, fences: set[Fence]) -> None:
+    def __init__(self, pipe: WebSocketPipe, seen: Seen, fences: set[Fence], *, beta: bool) -> None:
         self._pipe = pipe
         self._fences = fences
+        self._beta = beta
         self._began_s = asyncio.get_running_loop().time()
         self._changed = asyncio.Event()
         self._fence: Fence | None = None
@@ -84,7 +89,7 @@ class _Line:
     async def do(self, step: Step, place: Place) -> bool:
         match step:
             case Send(event=event):
-                await self._send(msgspec.json.encode(event).decode())
+                await self._send(self._frame(event))
             case SendRaw(frame=frame):
                 await self._send(frame)
             case Speak(pcm=pcm):
@@ -107,13 +112,17 @@ class _Line:
                     await self._changed.wait()
         return found(self.seen)
 
+    def _frame(self, event: Mapping[str, Any]) -> str:
+        said = client_to_beta(dict(event)) if self._beta else event
+        return msgspec.json.encode(said).decode()
+
     async def _until(self, step: Until, place: Place) -> bool:
         seconds = place.seconds(step.patience)
         fence = self._usable(step.fence)
         if fence is None:
             return await self.wait(step.found, seconds)
         self._fence = fence
-        await self._send(msgspec.json.encode(_FENCES[fence][1]).decode(), written=False)
+        await self._send(self._frame(_FENCES[fence][1]), written=False)
         await self.wait(lambda _: self._fence is None, seconds)
         self._fence = None
         return await self.wait(step.found, place.grace_s)
@@ -144,7 +153,10 @@ class _Line:
             self._changed.set()
 
     def _arrived(self, frame: str | bytes) -> None:
-        kind = read_frame(0, frame).kind
+        read = read_frame(0, frame)
+        kind = read.kind
+        if kind == "session.created" and is_flat(read.raw.get("session")):
+            self._beta = True
         for fence, (answer, _) in _FENCES.items():
             if kind == answer:
                 self._fences.add(fence)
@@ -226,7 +238,7 @@ class Asker:
         pipe = await self._open(talk, seen)
         if pipe is None:
             return None
-        line = _Line(pipe, seen, self._fences)
+        line = _Line(pipe, seen, self._fences, beta=self.place.dialect == "beta")
         if talk.begins:
             begun = await line.wait(
                 lambda seen: seen.first("session.created") is not None, self.place.reply_s
@@ -245,7 +257,7 @@ class Asker:
             address(place.url, talk),
             _key(talk, place.secret),
             auth=place.auth,
-            headers=talk.headers,
+            headers={**(_BETA_HEADER if place.dialect == "beta" else {}), **talk.headers},
             open_timeout_s=place.reply_s,
             close_timeout_s=1.0,
         )

@@ -38,6 +38,7 @@ def learned(outcomes: Iterable[Outcome]) -> tuple[Learned, ...]:
         "acknowledges": _acknowledges(facts),
         "interrupts": _interrupts(facts),
         "lengths_grid_ms": _grid(facts),
+        "dialect": _dialect(facts),
     }
     usual = Capabilities()
     return tuple(

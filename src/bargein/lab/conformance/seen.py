@@ -10,41 +10,44 @@ from typing import Any
 import msgspec
 import pybase64
 
-from bargein.events.beta import GA_NAMES
+from bargein.events.dialect import server_to_ga
 
 _BYTES_PER_MS = 48
 """PCM of 24 kHz, which every talk uses."""
-_ADDED = "conversation.item.added"
 
 
 @dataclass(frozen=True)
 class Frame:
     """One frame, ours (`sent`) or the server's, with its time since the connection was asked for.
 
-    `event` is the plain JSON object; empty where the frame held none, and then `odd` says what.
+    `raw` is the plain JSON object; empty where the frame held none, and then `odd` says what.
     """
 
     at_us: int
-    event: Mapping[str, Any]
+    raw: Mapping[str, Any]
     sent: bool = False
     odd: str = ""
+
+    @cached_property
+    def event(self) -> Mapping[str, Any]:
+        """The event in the dialect of today; an item that is `created` is one that was added."""
+        return server_to_ga(dict(self.raw)) if self.raw and not self.sent else self.raw
 
     @property
     def name(self) -> str:
         """The event's type as it stood in the frame."""
-        name = self.event.get("type")
+        name = self.raw.get("type")
         return name if isinstance(name, str) else ""
 
-    @cached_property
+    @property
     def kind(self) -> str:
-        """Its type in the names of today; an item that is `created` is one that was added."""
-        if self.name == "conversation.item.created":
-            return _ADDED
-        return GA_NAMES.get(self.name, self.name)
+        """Its type in the names of today."""
+        kind = self.event.get("type")
+        return kind if isinstance(kind, str) else ""
 
-    def at(self, *path: str | int) -> Any:
-        """The value at that path; None where there is none."""
-        value: Any = self.event
+    def at(self, *path: str | int, raw: bool = False) -> Any:
+        """The value at that path; None where there is none. `raw`: as it stood in the frame."""
+        value: Any = self.raw if raw else self.event
         for step in path:
             match value:
                 case Mapping() if isinstance(step, str):
@@ -102,7 +105,7 @@ class Seen:
         """Add a frame."""
         read = read_frame(at_us, frame, sent=sent)
         if not self.key_order and not sent:
-            self.key_order = tuple(read.event)
+            self.key_order = tuple(read.raw)
         self.frames.append(read)
         return read
 
@@ -153,6 +156,11 @@ class Seen:
 
     def _index(self, wanted: Frame) -> int:
         return next(i for i, frame in enumerate(self.frames) if frame is wanted)
+
+
+def is_flat(session: object) -> bool:
+    """Whether a session has the shape of the beta dialect (protocol.md §2.1)."""
+    return isinstance(session, Mapping) and "modalities" in session and "audio" not in session
 
 
 def read_frame(at_us: int, frame: str | bytes, *, sent: bool = False) -> Frame:

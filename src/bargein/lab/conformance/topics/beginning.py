@@ -6,7 +6,7 @@ from typing import Any
 
 from bargein.lab.conformance.question import Facts, Like, OneOf, Question
 from bargein.lab.conformance.script import Script, Send, Talk, wait_for
-from bargein.lab.conformance.seen import Frame, Seen
+from bargein.lab.conformance.seen import Frame, Seen, is_flat
 
 _LIFE_S = 3_600
 
@@ -57,8 +57,9 @@ def _update_answer(seen: Seen) -> Frame | None:
 
 
 def _session(seen: Seen) -> dict[str, Any] | None:
+    """As it stood in the frame."""
     created = seen.first("session.created")
-    session = None if created is None else created.at("session")
+    session = None if created is None else created.at("session", raw=True)
     return session if isinstance(session, dict) else None
 
 
@@ -87,9 +88,8 @@ def _shape(seen: Seen) -> Facts | None:
     if session is None:
         return None
     missing = tuple(name for name in _FIELDS if name not in session)
-    beta = {"modalities", "voice", "input_audio_format", "turn_detection"} & session.keys()
     return {
-        "shape": "beta, flat" if beta and "audio" not in session else "GA, by audio.input/output",
+        "shape": "beta, flat" if is_flat(session) else "GA, by audio.input/output",
         "missing": missing,
         "object": session.get("object"),
     }
@@ -167,8 +167,6 @@ def _filled(seen: Seen) -> Facts | None:
     if updated is None:
         return None
     detection = updated.at("session", "audio", "input", "turn_detection")
-    if not isinstance(detection, dict):
-        detection = updated.at("session", "turn_detection")
     kept = updated.at("session", "instructions") == "Answer shortly."
     return {
         "told back": tuple(sorted(detection)) if isinstance(detection, dict) else None,
@@ -180,10 +178,8 @@ def _null(seen: Seen) -> Facts | None:
     updated = _updated(seen, "q_null")
     if updated is None:
         return None
-    session = updated.at("session")
-    nested = updated.at("session", "audio", "input")
-    holder = nested if isinstance(nested, dict) else session
-    return {"null turns it off": isinstance(holder, dict) and holder.get("turn_detection") is None}
+    config = updated.at("session", "audio", "input")
+    return {"null turns it off": isinstance(config, dict) and config.get("turn_detection") is None}
 
 
 def _atomic(seen: Seen) -> Facts | None:

@@ -63,7 +63,7 @@ def _created(seen: Seen) -> Facts | None:
         ANSWER: "told",
         "with our id": added.about_item == _ITEM,
         "status": added.at("item", "status"),
-        "has `object`": "object" in (added.at("item") or {}),
+        "has `object`": "object" in (added.at("item", raw=True) or {}),
     }
 
 

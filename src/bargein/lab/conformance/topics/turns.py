@@ -194,7 +194,9 @@ def _names(seen: Seen) -> Facts | None:
     by_kind = {frame.kind: frame.name for frame in frames}
     part = next((f for f in frames if f.kind == "response.content_part.added"), None)
     done = done_of(seen)
-    content = None if done is None else done.at("response", "output", 0, "content", 0, "type")
+    content = (
+        None if done is None else done.at("response", "output", 0, "content", 0, "type", raw=True)
+    )
     return {
         "sound": by_kind.get("response.output_audio.delta"),
         "words": by_kind.get("response.output_audio_transcript.delta"),
