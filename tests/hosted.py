@@ -24,7 +24,7 @@ from bargein.transports.memory import MemoryPipe, pair
 MODEL = "gpt-realtime-2.1"
 
 
-class _ServerEnd:
+class ServerEnd:
     """The far end of a memory pipe as the host's connection."""
 
     def __init__(self, pipe: MemoryPipe) -> None:
@@ -57,7 +57,7 @@ class Hosted:
 
     def connect(self, **options: Any) -> Connecting:
         near, far = pair()
-        session = self.host.run(_ServerEnd(far), model=MODEL)
+        session = self.host.run(ServerEnd(far), model=MODEL)
         self.tasks.append(asyncio.create_task(session))
         return bargein.connect(MODEL, transport=near, **options)
 

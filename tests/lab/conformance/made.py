@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bargein.events.beta import BETA_CONTENT, BETA_NAMES
 from bargein.lab.conformance.asking import Asker, Place
 from bargein.lab.conformance.result import Result, result_of, talks_of
 from bargein.lab.conformance.topics import QUESTIONS
@@ -156,3 +157,95 @@ def error(code: str | None, message: str, event_id: object = None) -> Frame:
             "event_id": event_id,
         },
     }
+
+
+ACKNOWLEDGEMENTS = ("conversation.item.truncated", "conversation.item.deleted")
+
+
+def never_acknowledging() -> Made:
+    """It obeys truncate and delete, and says nothing."""
+    return Made(says=lambda frame: [] if frame["type"] in ACKNOWLEDGEMENTS else [frame])
+
+
+def refusing(*types: str) -> Made:
+    """It does not know these events."""
+    made = Made()
+
+    def answer(frame: Frame) -> list[Frame] | None:
+        if frame.get("type") not in types:
+            return None
+        return [error("unknown_event", "There is no such event.", frame.get("event_id"))]
+
+    made.answers = answer
+    return made
+
+
+def with_old_names(frame: Frame) -> list[Frame]:
+    """The retired names of events and of the parts of items."""
+
+    def renamed(value: Any) -> Any:
+        match value:
+            case dict():
+                new = {name: renamed(each) for name, each in value.items()}
+                if new.get("type") in BETA_CONTENT:
+                    new["type"] = BETA_CONTENT[new["type"]]
+                return new
+            case list():
+                return [renamed(each) for each in value]
+            case _:
+                return value
+
+    return [{**renamed(frame), "type": BETA_NAMES.get(frame["type"], frame["type"])}]
+
+
+SUBSET = (
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "conversation.item.truncate",
+    "conversation.item.delete",
+    "conversation.item.retrieve",
+)
+UNTOLD = (
+    "conversation.item.done",
+    "response.output_item.",
+    "response.content_part.",
+    "rate_limits",
+)
+
+
+def like_a_subset() -> Made:
+    """As protocol.md §8 tells of the speech-to-speech server of Hugging Face: few events are known,
+    truncate and its like are ignored without a word, and items are `created`."""
+
+    def says(frame: Frame) -> list[Frame]:
+        if frame["type"].startswith(UNTOLD):
+            return []
+        if frame["type"] == "conversation.item.added":
+            return [{**frame, "type": "conversation.item.created"}]
+        return [frame]
+
+    made = Made(says=says)
+    made.answers = lambda frame: [] if frame.get("type") in SUBSET else None
+    return made
+
+
+def never_interrupting() -> Made:
+    """As with `interrupt_response: false`, while it says that it is true."""
+
+    def detection(frame: Frame) -> Frame:
+        found: Any = frame.get("session")
+        for name in ("audio", "input", "turn_detection"):
+            found = found.get(name) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    def hears(frame: Frame) -> list[Frame]:
+        if "type" in detection(frame):
+            detection(frame)["interrupt_response"] = False
+        return [frame]
+
+    def says(frame: Frame) -> list[Frame]:
+        if "type" in detection(frame):
+            detection(frame)["interrupt_response"] = True
+        return [frame]
+
+    return Made(hears=hears, says=says)

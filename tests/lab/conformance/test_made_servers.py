@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
 import pytest
-from tests.lab.conformance.made import Frame, Made, asked, differences, error, made_server
+from tests.lab.conformance.made import (
+    Frame,
+    Made,
+    asked,
+    differences,
+    like_a_subset,
+    made_server,
+    never_acknowledging,
+    never_interrupting,
+    refusing,
+    with_old_names,
+)
 
 from bargein.capabilities import Capabilities
-from bargein.events.beta import BETA_CONTENT, BETA_NAMES
 from bargein.lab.conformance.learned import capabilities_of
 from bargein.lab.conformance.result import Result
 from bargein.server.model.options import Options
-
-ACKNOWLEDGEMENTS = ("conversation.item.truncated", "conversation.item.deleted")
 
 
 def can(result: Result) -> Capabilities:
@@ -22,8 +27,7 @@ def can(result: Result) -> Capabilities:
 
 
 async def test_one_that_never_acknowledges() -> None:
-    made = Made(says=lambda frame: [] if frame["type"] in ACKNOWLEDGEMENTS else [frame])
-    async with made_server(made) as url:
+    async with made_server(never_acknowledging()) as url:
         result = await asked(url)
     assert differences(result) == {
         "items: delete": "answer: nothing, not acknowledged",
@@ -33,19 +37,6 @@ async def test_one_that_never_acknowledges() -> None:
         "speech: who truncates": "when asked to: nothing, not acknowledged",
     }
     assert can(result) == Capabilities(acknowledges=False)
-
-
-def refusing(*types: str) -> Made:
-    """It does not know these events."""
-    made = Made()
-
-    def answer(frame: Frame) -> list[Frame] | None:
-        if frame.get("type") not in types:
-            return None
-        return [error("unknown_event", "There is no such event.", frame.get("event_id"))]
-
-    made.answers = answer
-    return made
 
 
 async def test_one_that_refuses_truncate() -> None:
@@ -72,24 +63,6 @@ async def test_one_that_refuses_truncate() -> None:
         "refusals: truncate the user",
     }
     assert can(result) == Capabilities(truncate=False)
-
-
-def with_old_names(frame: Frame) -> list[Frame]:
-    """The retired names of events and of the parts of items."""
-
-    def renamed(value: Any) -> Any:
-        match value:
-            case dict():
-                new = {name: renamed(each) for name, each in value.items()}
-                if new.get("type") in BETA_CONTENT:
-                    new["type"] = BETA_CONTENT[new["type"]]
-                return new
-            case list():
-                return [renamed(each) for each in value]
-            case _:
-                return value
-
-    return [{**renamed(frame), "type": BETA_NAMES.get(frame["type"], frame["type"])}]
 
 
 async def test_one_with_the_old_names() -> None:
@@ -140,54 +113,12 @@ async def test_one_that_ends_the_session_at_any_refusal() -> None:
 
 
 async def test_one_that_goes_on_when_it_is_talked_over() -> None:
-    """As `interrupt_response: false`, whatever it was told."""
-
-    def hears(frame: Frame) -> list[Frame]:
-        audio = frame.get("session", {}).get("audio") if isinstance(frame, dict) else None
-        detection = audio.get("input", {}).get("turn_detection") if isinstance(audio, dict) else 0
-        if isinstance(detection, dict) and "threshold" in detection:
-            detection["interrupt_response"] = False
-        return [frame]
-
-    async with made_server(Made(hears=hears)) as url:
+    async with made_server(never_interrupting()) as url:
         result = await asked(url, "session", "speech")
     assert differences(result)["speech: interruption"].startswith(
         "at speech_started: the response goes on, not the server cancels"
     )
     assert can(result).interrupts == "never"
-
-
-SUBSET = (
-    "input_audio_buffer.commit",
-    "input_audio_buffer.clear",
-    "conversation.item.truncate",
-    "conversation.item.delete",
-    "conversation.item.retrieve",
-)
-UNTOLD = (
-    "conversation.item.done",
-    "response.output_item.",
-    "response.content_part.",
-    "rate_limits",
-)
-
-
-def like_a_subset() -> Made:
-    """As protocol.md §8 tells of the speech-to-speech server of Hugging Face: few events are known,
-    truncate and its like are ignored without a word, and items are `created`."""
-    items = itertools.count()
-
-    def says(frame: Frame) -> list[Frame]:
-        if frame["type"].startswith(UNTOLD):
-            return []
-        if frame["type"] == "conversation.item.added":
-            next(items)
-            return [{**frame, "type": "conversation.item.created"}]
-        return [frame]
-
-    made = Made(says=says)
-    made.answers = lambda frame: [] if frame.get("type") in SUBSET else None
-    return made
 
 
 async def test_one_that_knows_a_subset_and_ignores_the_rest() -> None:
