@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -20,12 +22,15 @@ from bargein.lab.conformance.topics import QUESTIONS, SECTIONS
 from bargein.server.model.options import Options
 from bargein.server.serving import serve_local
 
+PAGE = Path(__file__).parents[2] / "docs" / "conform.md"
+
 
 class Served(Thread):
     """A server on a loop of its own, for a command that has one itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(daemon=True)
+        self.options = options
         self.url = ""
         self.up = Event()
         self.over = Event()
@@ -34,20 +39,26 @@ class Served(Thread):
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        async with serve_local(REPLIES, api_key=KEY, options=Options(lengths_grid_ms=50)) as server:
+        async with serve_local(REPLIES, api_key=KEY, **self.options) as server:
             self.url = server.url
             self.up.set()
             await asyncio.to_thread(self.over.wait, 60)
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    server = Served()
+@contextmanager
+def served(**options: Any) -> Iterator[str]:
+    server = Served(**options)
     server.start()
     assert server.up.wait(30)
     yield server.url
     server.over.set()
     server.join(30)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served(options=Options(lengths_grid_ms=50)) as address:
+        yield address
 
 
 def conform(*words: str, key: str | None = KEY) -> Result:
@@ -80,6 +91,30 @@ def test_as_json_it_prints_nothing_else(url: str) -> None:
     assert (told["format"], told["conforms"], told["differ"]) == ("bargein-conform/1", True, 0)
     assert told["same"] == len(told["questions"]) == sum(q.section == "session" for q in QUESTIONS)
     assert told["questions"][0]["source"] == "docs/protocol.md §1.1.5, §3.1"
+
+
+def test_what_the_page_shows_is_what_is_printed() -> None:
+    """docs/conform.md, but for the port."""
+    words = ("--dialect", "beta", "--model", "gpt-4o-realtime-preview", "--only", "turns")
+    with served(dialect="beta") as address:
+        printed = conform(address, *words).stdout.splitlines()
+    text = PAGE.read_text()
+    assert f"$ bargein conform http://127.0.0.1:8765/v1 {' '.join(words)}\n" in text
+    assert "\n".join(line.rstrip() for line in printed[1:]) in text
+
+
+def test_what_the_page_says_of_numbers_is_so() -> None:
+    text = PAGE.read_text()
+    assert f"{len(QUESTIONS)} questions in ten sections" in text and len(SECTIONS) == 10
+    for section in SECTIONS:
+        assert f"| `{section}` |" in text, section
+    refusals = sum(each.section == "refusals" for each in QUESTIONS)
+    assert f"| `refusals` | {refusals} wrong events" in text
+    assert (
+        "14 replies, most of them cut short; roughly 900 tokens of sound made,\n140 heard" in text
+    )
+    for name in {*Capabilities.__struct_fields__} - {"playback_owner"}:
+        assert f"| `{name}` |" in text, name
 
 
 def test_all_shows_also_what_is_as_the_reference(url: str) -> None:

@@ -109,3 +109,13 @@ async def test_tools_are_called_and_spoken_about() -> None:
     assistant, answer = out.splitlines()
     assert assistant.startswith("assistant: Let me look that up. I have the answer.")
     assert answer == "weather: returned, Rain in Lisbon for 1 days."
+
+
+@pytest.mark.real_time
+async def test_other_server_is_talked_to_with_its_capability_file(tmp_path: Path) -> None:
+    file = tmp_path / "server.json"
+    file.write_text('{"format": "bargein-capabilities/1", "capabilities": {"truncate": false}}')
+    async with serve_local(api_key="sk-other-server-0123456789") as server:
+        arguments = (server.url, "sk-other-server-0123456789", file)
+        out = await run_example("other_server.py", *arguments)
+    assert out == "Hello there! Shall I tell you a story?\n"

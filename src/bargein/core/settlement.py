@@ -162,7 +162,9 @@ class Settlement:
             item.answer = "unsupported"
             self._mark(item)
             return
-        item.answer = "" if self._can.acknowledges else "unconfirmed"
+        if not self._can.acknowledges:
+            item.answer = "unconfirmed"
+            self._mark(item)
         self._conversation.going(item.item_id)
         event = events.ConversationItemDelete(
             event_id=self._desk.new_id("evt"), item_id=item.item_id

@@ -216,16 +216,18 @@ class Asker:
 
     async def _converse(self, talk: Talk, line: _Line) -> None:
         script = talk.script(line.seen)
-        found = True
+        line.seen.started = True
         with contextlib.closing(script):
-            while line.end is None:
-                try:
-                    step = script.send(found) if line.seen.started else next(script)
-                except StopIteration:
-                    line.seen.finished = True
-                    return
-                line.seen.started = True
+            step = next(script, None)
+            while step is not None:
                 found = await line.do(step, self.place)
+                if line.end is not None:
+                    return
+                try:
+                    step = script.send(found)
+                except StopIteration:
+                    step = None
+            line.seen.finished = True
 
     async def _line(self, talk: Talk, seen: Seen) -> _Line | None:
         """The connection for the talk, with its session begun; None where there is none."""

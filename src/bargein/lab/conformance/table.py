@@ -31,8 +31,9 @@ def show(console: Console, result: Result, *, every_row: bool = False) -> None:
                 _add(table, row)
     console.print(table)
     console.print()
-    console.print(_learned(result))
-    console.print()
+    if any(each.why for each in result.learned):
+        console.print(_learned(result))
+        console.print()
     console.print(verdict(result))
 
 
