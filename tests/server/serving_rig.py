@@ -51,10 +51,13 @@ def story_that_stalls(at_ms: int = 3_000) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def a_server(*replies: dict[str, Any], **options: Any) -> AsyncIterator[Server]:
-    """A server with these replies; with none, one that says hello."""
-    script = scenario(*(replies or (says("Hello there, how are you?"),)))
-    async with serve_local(script, **{"api_key": KEY, **options}) as server:
+async def a_server(
+    *replies: dict[str, Any], script: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[Server]:
+    """A server with these replies; with none, one that says hello. `script`: more keys of its
+    scenario."""
+    given = scenario(*(replies or (says("Hello there, how are you?"),)), **(script or {}))
+    async with serve_local(given, **{"api_key": KEY, **options}) as server:
         yield server
 
 

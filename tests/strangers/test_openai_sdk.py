@@ -217,6 +217,42 @@ def heard(seen: list[Any]) -> list[str]:
     return [event.transcript for event in seen if event.type == kind]
 
 
+async def test_it_reads_what_its_user_said() -> None:
+    script = {"hears": ["Wait, please stop.", "I have a question."]}
+    async with a_server(says("Yes?"), script=script) as server, sdk(server) as connection:
+        transcription: Any = {"model": "gpt-4o-transcribe"}
+        settings: Any = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
+        await connection.session.update(session=settings)
+        await speak(connection, user_speech())
+        completed = "conversation.item.input_audio_transcription.completed"
+        seen = await until(connection, completed)
+        words = "".join(e.delta for e in seen if e.type == completed.replace("completed", "delta"))
+        assert seen[-1].transcript == words == "Wait, please stop."
+        assert seen[-1].usage.type == "tokens" and seen[-1].usage.input_tokens > 0
+        started = next(e for e in seen if e.type == "input_audio_buffer.speech_started")
+        assert seen[-1].item_id == started.item_id
+
+
+async def test_it_holds_a_session_that_only_writes_down() -> None:
+    script = {"hears": ["I have a question."]}
+    async with (
+        a_server(says("Never said."), script=script) as server,
+        AsyncOpenAI(api_key=server.api_key, base_url=server.url) as client,
+        client.realtime.connect(extra_query={"intent": "transcription"}) as connection,
+    ):
+        transcription: Any = {"model": "gpt-realtime-whisper"}
+        audio_input: Any = {"transcription": transcription, "turn_detection": None}
+        settings: Any = {"type": "transcription", "audio": {"input": audio_input}}
+        await connection.session.update(session=settings)
+        await speak(connection, user_speech())
+        await connection.input_audio_buffer.commit()
+        seen = await until(connection, "conversation.item.input_audio_transcription.completed")
+        assert {e.session.type for e in seen if e.type.startswith("session.")} == {"transcription"}
+        assert seen[-1].transcript == "I have a question."
+        assert seen[-1].usage.type == "duration"
+        assert not any(e.type.startswith("response.") for e in seen)
+
+
 async def test_a_wrong_key_is_told_by_an_event() -> None:
     async with (
         a_server() as server,
