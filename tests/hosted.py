@@ -15,7 +15,7 @@ from tests.virtual_loop import run
 import bargein
 from bargein.client.connecting import Connecting
 from bargein.errors import TransportError
-from bargein.server.engines.scenario import DEFAULT_SCENARIO, load_scenario
+from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from bargein.server.engines.script import ScriptEngine
 from bargein.server.host import Host
 from bargein.transports.base import PipeEnd
@@ -50,8 +50,8 @@ class ServerEnd:
 class Hosted:
     """A server in memory; every `connect` is a session of its own."""
 
-    def __init__(self) -> None:
-        scenario = load_scenario(DEFAULT_SCENARIO)
+    def __init__(self, scenario: Scenario | None = None) -> None:
+        scenario = scenario or load_scenario(DEFAULT_SCENARIO)
         self.host = Host(lambda: ScriptEngine(scenario))
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -62,11 +62,11 @@ class Hosted:
         return bargein.connect(MODEL, transport=near, **options)
 
 
-def hosted(body: Callable[[Hosted], Awaitable[None]]) -> None:
+def hosted(body: Callable[[Hosted], Awaitable[None]], *, scenario: Scenario | None = None) -> None:
     """Run the body beside the server; when both are over, no task may be left."""
 
     async def main() -> None:
-        server = Hosted()
+        server = Hosted(scenario)
         await body(server)
         await asyncio.gather(*server.tasks)
         assert not others()

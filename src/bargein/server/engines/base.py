@@ -118,8 +118,8 @@ class Engine(ABC):
 
 
 _NO_REMOTE = (
-    "This server reaches no MCP servers: give the scenario one of this label (`mcp`), or allow "
-    "remote ones (`--mcp`)."
+    "This engine reaches no MCP servers: give a scenario one of this label (`mcp`), or an engine "
+    "that overrides `list_tools` and `call_tool`."
 )
 
 
