@@ -75,10 +75,12 @@ def _fall(pitches: Floats) -> float | None:
 
 def _pitch(window: Floats) -> float:
     """In Hz, by autocorrelation; 0 where there is no voice."""
-    spectrum = np.fft.rfft(window - window.mean(), 2 * _WINDOW)
-    echo = np.fft.irfft(np.abs(spectrum) ** 2)[: _LONGEST + 2]
-    if echo[0] <= 0:
+    swing = window - window.mean()
+    if not swing.any():
+        # A level, which is what a simulated user says, is no voice.
         return 0.0
+    spectrum = np.fft.rfft(swing, 2 * _WINDOW)
+    echo = np.fft.irfft(np.abs(spectrum) ** 2)[: _LONGEST + 2]
     # The later the echo, the less of the window is left to answer.
     echo = echo / echo[0] / (1 - np.arange(len(echo)) / _WINDOW)
     period = int(np.argmax(echo[_SHORTEST : _LONGEST + 1])) + _SHORTEST
