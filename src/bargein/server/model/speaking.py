@@ -79,12 +79,17 @@ class Speaking:
     @property
     def deadline_us(self) -> int | None:
         """When `run` has something to do."""
+        return self._next()[0]
+
+    def _next(self) -> tuple[int | None, Running | None]:
+        """When something is due, and of which response; None: the rate limits, which come first."""
         earliest_us = self._rate_limits_due_us[0] if self._rate_limits_due_us else None
+        first: Running | None = None
         for running in self._running.values():
             due_us = running.next_due_us
             if due_us is not None and (earliest_us is None or due_us < earliest_us):
-                earliest_us = due_us
-        return earliest_us
+                earliest_us, first = due_us, running
+        return earliest_us, first
 
     def create(self, params: events.ResponseParams | None, now_us: int) -> None:
         """Begin a response. `params` are the overrides; None: the session's own. Raises
@@ -234,13 +239,14 @@ class Speaking:
 
     def run(self, until_us: int) -> None:
         """Play what is due by then, in the order of time."""
-        while (due_us := self.deadline_us) is not None and due_us <= until_us:
-            if self._rate_limits_due_us and self._rate_limits_due_us[0] == due_us:
+        while True:
+            due_us, running = self._next()
+            if due_us is None or due_us > until_us:
+                return
+            if running is None:
                 self._rate_limits_due_us.popleft()
                 self._send_rate_limits()
-                continue
-            running = next(r for r in self._running.values() if r.next_due_us == due_us)
-            if running.steps:
+            elif running.steps:
                 _, action = running.steps.popleft()
                 self._act(running, action, due_us)
             else:
