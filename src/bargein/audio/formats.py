@@ -20,6 +20,7 @@ Samples = npt.NDArray[np.int16]
 _Codes = npt.NDArray[np.uint8]
 _Wide = npt.NDArray[np.int64]
 
+_LITTLE_ENDIAN, _NATIVE = np.dtype("<i2"), np.dtype(np.int16)
 _ULAW_BIAS = 33
 _ULAW_CLIP = 8191 - _ULAW_BIAS
 
@@ -35,7 +36,8 @@ def samples_of(pcm: bytes | bytearray | memoryview, field: str = "pcm") -> Sampl
             f"{field}: {len(pcm)} bytes is not whole 16-bit samples; "
             "keep the odd byte and put it before the next chunk"
         )
-    return np.frombuffer(pcm, dtype="<i2").astype(np.int16, copy=False)
+    samples: Samples = np.frombuffer(pcm, dtype=_LITTLE_ENDIAN)
+    return samples if _LITTLE_ENDIAN == _NATIVE else samples.astype(_NATIVE)
 
 
 def bytes_of(samples: Samples) -> bytes:
@@ -107,7 +109,7 @@ def decode(wire: bytes, audio_format: AudioFormat) -> bytes:
     if audio_format is AudioFormat.PCM:
         samples_of(wire, "wire")
         return bytes(wire)
-    return _DECODERS[audio_format][np.frombuffer(wire, dtype=np.uint8)].tobytes()
+    return _DECODERS[audio_format].take(np.frombuffer(wire, dtype=np.uint8)).tobytes()
 
 
 def encode(pcm: bytes, audio_format: AudioFormat) -> bytes:

@@ -155,7 +155,8 @@ class Resampler:
         if (self._past == level).all():
             # A level stays a level, as each row of taps sums to 1. So does silence, which is half
             # of what a microphone gives, and not always 0: that of A-law is 8.
-            given = np.full(upto - self._out, level, np.int16)
+            given = np.empty(upto - self._out, np.int16)
+            given.fill(level)
         else:
             total = self._filtered(shift, upto)
             total /= _SCALE

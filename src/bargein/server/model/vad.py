@@ -27,6 +27,7 @@ from bargein.errors import LocalValueError
 Pcm: TypeAlias = NDArray[np.int16]
 Floats: TypeAlias = NDArray[np.float32]
 
+_SAMPLE = np.dtype(np.int16)
 RATE = 16_000
 FRAME_SAMPLES = 512
 FRAME_MS = 32
@@ -171,7 +172,7 @@ def _check_weights(weights: Mapping[str, Floats]) -> None:
 
 
 def _check_frame(frame: Pcm) -> None:
-    if frame.shape != (FRAME_SAMPLES,) or frame.dtype != np.int16:
+    if frame.shape != (FRAME_SAMPLES,) or frame.dtype != _SAMPLE:
         raise LocalValueError(
             f"frame is {frame.dtype} {frame.shape}: give {FRAME_SAMPLES} int16 samples at {RATE} Hz"
         )
@@ -276,7 +277,7 @@ class TurnDetector:
 
     def feed(self, pcm: Pcm) -> list[SpeechStarted | SpeechStopped]:
         """Take the next samples (16 kHz, mono, any number); return what they decided, in order."""
-        if pcm.ndim != 1 or pcm.dtype != np.int16:
+        if pcm.ndim != 1 or pcm.dtype != _SAMPLE:
             raise LocalValueError(f"pcm is {pcm.dtype} {pcm.shape}: give int16 mono at {RATE} Hz")
         if self.settings is None:
             self.reset()

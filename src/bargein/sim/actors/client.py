@@ -145,6 +145,8 @@ class SimClient:
         match command:
             case commands.Play():
                 card.play(command)
+            case commands.Notify(notice=notice):
+                surroundings.notified(notice)
             case commands.FinishPlay(part=part):
                 card.finish(part)
             case commands.StopPlayback(cut_id=cut_id):
@@ -161,8 +163,6 @@ class SimClient:
                 surroundings.mute(muted)
             case commands.Answer():
                 surroundings.answered(command)
-            case commands.Notify(notice=notice):
-                surroundings.notified(notice)
             case commands.Close():
                 self.closed = True
                 self._close()

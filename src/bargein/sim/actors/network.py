@@ -102,7 +102,7 @@ class Link(Generic[T]):
                 delay_us += self._choices.draw(self._stream, 0, options.stall_us)
                 self.stalls += 1
         breaks = self._counts and self._write(self._size_of(message))
-        self.last_us = max(self.last_us, max(self._world.now_us, self.free_us) + delay_us)
+        self.last_us = max(self.last_us, self._world.now_us + delay_us, self.free_us + delay_us)
         if breaks:
             self._whole = False
             self.under_way += 1
