@@ -10,7 +10,13 @@ import pytest
 
 from bargein.capabilities import FILE_FORMAT, Capabilities
 from bargein.client.connecting import connect
-from bargein.client.servers import capabilities_of, is_azure, key_variable, usual_auth
+from bargein.client.servers import (
+    capabilities_of,
+    headers_for,
+    is_azure,
+    key_variable,
+    usual_auth,
+)
 from bargein.errors import LocalProtocolError, LocalValueError
 
 AZURE = "wss://res.openai.azure.com/openai/v1/realtime?model=deployed"
@@ -27,6 +33,14 @@ def test_azures_own_variable_is_read_for_azure_only_and_only_if_it_is_set() -> N
     assert key_variable(AZURE, both) == "AZURE_OPENAI_API_KEY"
     assert key_variable("wss://api.openai.com/v1", both) == "OPENAI_API_KEY"
     assert key_variable(AZURE, {}) == "OPENAI_API_KEY"
+
+
+def test_beta_is_asked_for_by_a_header_that_the_application_can_replace() -> None:
+    beta = Capabilities(dialect="beta")
+    assert headers_for(Capabilities(), None) is None
+    assert headers_for(Capabilities(), {"A": "b"}) == {"A": "b"}
+    assert headers_for(beta, {"A": "b"}) == {"OpenAI-Beta": "realtime=v1", "A": "b"}
+    assert headers_for(beta, {"OpenAI-Beta": "x"}) == {"OpenAI-Beta": "x"}
 
 
 def test_capabilities_may_be_an_object_or_a_file(tmp_path: Path) -> None:

@@ -160,6 +160,18 @@ def test_a_server_known_to_cancel_nothing_is_not_asked_to() -> None:
     assert talk.played_ms("A") == 2_000
 
 
+def test_a_delete_that_is_never_acknowledged_is_on_record_as_unconfirmed_at_once() -> None:
+    talk = Talk(can=Capabilities(acknowledges=False))
+    talk.speaking(ms=1_000)
+    talk.speech_started()
+    talk.stopped({"A": 0})
+    talk.item_done("A", "incomplete")
+    talk.response_done("r1", "cancelled")
+    assert talk.sent() == ["delete A"]
+    (cut,) = talk.told(InterruptionSettled)
+    assert [part.answer for part in cut.parts] == ["unconfirmed"]
+
+
 def test_a_server_that_never_cancels_by_itself_is_asked_to_at_speech_started() -> None:
     """Rule 9, where `interrupt_response` is in effect and not obeyed."""
     talk = Talk(can=Capabilities(interrupts="never"))
