@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -50,7 +51,9 @@ def main() -> int:
         for line in process.stderr:
             sys.stderr.write(line)
             _read(line, told)
-    told |= {"took_s": round(time.time() - began), "broke": bool(process.returncode)}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told |= {"took_s": round(time.time() - began), "cpu_s": round(used.ru_utime + used.ru_stime)}
+    told |= {"broke": bool(process.returncode)}
     sys.stdout.write(json.dumps(told) + "\n")
     if given.out is not None:
         given.out.write_text(json.dumps(told, indent=2) + "\n")
