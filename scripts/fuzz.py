@@ -2,8 +2,9 @@
 
 libFuzzer (atheris) makes bytes, `tests.fuzz` makes of them a story of a session, a frame or a
 request, and judges what the server does. New inputs go to `.fuzz/TARGET`, which is read again next
-time; what breaks a promise is left there as `crash-…`. A finding becomes a file under
-`tests/fuzz/findings`, which the tests replay. `--out` keeps the figures of the run as JSON.
+time; what breaks a promise is left there as `crash-…`. What it found, and a part of what it
+learned, is kept as lines in `tests/fuzz/corpus`, which the tests replay and the next run begins
+with. `--out` keeps the figures of the run as JSON.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ def main() -> int:
         _fuzz(given.target, rest)
     corpus = ROOT / ".fuzz" / given.target
     corpus.mkdir(parents=True, exist_ok=True)
-    seeds = ROOT / "tests" / "fuzz" / "corpus" / given.target
-    folders = [str(corpus), *([str(seeds)] if seeds.is_dir() else [])]
-    command = [sys.executable, __file__, given.target, "--child", *folders, *rest]
+    seeds = ROOT / "tests" / "fuzz" / "corpus" / f"{given.target}.txt"
+    for number, line in enumerate(seeds.read_text().split() if seeds.is_file() else ()):
+        (corpus / f"seed-{number}").write_bytes(bytes.fromhex(line))
+    command = [sys.executable, __file__, given.target, "--child", str(corpus), *rest]
     command += [f"-max_total_time={given.seconds}", f"-artifact_prefix={corpus}/"]
     command += [
         "-max_len=600",

@@ -83,7 +83,8 @@ class Endpoint:
     def __init__(self) -> None:
         self._loop = VirtualLoop()
         self._faults: list[str] = []
-        logging.getLogger().addHandler(_Listener(self._faults))
+        self._listener = _Listener(self._faults)
+        logging.getLogger().addHandler(self._listener)
         self._server = self._loop.run_until_complete(self._start())
         self._fds = self._open_fds()
 
@@ -102,6 +103,7 @@ class Endpoint:
         """End the server and the loop."""
         self._loop.run_until_complete(self._stack.aclose())
         self._loop.close()
+        logging.getLogger().removeHandler(self._listener)
 
     def visit(self, data: bytes) -> None:
         """One peer, from its coming to when everything of it must be gone. Raises AssertionError
