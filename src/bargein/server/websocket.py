@@ -92,6 +92,10 @@ class Protocol(WebSocketsSansIOProtocol):
                 self._linger = self.loop.call_later(LINGER_S, self.transport.abort)
 
     async def send(self, message: Any) -> None:
+        if self.transport.is_closing():
+            # The socket broke, and uvicorn is told so only by the loop's next round. Until then a
+            # reply of many frames would be written to nobody, with a warning of asyncio's for each.
+            raise ClientDisconnected
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             # uvicorn does not count a whole HTTP answer as the handshake's end, and reports an
