@@ -50,6 +50,8 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     crowd_s: int = 20
     crowd_sessions: int = 50
     hour_minutes: int = 60
+    day_hours: int = 24
+    drops: int = 1_000
     simulation_rounds: int = 5
     simulation_seeds: int = 300
 
@@ -65,6 +67,8 @@ QUICK = Effort(
     crowd_s=6,
     crowd_sessions=10,
     hour_minutes=12,
+    day_hours=2,
+    drops=200,
     simulation_rounds=3,
     simulation_seeds=60,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import Final
 
-from bargein.lab.bench import decoding, handling, hour, live, simulation
+from bargein.lab.bench import decoding, endurance, handling, hour, live, simulation
 from bargein.lab.bench.figures import Effort, Figure
 from bargein.lab.bench.recording import Conversation, record
 
@@ -33,6 +33,8 @@ BENCHES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "live": lambda given: live.measure(given.effort, given.told),
     "crowd": lambda given: live.measure_crowd(given.conversation, given.effort, given.told),
     "memory": lambda given: hour.measure(given.effort, given.told),
+    "day": lambda given: endurance.measure_day(given.effort, given.told),
+    "drops": lambda given: endurance.measure_drops(given.effort, given.told),
     "simulation": lambda given: simulation.measure(given.effort),
 }
 

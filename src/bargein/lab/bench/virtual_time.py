@@ -3,7 +3,8 @@ of sleeping.
 
 1. `loop.time()` begins at 1000 s and moves only by jumps: an hour of waiting costs what its
    callbacks cost.
-2. Real sockets on loopback work: what the kernel has ready is served before the clock jumps.
+2. Real sockets on loopback work: what the kernel has ready is served before the clock jumps, and
+   before it jumps far the kernel is given a moment for what is on its way.
 3. Executors run inline, because a thread at work looks like idleness and the clock would run away
    under it.
 4. A loop that waits for nothing (no timer, no socket) would hang; here it raises `Deadlock`.
@@ -23,6 +24,11 @@ class Deadlock(RuntimeError):
     """All tasks wait, and nothing is there that could wake one."""
 
 
+_FAR_S = 1.0
+_MOMENT_S = 0.005
+"""Real seconds, for a sandbox whose loopback is not done when `send` returns."""
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     """Polls; what the loop would have slept is added to its clock."""
 
@@ -33,6 +39,10 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
+        if timeout is not None and timeout >= _FAR_S and len(self.get_map()) > self.own_fds:
+            ready = super().select(_MOMENT_S)
+            if ready:
+                return ready
         if timeout is None:
             if len(self.get_map()) <= self.own_fds:
                 raise Deadlock("every task waits, and there is no timer and no socket to wait for")
