@@ -13,6 +13,7 @@ import pytest
 from bargein.audio.files import write_wav
 from bargein.audio.resample import resample
 from bargein.server.engines.espeak import speak
+from bargein.server.engines.local.stories import Story
 from bargein.server.serving import serve_local
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,7 +32,9 @@ def microphone(path: Path, *said_at: tuple[float, str]) -> Path:
     return path
 
 
-async def run_example(name: str, *arguments: object, speed: float | None = None) -> str:
+async def run_example(
+    name: str, *arguments: object, speed: float | None = None, within_s: float = 50
+) -> str:
     """What the example printed; it must end by itself, well, and without a warning."""
     async with serve_local(speed=speed) as server:
         environment = {
@@ -50,7 +53,7 @@ async def run_example(name: str, *arguments: object, speed: float | None = None)
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(), 50)
+            out, err = await asyncio.wait_for(process.communicate(), within_s)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -119,3 +122,21 @@ async def test_other_server_is_talked_to_with_its_capability_file(tmp_path: Path
         arguments = (server.url, "sk-other-server-0123456789", file)
         out = await run_example("other_server.py", *arguments)
     assert out == "Hello there! Shall I tell you a story?\n"
+
+
+@pytest.mark.real_time
+@pytest.mark.timeout(240)  # The recogniser takes its time on a machine that has much else to do.
+async def test_spoken_goes_on_with_its_story_at_the_word_after_the_last_heard_one() -> None:
+    speech = EXAMPLES.parent / "tests" / "data" / "spoken"
+    files = [speech / f"{name}.flac" for name in ("story-slt", "stop-awb", "go-on-slt")]
+    out = await run_example("spoken.py", *files, within_s=200)
+    told = [line.partition(": ")[2] for line in out.splitlines() if ": " in line]
+    assert told[0] == "tell me a story about a dragon" and told[1:3] == [
+        "stop please",
+        "please go on",
+    ]
+    heard, answer, rest = (each.split() for each in told[3:])
+    whole = " ".join(Story(0, "dragon", 3).from_word(0)).split()
+    assert answer == ["All", "right."]
+    assert 3 < len(heard) < len(whole) and heard + rest == whole[: len(heard) + len(rest)]
+    assert "exact" in out

@@ -46,13 +46,13 @@ class Say:
 
 Answer: TypeAlias = Say | Call
 
-_UNKNOWN = (
+UNKNOWN = (
     "I did not understand that.",
     "I am sorry, I did not get that. I know stories, and a little about the weather.",
     "That was too hard for me. You can ask me for a story, or tell me your name.",
 )
 _SILENCE = "I heard you, but I did not understand a word."
-_JOKES = (
+JOKES = (
     "Why did the fox sit on the clock? It wanted to be on time.",
     "What does an owl say after a joke? Who else was laughing?",
     "How do you know that a dragon had lunch at the bakery? All bread is toast.",
@@ -253,7 +253,7 @@ def _of_the_world(
         case "bye":
             return (f"Good bye{_called(memory)}!",)
         case "joke":
-            return (_JOKES[len(memory.last_said) % len(_JOKES)],)
+            return (JOKES[len(memory.last_said) % len(JOKES)],)
         case "stop":
             return ("All right.",)
         case "yes" | "no":
@@ -263,7 +263,7 @@ def _of_the_world(
         case "silence":
             return (_SILENCE,)
         case _:
-            return (_UNKNOWN[len(memory.last_asked) % len(_UNKNOWN)],)
+            return (UNKNOWN[len(memory.last_asked) % len(UNKNOWN)],)
 
 
 def _last_words(memory: Memory) -> str:
