@@ -83,17 +83,18 @@ def padded(sound: Samples, rate: int, to_rate: int, before_ms: int = 300) -> Sam
 
 
 async def understood(ears: Ears, format: AudioFormat, kind: str, voice: str) -> dict[str, Any]:
-    """How many sentences of a voice mean what they were meant to; of others, are taken for none."""
+    """How many sentences of a voice, in one session, mean what they were meant to; how many of
+    others are taken for one of the domain."""
     say = flite if kind == "flite" else espeak
-    right, wrong, taken = 0, [], []
+    right, wrong, taken, means = 0, [], [], ""
     for text in OF_THE_DOMAIN:
-        words = await heard(ears, say(text, voice), format)
+        words, means = await heard(ears, say(text, voice), format, means)
         if (read(words).kind, read(words).topic) == (read(text).kind, read(text).topic):
             right += 1
         else:
             wrong.append({"said": text, "heard": words})
     for text in OTHERS:
-        words = await heard(ears, say(text, voice), format)
+        words, means = await heard(ears, say(text, voice), format, means)
         if read(words).kind != "unknown":
             taken.append({"said": text, "heard": words})
     return {
@@ -108,11 +109,13 @@ async def understood(ears: Ears, format: AudioFormat, kind: str, voice: str) -> 
     }
 
 
-async def heard(ears: Ears, sound: tuple[Samples, int], format: AudioFormat) -> str:
-    turn = ears.listen(format)
+async def heard(
+    ears: Ears, sound: tuple[Samples, int], format: AudioFormat, means: str
+) -> tuple[str, str]:
+    turn = ears.listen(format, means)
     turn.push(encode(bytes_of(padded(*sound, format.rate)), format))
     turn.finish()
-    return await turn.words()
+    return await turn.words(), turn.means
 
 
 async def timing(ears: Ears) -> dict[str, Any]:
@@ -207,7 +210,8 @@ async def every_voice(ears: Ears) -> dict[str, Any]:
     voices = []
     for format, kind, voice in asked:
         voices.append(await understood(ears, format, kind, voice))
-        print(json.dumps(voices[-1]), flush=True)
+        sys.stdout.write(f"{json.dumps(voices[-1])}\n")
+        sys.stdout.flush()
     return {"voices": voices}
 
 
@@ -229,7 +233,8 @@ async def measure(what: str, out: Path) -> None:
         told = await (every_voice(ears) if what == "voices" else times(ears))
     finally:
         await ears.leave()
-    print(evidence.write(out, f"local-engine-{what}", told))
+    file = evidence.write(out, f"local-engine-{what}", told)
+    sys.stdout.write(f"{file}\n")
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from bargein import events
-from bargein.errors import BargeinError, DeviceError, LocalValueError
+from bargein.errors import DeviceError, LocalValueError
 from bargein.server.engines.base import Batch, Engine, EngineError, EngineFactory
 from bargein.server.engines.local import mind
 from bargein.server.engines.local.ears import EarLimits, Ears, EarsError, Turn
@@ -143,13 +142,10 @@ class LocalEngine(Engine):
         be heard; an older one is then as good as silent."""
         turns: dict[str, Turn] = {}
         for item in context:
-            if not (isinstance(item, events.MessageItem) and item.role == "user"):
-                continue
-            for part in item.content:
-                if isinstance(part, events.InputAudio) and isinstance(item.id, str):
-                    turn = self._turn_of(item.id, part)
-                    if turn is not None:
-                        turns[item.id] = turn
+            if isinstance(item, events.MessageItem) and item.role == "user":
+                turn = self._turn_of(item)
+                if turn is not None:
+                    turns[str(item.id)] = turn
         hearing: dict[str, str] = {}
         for item_id, turn in turns.items():
             try:
@@ -160,15 +156,24 @@ class LocalEngine(Engine):
                 hearing[item_id] = ""
         return hearing
 
-    def _turn_of(self, item_id: str, part: events.InputAudio) -> Turn | None:
+    def _turn_of(self, item: events.MessageItem) -> Turn | None:
         """The turn that an item's audio is; None if there is no sound, or its words are known."""
-        turn = self._turns.get(item_id)
+        if not isinstance(item.id, str):
+            return None
+        turn = self._turns.get(item.id)
         if turn is None:
-            if not isinstance(part.audio, bytes) or part.transcript:
+            unheard = [
+                part
+                for part in item.content
+                if isinstance(part, events.InputAudio) and part.audio and not part.transcript
+            ]
+            if not unheard:
                 return None
-            format = _FORMATS.get(str(part.format), AudioFormat.PCM)
-            turn = self._listen(item_id, format)
-            turn.push(part.audio)
+            format = _FORMATS.get(str(unheard[0].format), AudioFormat.PCM)
+            turn = self._listen(item.id, format)
+            for part in unheard:
+                if isinstance(part.audio, bytes):
+                    turn.push(part.audio)
         turn.finish()
         return turn
 
@@ -203,9 +208,5 @@ class LocalEngine(Engine):
 async def _words(turn: Turn) -> str:
     try:
         return await turn.words()
-    except (EarsError, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and not turn.result.cancelled():
-            raise
+    except EarsError as error:
         raise EngineError(f"The words could not be heard: {error}.", code="ears_failed") from error
-    except BargeinError as error:
-        raise EngineError(f"The words could not be heard: {error}.") from error

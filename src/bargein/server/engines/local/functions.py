@@ -70,7 +70,7 @@ def fitting(tools: Sequence[events.FunctionTool], wish: Wish) -> Call | None:
     for tool in tools:
         about = {word for word in _words(str(tool.name)) if word not in _COMMON}
         also = _ALSO.get(wish.meaning.kind, frozenset())
-        if about and all(word in said or word in also for word in about):
+        if about and all({word, _stem(word)} & said or word in also for word in about):
             arguments = _arguments(tool, wish, guess=False)
             if arguments is not None:
                 return Call(str(tool.name), json.dumps(arguments, ensure_ascii=False))

@@ -134,9 +134,9 @@ def _meaning(kind: str, named: dict[str, str], said: str) -> Meaning:
     topic, about = named.get("topic") or named.get("topic2") or "", named.get("about", "")
     for fact in ("home", "owned", "liked"):
         if fact in named:
-            topic, about = named[fact], fact
-    if kind == "favorite" and about == "home":
-        topic = ""
+            topic, about = named[fact] if kind == "favorite_is" else "", fact
+    if kind in ("weather", "time") and (city := re.search(rf"\bin ({_CITY})\b", said)):
+        topic = city[1]
     day = "tomorrow" if "tomorrow" in said.split() else ""
     return Meaning(kind, topic, about, _episodes(said) if kind == "story" else None, day)
 

@@ -70,15 +70,15 @@ def remember(items: Iterable[events.Item], hearing: Mapping[str, str], *, seed: 
 
 def said_in(item: events.MessageItem, hearing: Mapping[str, str]) -> str:
     """The words of a message: its texts and transcripts, or what the ears heard of it."""
-    texts: list[str] = []
+    texts = [hearing.get(item.id, "")] if isinstance(item.id, str) else []
     for part in item.content:
         match part:
             case events.InputText(text=text) | events.OutputText(text=text):
                 texts.append(text)
-            case events.InputAudio() | events.OutputAudio():
-                heard = hearing.get(item.id) if isinstance(item.id, str) else None
-                known = part.transcript if isinstance(part.transcript, str) else ""
-                texts.append(known if heard is None else heard)
+            case events.OutputAudio(transcript=str(text)):
+                texts.append(text)
+            case events.InputAudio(transcript=str(text)) if item.id not in hearing:
+                texts.append(text)
             case _:
                 continue
     return " ".join(text for text in texts if text)
