@@ -60,7 +60,7 @@ OTHERS = (
     *("can you explain how a steam engine works", "please send the invoice to my accountant"),
     *("the children went swimming in the river yesterday", "multiply seven by nine"),
     *("how much does a ticket to the museum cost", "my brother bought a new bicycle last week"),
-    *("what is the capital of france", "i have a meeting at nine in the morning"),
+    *("what is the capital of france", "open the window and close the door"),
 )
 
 

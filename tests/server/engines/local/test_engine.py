@@ -11,7 +11,7 @@ import pytest
 from tests.server.engines.local.talking import CLOCK, said, user
 
 from bargein import events
-from bargein.errors import LocalValueError
+from bargein.errors import DeviceError, LocalValueError
 from bargein.server.engines.base import EngineError
 from bargein.server.engines.local.ears import Ears, EarsError, Turn
 from bargein.server.engines.local.engine import LocalEngine, local_engine
@@ -172,8 +172,6 @@ def test_a_speed_out_of_range_is_told_before_anybody_speaks(speed: float) -> Non
 
 
 def test_what_is_not_installed_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bargein.errors import DeviceError
-
     for missing in ("espeakng_loader", "pocketsphinx"):
         with monkeypatch.context() as patch:
             patch.setattr(
