@@ -133,7 +133,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "yes": ("yes [please]", "sure", "okay", "of course"),
     "no": ("no [thank you | thanks]", "not now"),
 }
-"""In JSGF's own notation: `[optional]`, `(one | other)`, `<slot>`."""
+"""In the notation of JSGF, sentence by sentence: `[optional]`, `(one | other)`, `<slot>`."""
 
 
 def jsgf() -> str:
