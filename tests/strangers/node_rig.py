@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,15 @@ def packages() -> Path:
 
 
 async def run(
-    program: str, stage: Stage, folder: Path, *, voice: bytes
+    program: str,
+    stage: Stage,
+    folder: Path,
+    *,
+    voice: bytes,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """What a program says of its conversation on this stage: its steps by name. `voice` is what
-    its user says each time; PCM, 24 kHz."""
+    its user says each time; PCM, 24 kHz. `settings` are of this program."""
     for name in (program, "talk.mjs"):
         shutil.copy(PROGRAMS / name, folder)
     if not (folder / "node_modules").exists():
@@ -66,6 +72,7 @@ async def run(
         "WS_URL": stage.url,
         "MODEL": MODEL,
         "SPEECH": str(speech),
+        **(settings or {}),
     }
     process = await asyncio.create_subprocess_exec(
         "node",

@@ -44,12 +44,34 @@ def user() -> bytes:
     return user_speech() + bytes(2 * RATE * THINKING_MS // 1_000)
 
 
+class Log:
+    """The server's log of frames, as it grows. Sound going in is left out."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._read = 0
+        self._lines: list[dict[str, Any]] = []
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All so far: `t_us`, `from` and `frame`."""
+        with self._file.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        lines = (json.loads(line) for line in whole.splitlines())
+        self._lines += [
+            line for line in lines if line["frame"]["type"] != "input_audio_buffer.append"
+        ]
+        return self._lines
+
+
 @dataclass(frozen=True)
 class Stage:
-    """A server, and the log of all its frames."""
+    """A server, and the log of its frames."""
 
     server: Server
-    log: Path
+    log: Log
 
     @property
     def url(self) -> str:
@@ -57,11 +79,8 @@ class Stage:
         return self.server.ws_url
 
     def frames(self, by: str) -> list[dict[str, Any]]:
-        """What the clients ("client") or the server ("server") sent so far, in order, but for
-        sound going in."""
-        lines = (json.loads(line) for line in self.log.read_text().splitlines())
-        frames = [line["frame"] for line in lines if line["from"] == by]
-        return [frame for frame in frames if frame["type"] != "input_audio_buffer.append"]
+        """What the clients ("client") or the server ("server") sent so far, in order."""
+        return [line["frame"] for line in self.log.lines() if line["from"] == by]
 
     def asked(self, type: str) -> list[dict[str, Any]]:
         """The client's events of this type."""
@@ -92,6 +111,16 @@ class Stage:
         (item,) = [one for one in session.machine.memory if one.id == item_id]
         return [part.kept_samples * 1_000 // part.format.rate for part in item.parts]
 
+    @property
+    def remembered_ms(self) -> dict[str, int]:
+        """How much sound the server remembers of each item that is there. Only while the session
+        is open."""
+        (session,) = self.server.sessions.values()
+        return {
+            item.id: sum(part.kept_samples * 1_000 // part.format.rate for part in item.parts)
+            for item in session.machine.memory
+        }
+
 
 @asynccontextmanager
 async def a_stage(
@@ -105,4 +134,4 @@ async def a_stage(
     log = folder / "frames.jsonl"
     script = scenario(*(replies or REPLIES), hears=hears, **(manner or {}))
     async with serve_local(script, trace=log, **options) as server:
-        yield Stage(server, log)
+        yield Stage(server, Log(log))
