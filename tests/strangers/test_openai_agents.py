@@ -30,7 +30,7 @@ from tests.strangers.stage import (
     user,
 )
 
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 
 
 @function_tool
