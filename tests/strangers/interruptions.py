@@ -111,6 +111,7 @@ async def _agents(
             await talk.speak()
         else:
             await talk.session.interrupt()
+        await talk.until(lambda event: event.type == "audio_interrupted")
         yield
         if playing is not None:
             playing.cancel()
@@ -214,10 +215,17 @@ async def _settled(stage: Stage, situation: Situation) -> None:
     """Wait for the answer to who spoke, if it was he, and until nothing happens any more."""
     wanted = 2 if situation.by == "voice" else 0
     size, quiet_s = -1, 0.0
-    while quiet_s < QUIET_S or len(stage.told("response.done")) < wanted:
+    while quiet_s < QUIET_S or len(stage.told("response.done")) < wanted or _unanswered(stage):
         await asyncio.sleep(0.05)
         now = len(stage.log.lines())
         quiet_s, size = (quiet_s + 0.05, size) if now == size else (0.0, now)
+
+
+def _unanswered(stage: Stage) -> int:
+    """How many requests the server has not answered."""
+    answers = ("conversation.item.truncated", "conversation.item.deleted", "error")
+    asked = sum(len(stage.asked(type)) for type in ASKED if type != "response.cancel")
+    return asked - sum(len(stage.told(type)) for type in answers)
 
 
 def _outcome(stage: Stage, situation: Situation, came_out: dict[str, int] | None) -> Outcome:

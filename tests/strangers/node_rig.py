@@ -21,7 +21,7 @@ PROGRAMS = Path(__file__).parent / "node"
 CACHE = Path(__file__).parents[2] / ".tools" / "strangers"
 INSTALL = ("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
 INSTALL_PATIENCE_S = 240
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 
 def packages() -> Path:

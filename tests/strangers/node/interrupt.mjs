@@ -11,6 +11,7 @@ const session = new RealtimeSession(new RealtimeAgent({ name: 'teller' }), {
 });
 const inbox = new Inbox();
 session.on('error', () => {});
+session.on('audio_interrupted', () => writeFileSync('interrupted', ''));
 session.transport.on('*', (event) => inbox.put(event));
 
 function speak() {
@@ -26,7 +27,6 @@ await inbox.until('response.output_audio.delta');
 await pause(Number(process.env.AFTER_MS));
 if (process.env.BY === 'voice') speak();
 else session.interrupt();
-writeFileSync('interrupted', '');
 while (!existsSync('done')) await pause(20);
 tell({ step: 'done' });
 session.close();
