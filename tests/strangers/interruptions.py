@@ -207,17 +207,18 @@ async def measure(client: Client, situation: Situation, folder: Path) -> Outcome
     replies = (*situation.replies, says(YES))
     async with a_stage(folder, *replies, manner=manner, api_key=KEY) as stage:
         async with client(stage, situation, folder) as came_out:
-            await _settled(stage, situation)
+            # An open microphone never ends; what the others say is over at some time.
+            await _settled(stage, situation, streams=came_out is not None)
             return _outcome(stage, situation, came_out and came_out())
 
 
-async def _settled(stage: Stage, situation: Situation) -> None:
+async def _settled(stage: Stage, situation: Situation, *, streams: bool) -> None:
     """Wait for the answer to who spoke, if it was he, and until nothing happens any more."""
     wanted = 2 if situation.by == "voice" else 0
     size, quiet_s = -1, 0.0
     while quiet_s < QUIET_S or len(stage.told("response.done")) < wanted or _unanswered(stage):
         await asyncio.sleep(0.05)
-        now = len(stage.log.lines())
+        now = len(stage.log.lines()) + (0 if streams else stage.log.appends)
         quiet_s, size = (quiet_s + 0.05, size) if now == size else (0.0, now)
 
 

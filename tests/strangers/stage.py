@@ -51,6 +51,8 @@ class Log:
         self._file = file
         self._read = 0
         self._lines: list[dict[str, Any]] = []
+        self.appends = 0
+        """Pieces of sound that the clients sent, as of the last look at the lines."""
 
     def lines(self) -> list[dict[str, Any]]:
         """All so far: `t_us`, `from` and `frame`."""
@@ -59,10 +61,11 @@ class Log:
             new = file.read()
         whole = new[: new.rfind(b"\n") + 1]
         self._read += len(whole)
-        lines = (json.loads(line) for line in whole.splitlines())
-        self._lines += [
-            line for line in lines if line["frame"]["type"] != "input_audio_buffer.append"
-        ]
+        for line in map(json.loads, whole.splitlines()):
+            if line["frame"]["type"] == "input_audio_buffer.append":
+                self.appends += 1
+            else:
+                self._lines.append(line)
         return self._lines
 
 
