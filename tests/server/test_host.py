@@ -15,6 +15,9 @@ from tests.server.host_rig import MODEL, Peer, S, begin, host, played, without_e
 from bargein.errors import LocalValueError
 from bargein.server.engines.base import Batch, EngineError
 from bargein.server.host import HostLimits
+from bargein.server.model.commands import Command
+from bargein.server.model.inputs import FrameReceived, Input
+from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import EnergyVad, Pcm
 from bargein.server.working import ENGINE_BROKE
@@ -300,22 +303,25 @@ def test_a_long_frame_keeps_its_place_among_the_others() -> None:
     played(scenario)
 
 
-async def test_a_session_ends_only_when_its_thread_has() -> None:
+async def test_a_session_ends_only_when_its_thread_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """On real threads: the machine never has two users, and a thread cannot be cancelled."""
     entered, release = threading.Event(), threading.Event()
 
-    class Slow(EnergyVad):
-        def probability(self, frame: Pcm) -> float:
+    handle = Machine.handle
+
+    def slow(machine: Machine, input: Input, *, now_us: int) -> list[Command]:
+        if isinstance(input, FrameReceived):
             entered.set()
             release.wait(20)
-            return super().probability(frame)
+        return handle(machine, input, now_us=now_us)
 
-    server, _ = host(new_detector=Slow, limits=HostLimits(inline_frame_bytes=1_000))
+    monkeypatch.setattr(Machine, "handle", slow)
+    server, _ = host(limits=HostLimits(inline_frame_bytes=1_000))
     peer = Peer()
     task = begin(server, peer)
     await peer.until("session.created")
     (session,) = server.sessions.values()
-    peer.say("input_audio_buffer.append", audio=base64.b64encode(bytes(4_800)).decode())
+    peer.say("input_audio_buffer.clear", event_id="x" * 2_000)
     assert await asyncio.to_thread(entered.wait, 20)
     session.end(1001, "")
     await asyncio.wait({task}, timeout=0.1)

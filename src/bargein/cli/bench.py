@@ -17,7 +17,10 @@ from bargein.errors import DeviceError
 from bargein.lab.bench import evidence
 from bargein.lab.bench.figures import QUICK, Effort, Figure
 
-_NAMES = ("decode", "handle", "live", "crowd", "memory", "day", "drops", "simulation")
+_NAMES = (
+    *("decode", "handle", "live", "crowd", "memory"),
+    *("day", "drops", "load", "simulation"),
+)
 
 
 @click.command("bench")
@@ -37,6 +40,7 @@ def command(only: tuple[str, ...], quick: bool, out: Path | None, as_json: bool)
     decode: frames to events, against the official SDK. handle: the client's machine alone. live:
     client CPU of one session, against a bare loop. crowd: of fifty. memory: over a simulated hour.
     day: what a served server keeps after 24 simulated hours of visits. drops: of 1,000 dropped.
+    load: sessions that one core of the local server bears, and what a hostile one does to others.
     simulation: conversations per CPU second.
 
     Exits with 1 if a target is missed. Needs bargein[local] and openai[realtime].

@@ -260,9 +260,10 @@ def server_of(
     try:
         from bargein.server.host import HostLimits
         from bargein.server.model.options import Options
-        from bargein.server.serving import serve_local
+        from bargein.server.serving import hand_over_quickly, serve_local
     except ImportError as error:
         raise DeviceError(_MISSING) from error
+    hand_over_quickly()
     return serve_local(
         asked.scenario,
         host=asked.host,

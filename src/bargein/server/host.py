@@ -5,8 +5,8 @@
 2. What is to be sent waits in a queue of its own. While much waits, nothing more is read from that
    client; a client that takes nothing for `write_deadline_s`, or for which too much waits, is cut
    off. Other sessions do not notice.
-3. A frame that takes long to hear (minutes of audio in one append) is handled in a thread: no
-   session holds up the others.
+3. No session holds up the others: between any two inputs the loop is everybody's, and a frame that
+   takes long (minutes of audio in one append) is handled in slices or in a thread.
 4. When the session ends, for whatever reason, its engine, its tasks and its connection end with
    it.
 5. What a client does is its own affair and is never logged as an error; what an engine does wrong
@@ -19,16 +19,17 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
+from bargein import events
 from bargein.errors import LocalValueError
 from bargein.events.dialect import ENCODERS, Dialect
 from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
+from bargein.server.inbox import Inbox
 from bargein.server.model.commands import (
     CallTool,
     ClosePipe,
@@ -44,16 +45,18 @@ from bargein.server.model.commands import (
 )
 from bargein.server.model.ids import Ids
 from bargein.server.model.inputs import (
+    EventReceived,
     FrameReceived,
     Input,
     Opened,
     PipeClosed,
     SessionKind,
-    Tick,
 )
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
+from bargein.server.outgoing import Outgoing
+from bargein.server.slicing import slices
 from bargein.server.working import Working, end
 from bargein.units import US_PER_S
 
@@ -61,6 +64,8 @@ log = logging.getLogger(__name__)
 
 GOING_AWAY, INTERNAL_ERROR = 1001, 1011
 _ID_BITS = 128
+_QUICKLY_READ_BYTES = 256 * 1024
+"""A frame of this length is decoded in a fraction of a millisecond."""
 
 
 class Connection(Protocol):
@@ -97,8 +102,9 @@ class HostLimits:
     """A client for which more waits is cut off. One retrieved item may be very large."""
     waiting_inputs: int = 4
     """Frames and batches of a session that wait to be handled."""
-    inline_frame_bytes: int = 96 * 1024
-    """A longer frame is handled in a thread: 96 KiB are 1.5 s of audio, 5 ms of detecting turns."""
+    inline_frame_bytes: int = 8 * 1024
+    """A longer frame is handled in slices, if it is audio in which turns are detected, and else in
+    a thread: 8 KiB are 128 ms of audio, a millisecond of detecting turns."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -174,34 +180,6 @@ class Host:
             self._frame_log.note(session, direction, frame)
 
 
-class _Outgoing:
-    """Frames on their way to the client, and the close frame behind them."""
-
-    def __init__(self) -> None:
-        self.frames: deque[str] = deque()
-        self.waiting_bytes = 0
-        self.closing: tuple[int, str] | None = None
-        self.changed = asyncio.Event()
-        self.roomy = asyncio.Event()
-        self.roomy.set()
-
-    def put(self, frame: str) -> None:
-        self.frames.append(frame)
-        self.waiting_bytes += len(frame)
-        self.changed.set()
-
-    def drop(self) -> None:
-        """There is nobody left to send to."""
-        self.frames.clear()
-        self.waiting_bytes = 0
-
-    def close(self, code: int, reason: str) -> None:
-        """Close behind what waits now; the first code asked for counts."""
-        if self.closing is None:
-            self.closing = code, reason
-            self.changed.set()
-
-
 class Session:
     """One client's session. `machine` is for looking at, from the loop's thread."""
 
@@ -217,10 +195,10 @@ class Session:
         self._host = host
         self._limits = host.limits
         self._connection = connection
-        self._inbox: asyncio.Queue[Input] = asyncio.Queue(self._limits.waiting_inputs)
+        self._inbox = Inbox(self._limits.waiting_inputs, lambda: len(host.sessions) == 1)
         self._working = Working(key, engine, self._inbox.put)
         self._overhears = engine.overhears
-        self._outgoing = _Outgoing()
+        self._outgoing = Outgoing()
         self._in_thread: asyncio.Future[list[Command]] | None = None
         self._stop = asyncio.Event()
 
@@ -264,6 +242,7 @@ class Session:
             if not (reader.done() or writer.done()):
                 self._connection.abort()
             await end(*tasks)
+            self._inbox.close()
             await self._working.end(self._limits.engine_close_deadline_s)
             await self._end_machine()
             self.ended.set()
@@ -286,29 +265,35 @@ class Session:
         )
         self._perform(self.machine.handle(opened, now_us=_now_us()))
         while not self.machine.ended:
-            input = await self._next_input()
-            if isinstance(input, FrameReceived) and len(input.frame) > (
-                self._limits.inline_frame_bytes
-            ):
-                work = asyncio.to_thread(self.machine.handle, input, now_us=_now_us())
-                self._in_thread = asyncio.ensure_future(work)
-                commands = await asyncio.shield(self._in_thread)
-                self._in_thread = None
-            else:
-                commands = self.machine.handle(input, now_us=_now_us())
-            self._perform(commands)
+            await self._take(await self._inbox.next(self.machine.deadline_us))
 
-    async def _next_input(self) -> Input:
-        deadline_us = self.machine.deadline_us
-        delay_us = None if deadline_us is None else deadline_us - _now_us()
-        if delay_us is not None and delay_us <= 0:
-            await asyncio.sleep(0)
-            return Tick()
-        try:
-            async with asyncio.timeout(None if delay_us is None else delay_us / US_PER_S):
-                return await self._inbox.get()
-        except TimeoutError:
-            return Tick()
+    async def _take(self, input: Input) -> None:
+        """Handle one input, a long one so that nobody else is held up."""
+        machine = self.machine
+        if isinstance(input, FrameReceived) and len(input.frame) > self._limits.inline_frame_bytes:
+            slice_bytes = machine.slice_bytes
+            if slice_bytes is not None and len(input.frame) <= machine.longest_frame:
+                if len(input.frame) <= _QUICKLY_READ_BYTES:
+                    parts = slices(input.frame, slice_bytes)
+                else:
+                    parts = await asyncio.to_thread(slices, input.frame, slice_bytes)
+                if parts is not None:
+                    await self._take_slices(parts)
+                    return
+            work = asyncio.to_thread(machine.handle, input, now_us=_now_us())
+            self._in_thread = asyncio.ensure_future(work)
+            self._perform(await asyncio.shield(self._in_thread))
+            self._in_thread = None
+        else:
+            self._perform(machine.handle(input, now_us=_now_us()))
+
+    async def _take_slices(self, parts: Iterator[EventReceived]) -> None:
+        for part in parts:
+            commands = self.machine.handle(part, now_us=_now_us())
+            self._perform(commands)
+            if self.machine.ended or any(map(_refuses, commands)):
+                return  # One refusal is enough: the buffer is full.
+            await self._inbox.give_way()
 
     def _perform(self, commands: list[Command]) -> None:
         for command in commands:
@@ -380,6 +365,10 @@ class Session:
                 return
             out.changed.clear()
             await out.changed.wait()
+
+
+def _refuses(command: Command) -> bool:
+    return isinstance(command, SendEvent) and isinstance(command.event, events.Error)
 
 
 def _now_us() -> int:

@@ -52,6 +52,10 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     hour_minutes: int = 60
     day_hours: int = 24
     drops: int = 1_000
+    load_rounds: int = 3
+    load_warm_s: float = 5
+    load_s: float = 12
+    load_sessions: tuple[int, ...] = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100)
     simulation_rounds: int = 5
     simulation_seeds: int = 300
 
@@ -69,6 +73,10 @@ QUICK = Effort(
     hour_minutes=12,
     day_hours=2,
     drops=200,
+    load_rounds=1,
+    load_warm_s=2,
+    load_s=4,
+    load_sessions=(5, 10),
     simulation_rounds=3,
     simulation_seeds=60,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import Final
 
-from bargein.lab.bench import decoding, endurance, handling, hour, live, simulation
+from bargein.lab.bench import decoding, endurance, handling, hour, live, load, simulation
 from bargein.lab.bench.figures import Effort, Figure
 from bargein.lab.bench.recording import Conversation, record
 
@@ -35,6 +35,7 @@ BENCHES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "memory": lambda given: hour.measure(given.effort, given.told),
     "day": lambda given: endurance.measure_day(given.effort, given.told),
     "drops": lambda given: endurance.measure_drops(given.effort, given.told),
+    "load": lambda given: load.measure(given.effort, given.told),
     "simulation": lambda given: simulation.measure(given.effort),
 }
 

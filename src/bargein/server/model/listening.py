@@ -236,6 +236,14 @@ class Listening:
         self._resampler = Resampler(self._format.rate, RATE)
         self._item_id = None
 
+    @property
+    def slice_bytes(self) -> int | None:
+        """The audio of two frames of the detector, in the input format; None without one."""
+        if self._turns.settings is None:
+            return None
+        samples = 2 * FRAME_MS * self._format.rate // 1_000
+        return samples * self._format.bytes_per_sample
+
     def append(self, audio: bytes) -> list[Decided]:
         """Take audio and say what it decided. Raises `RefusedError`."""
         if len(audio) % self._format.bytes_per_sample:

@@ -88,6 +88,19 @@ class Machine:
         return 0 if self._desk is None else self._desk.conversation.let_go_bytes
 
     @property
+    def longest_frame(self) -> int:
+        """Beyond so many characters a frame is refused."""
+        return self._options.limits.frame_bytes
+
+    @property
+    def slice_bytes(self) -> int | None:
+        """How much audio of an append is heard at one go where turns are detected; None where it
+        need not be cut up, or where what waits for its time is counted."""
+        if self._desk is None or self._options.processing_us:
+            return None
+        return self._desk.listening.slice_bytes
+
+    @property
     def ended(self) -> bool:
         """Whether the client is gone or was sent away."""
         return self._ended
@@ -174,7 +187,7 @@ class Machine:
             if len(frame) > limit:
                 raise refuse("frame_too_long", limit=limit, length=len(frame))
             event = events.decode_client(frame)
-            if _is_plain_append(event):
+            if is_plain_append(event):
                 event_id = event.event_id
             else:
                 raw = parse(frame)
@@ -190,7 +203,7 @@ class Machine:
 
     def _receive_event(self, event: events.ClientEvent, now_us: int) -> None:
         try:
-            if not _is_plain_append(event):
+            if not is_plain_append(event):
                 # Who gives structs may have built them by hand, and their types hold no limits.
                 check_event(_raw(event))
             self._accept(event, now_us)
@@ -273,7 +286,7 @@ def _raw(event: events.ClientEvent) -> dict[str, Any]:
         raise refuse("not_json", reason=f"{error}.") from None
 
 
-def _is_plain_append(
+def is_plain_append(
     event: events.ClientEvent | events.Unknown | events.Malformed,
 ) -> TypeGuard[events.InputAudioBufferAppend]:
     """Whether the frame was an append with nothing to refuse: then it need not be looked at

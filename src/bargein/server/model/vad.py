@@ -98,6 +98,8 @@ class SileroVad:
         self._output = weights["output.weight"]
         self._output_bias = weights["output.bias"][0]
         self._window = np.zeros(_CONTEXT + FRAME_SAMPLES + _CONTEXT, np.float32)
+        # A view of the window, which is only ever written in place.
+        self._steps = np.lib.stride_tricks.sliding_window_view(self._window, _BASIS)[::_HOP].T
         self._input_and_hidden = np.zeros(2 * _WIDTH, np.float32)
         self._cell = np.zeros(_WIDTH, np.float32)
 
@@ -129,8 +131,7 @@ class SileroVad:
         np.multiply(frame, np.float32(1 / 32768), out=window[_CONTEXT:-_CONTEXT])
         # The right edge is mirrored about its last sample, which itself is not repeated.
         window[-_CONTEXT:] = window[-2 * _CONTEXT - 1 : -_CONTEXT - 1][::-1]
-        steps = np.lib.stride_tricks.sliding_window_view(window, _BASIS)[::_HOP]
-        parts = self._basis @ steps.T
+        parts = self._basis @ self._steps
         return np.sqrt(parts[:_BINS] ** 2 + parts[_BINS:] ** 2)
 
 

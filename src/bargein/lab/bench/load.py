@@ -1,0 +1,235 @@
+"""How many sessions one core of the local server bears, and what a hostile one does to the others.
+
+1. The server is one process on one core, with the `script` engine and its default scenario; the
+   users are another process on another core (`load_server`, `load_client`). Each user has a live
+   microphone at real time, turn detection is on, and replies have sound and are interrupted.
+2. The client must not be what is slow: how late it wrote and how much of its core it took stand
+   beside every figure, and a round in which it was late by more than `CLIENT_LATE_MS` is an error.
+3. A core bears so many sessions as leave its loop's timers at most `LAG_MS` late in 99 of 100
+   cases. It is tried with more and more of them, and what was measured at each step is told.
+4. What a hostile session does is the p99 of the time in which other sessions are answered, with it
+   and without it, in alternating rounds.
+5. Both run before the machine's other work where the user may ask for that (Linux's real-time
+   class, which leaves a twentieth to others); whether they did is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from bargein.errors import DeviceError
+from bargein.lab.bench.figures import Effort, Figure, percentile, shown
+from bargein.lab.bench.load_client import HOSTILE, Done, Task
+from bargein.lab.bench.load_server import Measured, Serving
+
+LAG_MS = 20.0
+CLIENT_LATE_MS = 25.0
+LEAST_SESSIONS = 10
+"""Our own limit: fewer on a core would be no server to test a program with."""
+MOST_WORSE = 1.2
+"""Issue 3."""
+_BYSTANDERS, _ASKING = 5, 4
+_END_S = 20.0
+_SERVER = ("-m", "bargein.lab.bench.load_server")
+_CLIENT = ("-m", "bargein.lab.bench.load_client")
+
+Told = Callable[[str], None]
+
+
+class Rig:
+    """A server that runs, and users for it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], where: Serving, core: int | None) -> None:
+        self._process = process
+        self._where = where
+        self._core = core
+
+    @property
+    def shielded(self) -> bool:
+        return self._where.shielded
+
+    def round(
+        self, *, sessions: int, warm_s: float, seconds: float, asking: int = 0
+    ) -> tuple[Measured, Done]:
+        """What the server and the users measured in one round. Raises `DeviceError`."""
+        todo = self._task(sessions=sessions, warm_s=warm_s, seconds=seconds, asking=asking)
+        with _begun(todo) as client:
+            assert client.stdout is not None, "it is a pipe"
+            client.stdout.readline()
+            self._measure()
+            line = client.stdout.readline()
+            measured = self._measure()
+        if not line:
+            raise DeviceError("the users of a round of load failed; what they said stands above")
+        done = msgspec.json.decode(line, type=Done)
+        if done.lost:
+            raise DeviceError(f"the server dropped {done.lost} sessions that did nothing wrong")
+        if done.late_p99_ms > CLIENT_LATE_MS:
+            raise DeviceError(
+                f"the client was {done.late_p99_ms:.0f} ms late: measure on a quieter machine"
+            )
+        return measured, done
+
+    @contextlib.contextmanager
+    def hostile(self, kind: str | None) -> Iterator[None]:
+        """Such a client while the block runs; none if `kind` is None."""
+        if kind is None:
+            yield
+            return
+        with _begun(self._task(sessions=0, warm_s=0, seconds=0, hostile=kind)) as client:
+            try:
+                yield
+                if client.poll() is not None:
+                    raise DeviceError(f"the hostile client ({kind}) ended by itself")
+            finally:
+                client.kill()
+
+    def _task(self, **fields: Any) -> Task:
+        where = self._where
+        return Task(ws_url=where.ws_url, api_key=where.api_key, core=self._core, **fields)
+
+    def _measure(self) -> Measured:
+        assert self._process.stdin is not None and self._process.stdout is not None, "pipes"
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return msgspec.json.decode(self._process.stdout.readline(), type=Measured)
+
+
+@contextlib.contextmanager
+def _begun(task: Task) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        (sys.executable, *_CLIENT), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as client:
+        assert client.stdin is not None, "it is a pipe"
+        client.stdin.write(msgspec.json.encode(task))
+        client.stdin.close()
+        yield client
+
+
+@contextlib.contextmanager
+def rig() -> Iterator[Rig]:
+    """Start a server on one core; users will run on another, where there is one."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    mine, theirs = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+    arguments = () if mine is None else (str(mine),)
+    with subprocess.Popen(
+        (sys.executable, *_SERVER, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None, "both are pipes"
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise DeviceError('the server did not start; try "bargein serve"')
+            yield Rig(process, msgspec.json.decode(line, type=Serving), theirs)
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def measure(effort: Effort, told: Told) -> list[Figure]:
+    """Sessions per core, then each kind of hostility."""
+    with rig() as running:
+        # The voice keeps what it has spoken; what is measured is the server and not espeak-ng.
+        told("load: warming up")
+        running.round(sessions=_BYSTANDERS, warm_s=0, seconds=effort.load_s)
+        capacity = _capacity(running, effort, told)
+        return [capacity, *_hostility(running, effort, told)]
+
+
+def _capacity(running: Rig, effort: Effort, told: Told) -> Figure:
+    steps: list[dict[str, float]] = []
+    borne: list[float] = []
+    for _ in range(effort.load_rounds):
+        most = 0
+        for sessions in effort.load_sessions:
+            told(f"load: {sessions} sessions × {effort.load_s} s")
+            measured, done = running.round(
+                sessions=sessions, warm_s=effort.load_warm_s, seconds=effort.load_s
+            )
+            steps.append(_step(sessions, measured, done))
+            if measured.lag_p99_ms > LAG_MS:
+                break
+            most = sessions
+        borne.append(most)
+    return Figure(
+        name="load.sessions",
+        says=f"sessions that one core bears with its loop's lag p99 at most {LAG_MS:g} ms",
+        unit="sessions",
+        target=LEAST_SESSIONS,
+        wanted="at least",
+        rounds=tuple(borne),
+        raw={"steps": steps, "shielded": running.shielded},
+    )
+
+
+def _step(sessions: int, measured: Measured, done: Done) -> dict[str, float]:
+    return {
+        "sessions": sessions,
+        "server_cpu": shown(measured.cpu_s / measured.seconds),
+        "cpu_ms_per_session_second": shown(1_000 * measured.cpu_s / measured.seconds / sessions),
+        "rss_mib": shown(measured.rss_kib / 1024),
+        "lag_p50_ms": shown(measured.lag_p50_ms),
+        "lag_p99_ms": shown(measured.lag_p99_ms),
+        "lag_max_ms": shown(measured.lag_max_ms),
+        "reply_s_per_session_second": shown(done.audio_s / done.seconds / sessions),
+        "client_cpu": shown(done.cpu_s / done.seconds),
+        "client_late_p99_ms": shown(done.late_p99_ms),
+    }
+
+
+def _hostility(running: Rig, effort: Effort, told: Told) -> list[Figure]:
+    return [_hostile(running, kind, effort, told) for kind in HOSTILE]
+
+
+def _hostile(running: Rig, kind: str, effort: Effort, told: Told) -> Figure:
+    def p99_ms(hostile: str | None) -> tuple[float, float]:
+        told(f"load: {hostile or 'nobody hostile'}")
+        with running.hostile(hostile):
+            measured, done = running.round(
+                sessions=_BYSTANDERS,
+                asking=_ASKING,
+                warm_s=effort.load_warm_s,
+                seconds=effort.load_s,
+            )
+        if not done.answers_ms:
+            raise DeviceError(f"nobody was answered beside a session that {kind}")
+        return percentile(done.answers_ms, 99), measured.cpu_s / measured.seconds
+
+    without: list[float] = []
+    beside: list[float] = []
+    cpu: list[float] = []
+    for number in range(effort.load_rounds):
+        order = (None, kind) if number % 2 == 0 else (kind, None)
+        for hostile in order:
+            answered_ms, server_cpu = p99_ms(hostile)
+            (without if hostile is None else beside).append(answered_ms)
+            if hostile is not None:
+                cpu.append(server_cpu)
+    usual = statistics.median(without)
+    return Figure(
+        name=f"load.hostile.{kind.replace(' ', '-')}",
+        says=f"p99 of other sessions' answers beside one hostile one ({kind}), against without it",
+        unit="times the p99",
+        target=MOST_WORSE,
+        wanted="at most",
+        rounds=tuple(shown(each / usual) for each in beside),
+        raw={
+            "p99_ms_without": [shown(each) for each in without],
+            "p99_ms_beside": [shown(each) for each in beside],
+            "server_cpu_beside": [shown(each) for each in cpu],
+            "answering_sessions": _ASKING,
+            "speaking_sessions": _BYSTANDERS,
+            "shielded": running.shielded,
+        },
+    )

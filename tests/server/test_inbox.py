@@ -1,0 +1,122 @@
+"""What a session handles next, and how it leaves room for the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.virtual_loop import run
+
+from bargein.server.inbox import Inbox
+from bargein.server.model.inputs import FrameReceived, Tick
+
+ONE, TWO = FrameReceived("1"), FrameReceived("2")
+
+
+def inbox(*, alone: bool = False, size: int = 4) -> Inbox:
+    return Inbox(size, lambda: alone)
+
+
+def now_us() -> int:
+    return round(asyncio.get_running_loop().time() * 1_000_000)
+
+
+def test_inputs_come_in_order() -> None:
+    async def scenario() -> None:
+        box = inbox()
+        await box.put(ONE)
+        await box.put(TWO)
+        assert [await box.next(None), await box.next(None)] == [ONE, TWO]
+
+    run(scenario())
+
+
+def test_the_deadline_comes_as_a_tick_at_its_time_and_once() -> None:
+    async def scenario() -> None:
+        box = inbox()
+        due_us = now_us() + 250_000
+        assert await box.next(due_us) == Tick()
+        assert now_us() >= due_us
+        await box.put(ONE)
+        assert await box.next(due_us + 1_000_000) == ONE
+        box.close()
+
+    run(scenario())
+
+
+def test_a_deadline_that_moves_takes_its_timer_along() -> None:
+    async def scenario() -> None:
+        box = inbox()
+        began_us = now_us()
+        asyncio.get_running_loop().call_later(0.1, asyncio.create_task, box.put(ONE))
+        assert await box.next(began_us + 200_000) == ONE
+        assert await box.next(began_us + 900_000) == Tick()
+        assert now_us() >= began_us + 900_000
+
+    run(scenario())
+
+
+def test_a_tick_is_not_needed_while_inputs_wait() -> None:
+    async def scenario() -> None:
+        box = inbox(size=1)
+        waiting = asyncio.create_task(box.next(now_us() + 1_000))
+        await asyncio.sleep(0)
+        await box.put(ONE)
+        await asyncio.sleep(1)
+        assert await waiting == ONE
+
+    run(scenario())
+
+
+def works(seconds: float) -> None:
+    """Time passes on the loop's clock, as in a long call."""
+    loop = asyncio.get_running_loop()
+    began = loop.time
+    loop.time = lambda: began() + seconds  # type: ignore[method-assign]
+
+
+def test_who_worked_without_a_pause_waits_for_as_long_and_who_is_alone_does_not() -> None:
+    async def scenario(alone: bool) -> float:
+        loop = asyncio.get_running_loop()
+        box = inbox(alone=alone)
+        await box.put(ONE)
+        await box.put(TWO)
+        await box.next(None)
+        works(0.5)
+        began = loop.time()
+        await box.next(None)
+        return loop.time() - began
+
+    assert run(scenario(False)) >= 0.5
+    assert run(scenario(True)) == 0
+
+
+def test_little_work_is_not_waited_for() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        box = inbox()
+        await box.put(ONE)
+        await box.put(TWO)
+        await box.next(None)
+        works(0.001)
+        began = loop.time()
+        await box.next(None)
+        return loop.time() - began
+
+    assert run(scenario()) == 0
+
+
+def test_a_pause_begins_the_account_anew() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        box = inbox()
+        for _ in range(10):
+            await box.put(ONE)
+            await box.next(None)
+            works(0.001)
+        await box.put(ONE)
+        await box.put(TWO)
+        began = loop.time()
+        await box.next(None)
+        return loop.time() - began
+
+    assert run(scenario()) == 0
