@@ -378,6 +378,13 @@ class TestTheFloor:
         assert "did not answer in time" in news
         assert (create, cancels(talk)) == ("create", ["c1"])
 
+    def test_a_cancel_that_finds_nothing_to_cancel_is_no_interruption(self) -> None:
+        talk = with_tools(at_barge_in="cancel")
+        talk.call("c1")
+        over(talk)
+        talk.ask(asks.SendEvent(events.ResponseCancel()))
+        assert cancels(talk) == []
+
     def test_a_tool_that_finishes_is_left_alone(self) -> None:
         talk = with_tools(at_barge_in="finish")
         talk.call("c1")

@@ -15,6 +15,7 @@ BELONGS = {
     "blocks": {"stalls"},
     "short_outbox": {"blocks", "stalls"},
     "pre_roll": {"manual"},
+    "own_tools": {"tools", "dies"},
     "late_button": {"manual", "late_card"},
     "blocked_button": {"manual", "blocks", "stalls"},
     "short_blocked_button": {"manual", "blocks", "stalls", "blocked_button", "short_outbox"},

@@ -263,8 +263,12 @@ class Machine:
         captured_us: int | None = None,
         ask_id: int | None = None,
         of_ask_id: int | None = None,
+        bare: bool = False,
     ) -> Cut | None:
-        """The one procedure of an interruption, whoever asks for it."""
+        """The one procedure of an interruption, whoever asks for it.
+
+        `bare`: only a response is to be cancelled, so where nothing is cut nobody was interrupted.
+        """
         cut = self.cuts.begin(
             asker,
             service_cancels=service_cancels,
@@ -274,7 +278,8 @@ class Machine:
             player_knows=self.ledger.margin_samples is not None,
         )
         # After the stop, which is the first command of all; also where nothing is to be stopped.
-        self.calls.interrupted(leaving=asker == "leave")
+        if cut is not None or not bare:
+            self.calls.interrupted(leaving=asker == "leave")
         return cut
 
     def end_turn(self, status: str, ask_ids: tuple[int, ...], reply: Reply | None = None) -> None:

@@ -145,7 +145,7 @@ class Requests:
         if reply is not None and not reply.default:
             machine.settlement.cancel([], reply)
         elif asked or (reply is not None and not reply.ended):
-            if machine.cut("cancel", ask_id=ask_id, of_ask_id=reply_ask_id) is not None:
+            if machine.cut("cancel", ask_id=ask_id, of_ask_id=reply_ask_id, bare=True) is not None:
                 return
         self._desk.answer(ask_id)
 
@@ -288,7 +288,7 @@ class Requests:
         reply = replies.get(event.response_id) if isinstance(event.response_id, str) else None
         if reply is not None and not reply.default and not reply.done:
             self._m.settlement.cancel([], reply)
-        elif self._m.cut("interrupt", ask_id=ask_id) is not None:
+        elif self._m.cut("interrupt", ask_id=ask_id, bare=True) is not None:
             return
         else:
             self._desk.fail(ask_id, "no response is open, so there is nothing to cancel", "local")

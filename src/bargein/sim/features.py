@@ -205,6 +205,12 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: o.tools,
         {"tools": (3,)},
     ),
+    "own_tools": Feature(
+        "The session answers the calls by itself, under the policy of each tool.",
+        lambda o: o.own_tools is not None,
+        # Now and then the connection dies while they run.
+        {"tools": (3,), "own_tools": (1,), "dies": (0, 0, 0, 0, 0, 49)},
+    ),
     "mixed_parts": Feature(
         "Messages have text and sound in any order, and sound more than once.",
         lambda o: o.mixed_parts,

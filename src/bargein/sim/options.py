@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings, margin_of
-from bargein.core.settings import BargeIn
+from bargein.core.settings import BargeIn, ToolRule
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
 from bargein.sim.features import FEATURES, UNUSUAL, draws_of, features_of
@@ -52,7 +52,8 @@ class Options:
     `acknowledges`, `lengths_grid_ms`) or has to find out. `half_open` names the direction that
     falls silent; `closes` is the code of the close frame (1001: the session's time is up; 1011: the
     server broke; 0: none); `moderates`: the server may end a reply by itself; `echoes` is how often
-    the microphone may hear the assistant.
+    the microphone may hear the assistant; `own_tools` answer the model's calls, where the
+    application does not.
     """
 
     turns: TurnKind = "server_vad"
@@ -84,6 +85,7 @@ class Options:
     microphone_limit_ms: int = MICROPHONE_LIMIT_MS
     pre_roll_ms: int = 0
     tools: bool = False
+    own_tools: tuple[ToolRule, ...] | None = None
     mixed_parts: bool = False
     echoes: int = 0
     acts: int = 2
@@ -173,6 +175,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
     pcm = AudioFormat.PCM
     sound_format = draw.pick("format", pcm, pcm, pcm, AudioFormat.PCMU, AudioFormat.PCMA)
     vad_hears = turns != "manual"
+    tools = draw.rarely("tools", 4)
     breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
     return Options(
         turns=turns,
@@ -201,10 +204,23 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
             "microphone_limit_ms", MICROPHONE_LIMIT_MS, MICROPHONE_LIMIT_MS, 300
         ),
         pre_roll_ms=draw.pick("pre_roll_ms", 0, 0, 300) if turns == "manual" else 0,
-        tools=draw.rarely("tools", 4),
+        tools=tools,
+        own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         acts=draw.number("acts", 2, 5),
+    )
+
+
+def _draw_tools(draw: _Draw) -> tuple[ToolRule, ...]:
+    """The model calls "weather"; where the tool has another name, there is none of that name."""
+    return (
+        ToolRule(
+            name=draw.pick("tool.name", "weather", "weather", "weather", "weather", "news"),
+            at_barge_in=draw.pick("tool.at_barge_in", "finish", "cancel", "background"),
+            timeout_ms=draw.pick("tool.timeout_ms", 3_000, 6_000, 500),
+            approval=draw.rarely("tool.approval", 4),
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.actors.human import Human, turn_detection
 from bargein.sim.actors.network import Channel, Link
 from bargein.sim.actors.server import SimServer
+from bargein.sim.actors.tools import SimTools
 from bargein.sim.choices import Choices
 from bargein.sim.history import Entry, Final, History
 from bargein.sim.invariants.judge import Judge
@@ -112,7 +113,8 @@ class Stage(LiveTruth):
         self._human = Human(
             options, world=world, choices=choices, log=log, moments=moments, client=client
         )
-        client.attach(self._card, self._human)
+        self._tools = SimTools(world=world, choices=choices, give=client.give)
+        client.attach(self._card, self._human, self._tools)
         self._lost = False
         self._ending = self._ended = False
         self._ends_due = 0
@@ -179,7 +181,12 @@ class Stage(LiveTruth):
     def _busy(self) -> bool:
         running = self._server.busy and not (self._lost or self._client.closed)
         under_way = any(channel.under_way for channel in self._channels)
-        acting = self._human.busy or self._ends_due or (self._ending and not self._ended)
+        acting = (
+            self._human.busy
+            or self._tools.busy
+            or self._ends_due
+            or (self._ending and not self._ended)
+        )
         return bool(acting or running or under_way or not self._card.idle)
 
     def _send_up(self, message: tuple[int, events.ClientEvent]) -> int:
@@ -309,6 +316,7 @@ def settings(options: Options) -> Settings:
         pre_roll_ms=options.pre_roll_ms,
         microphone_limit_ms=options.microphone_limit_ms,
         player_margin_samples=margin_of(options.card.accuracy),
+        tools=options.own_tools,
     )
 
 

@@ -17,6 +17,7 @@ from bargein.core.conversation import ItemView
 from bargein.core.notices import Notice
 from bargein.core.settings import Settings
 from bargein.sim.actors.card import SimCard
+from bargein.sim.actors.tools import SimTools
 from bargein.sim.log import Log
 from bargein.sim.world import Alarm, World
 from bargein.units import AudioFormat
@@ -77,13 +78,17 @@ class SimClient:
         self._sent = 0
         self._card: SimCard | None = None
         self._surroundings: Surroundings | None = None
+        self._tools: SimTools | None = None
         self.broken = False
         self.closed = False
 
-    def attach(self, card: SimCard, surroundings: Surroundings) -> None:
+    def attach(
+        self, card: SimCard, surroundings: Surroundings, tools: SimTools | None = None
+    ) -> None:
         """Give what reports to this client, before the first input."""
         self._card = card
         self._surroundings = surroundings
+        self._tools = tools
 
     @property
     def deadline_us(self) -> int | None:
@@ -158,7 +163,7 @@ class SimClient:
             case commands.UseInputFormat(format=sound_format):
                 surroundings.use_format(sound_format)
             case commands.AskApproval() | commands.RunTool() | commands.CancelTool():
-                raise TypeError(f"{type(command).__name__}: no session here is given tools")
+                self._call_tool(command)
             case commands.MuteMicrophone(muted=muted):
                 surroundings.mute(muted)
             case commands.Answer():
@@ -168,6 +173,18 @@ class SimClient:
                 self._close()
             case _:
                 assert_never(command)
+
+    def _call_tool(
+        self, command: commands.AskApproval | commands.RunTool | commands.CancelTool
+    ) -> None:
+        assert self._tools is not None, "only a session that was given tools has commands for them"
+        match command:
+            case commands.AskApproval():
+                self._tools.ask(command)
+            case commands.RunTool():
+                self._tools.run(command)
+            case commands.CancelTool():
+                self._tools.cancel(command)
 
     def _send(self, event: events.ClientEvent) -> None:
         if self.closed:

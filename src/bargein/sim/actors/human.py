@@ -15,6 +15,7 @@ from typing import TypeAlias
 from bargein import events
 from bargein.core import asks, commands, notices
 from bargein.core.notices import Notice
+from bargein.server.model.semantic import LONGEST_MS
 from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
 from bargein.sim.actors.microphone import Microphone
@@ -293,7 +294,10 @@ class Human:
 
     @property
     def _silence_ms(self) -> int:
-        return self._options.silence_ms if self._options.turns == "server_vad" else 500
+        """How long one is silent at most until the server takes the turn for over."""
+        if self._options.turns == "semantic_vad":
+            return LONGEST_MS["auto"]
+        return self._options.silence_ms
 
 
 def turn_detection(

@@ -16,7 +16,8 @@ class TheNextReplyAnswers(Invariant):
     """A reply that nobody asked for is owed: the service did not answer a turn.
 
     Excused: a request while an item is under way, for which a reply may have begun too early, and
-    one beside a reply that was given up. From waiting for silence: a player whose counts are off.
+    one beside a reply that was given up. From waiting for silence: a player whose counts are off;
+    from not being asked for: where tools of the session's own may be owed one as well.
     """
 
     name = "rule 13"
@@ -131,7 +132,7 @@ class TheNextReplyAnswers(Invariant):
             sounded, cut = self._sent.get(reply.asked.number, (False, False))
             if sounded:
                 self.fail(f"{reply.id} was owed and asked for while another reply sounded")
-            if cut:
+            if cut and self.options.own_tools is None:
                 self.fail(f"{reply.id} was owed to a turn that was cut, and asked for")
 
     def _ended(self, entry: Entry, notice: notices.TurnEnded) -> None:

@@ -1,4 +1,4 @@
-"""The invariant of function calls."""
+"""The invariants of function calls: those the application answers, and those the session does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bargein import events
-from bargein.core import asks, notices
+from bargein.core import asks, commands, inputs, notices
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 
@@ -80,6 +80,8 @@ class EachCallOnce(Invariant):
                 self._given[event.item.call_id] += 1
 
     def _send(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        if self.options.own_tools is not None:
+            return
         if isinstance(event.item, events.FunctionCallOutputItem):
             call_id = event.item.call_id
             self._sent[call_id] += 1
@@ -102,3 +104,146 @@ class EachCallOnce(Invariant):
                 self.fail(f"the output of {call_id} was given and not sent")
             elif kept[call_id] != given and call_id not in self._refused:
                 self.fail(f"the output of {call_id} is kept {kept[call_id]} times, given {given}")
+
+
+class EachCallAnswered(Invariant):
+    """Of a session with tools of its own.
+
+    Excused: a call of a response out of band, and one that the server does not remember any more;
+    an output that the service refused; at the end, a pipe that died or was closed. From being
+    spoken about: what the user interrupted after the output was sent. From being answered at the
+    interruption: what waits for the socket.
+    """
+
+    name = "tools"
+    sentence = (
+        "Each call is approved where it must be, run at most once, answered once, and spoken about."
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._rules = {rule.name: rule for rule in self.options.own_tools or ()}
+        self._called: dict[str, notices.ToolCalled] = {}
+        self._approved: set[str] = set()
+        self._run: dict[str, int] = {}
+        self._cancelled: set[str] = set()
+        self._answered: dict[str, tuple[notices.ToolAnswered, int]] = {}
+        self._sent: dict[str, tuple[str, int]] = {}
+        self._added: dict[str, int] = {}
+        self._refused: set[str] = set()
+
+    def watches(self) -> Iterable[Watched]:
+        if self.options.own_tools is None:
+            return ()
+        return (
+            ("notice", notices.ToolCalled, self._tell),
+            ("notice", notices.ToolAnswered, self._answer),
+            ("input", inputs.ToolApproved, self._approve),
+            ("command", commands.RunTool, self._begin),
+            ("command", commands.CancelTool, self._cancel),
+            ("client_sent", events.ConversationItemCreate, self._send),
+            ("server_sent", events.ConversationItemAdded, self._add),
+            ("client_got", events.Error, self._error),
+        )
+
+    def _tell(self, entry: Entry, notice: notices.ToolCalled) -> None:
+        self._called[notice.call_id] = notice
+
+    def _approve(self, entry: Entry, approved: inputs.ToolApproved) -> None:
+        if approved.granted and approved.call_id not in self._cancelled:
+            self._approved.add(approved.call_id)
+
+    def _begin(self, entry: Entry, command: commands.RunTool) -> None:
+        call_id = command.call_id
+        rule = self._rules.get(command.name)
+        if call_id in self._run:
+            self.fail(f"the call {call_id} is run twice")
+        self._run[call_id] = self.facts.place
+        called = self._called.get(call_id)
+        reply = self.facts.replies.get(called.response_id) if called is not None else None
+        if reply is None:
+            self.fail(f"the call {call_id} is run and was not told")
+        elif not (rule and rule.approval) and self.facts.first_cut(reply) < self.facts.batch_place:
+            self.fail(f"the call {call_id} is run, and its response was cut before")
+        if rule is None:
+            self.fail(f"the call {call_id} is run, and there is no tool {command.name}")
+        elif rule.approval and call_id not in self._approved:
+            self.fail(f"the call {call_id} is run without approval")
+
+    def _cancel(self, entry: Entry, command: commands.CancelTool) -> None:
+        self._cancelled.add(command.call_id)
+
+    def _answer(self, entry: Entry, notice: notices.ToolAnswered) -> None:
+        call_id = notice.call_id
+        if notice.status == "late":
+            if call_id not in self._answered:
+                self.fail(f"the call {call_id} is late and was not answered")
+            return
+        if call_id in self._answered:
+            self.fail(f"the call {call_id} is answered twice")
+        self._answered[call_id] = notice, self.facts.place
+
+    def _send(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        item = event.item
+        if not isinstance(item, events.FunctionCallOutputItem) or not isinstance(item.id, str):
+            return
+        if any(call_id == item.call_id for call_id, _ in self._sent.values()):
+            self.fail(f"the call {item.call_id} has two outputs")
+        self._sent[item.id] = (item.call_id, self.facts.place)
+
+    def _add(self, entry: Entry, event: events.ConversationItemAdded) -> None:
+        if isinstance(event.item.id, str):
+            self._added[event.item.id] = entry.number
+
+    def _error(self, entry: Entry, event: events.Error) -> None:
+        refused = self.facts.refused_number(entry.number)
+        asked = refused.sent.event if refused is not None and refused.sent is not None else None
+        if isinstance(asked, events.ConversationItemCreate) and isinstance(asked.item.id, str):
+            self._refused.add(asked.item.id)
+
+    def finish(self, final: Final) -> None:
+        facts = self.facts
+        if self.options.own_tools is None or facts.broken:
+            return
+        over = final.lost or final.left
+        held = {item.id for item in final.memory}
+        outputs = {call_id for call_id, _ in self._sent.values()}
+        for call_id, called in self._called.items():
+            reply = facts.replies.get(called.response_id)
+            if reply is None or not reply.in_band:
+                continue
+            if call_id not in self._answered:
+                self.fail(f"the call {call_id} was never answered")
+            elif called.item_id in held and call_id not in outputs and not over:
+                self.fail(f"the call {call_id} has no output")
+        if over:
+            return
+        for call_id, place in self._run.items():
+            self._judge_policy(call_id, place)
+        for item_id, (call_id, place) in self._sent.items():
+            self._judge_word(item_id, call_id, place)
+
+    def _judge_policy(self, call_id: str, run_place: int) -> None:
+        """What an interruption did while it ran is what its tool's policy says."""
+        if call_id not in self._answered:
+            return
+        answered, place = self._answered[call_id]
+        policy = self._rules[answered.name].at_barge_in
+        interrupted = any(run_place < cut < place for cut in self.facts.cuts)
+        if (answered.status == "cancelled") is not (interrupted and policy == "cancel"):
+            self.fail(f"the call {call_id} ended {answered.status}, under the policy {policy}")
+        sent = [sent for other, sent in self._sent.values() if other == call_id]
+        late = any(sent_place > place for sent_place in sent) and not self.options.blocks
+        if interrupted and policy == "background" and late:
+            self.fail(f"the call {call_id} was not answered when the user interrupted")
+
+    def _judge_word(self, item_id: str, call_id: str, place: int) -> None:
+        """An output that nobody interrupted is spoken about."""
+        facts, added = self.facts, self._added.get(item_id)
+        if added is None or item_id in self._refused or call_id not in self._answered:
+            return
+        answered, _ = self._answered[call_id]
+        if answered.status == "cancelled" or max(facts.cuts, default=-1) > place:
+            return
+        if not any(reply.in_band and reply.created > added for reply in facts.replies.values()):
+            self.fail(f"nothing was said about the output of {call_id}")

@@ -12,7 +12,7 @@ from bargein.sim.history import Entry, Final, Kind
 from bargein.sim.invariants.asking import OnlyWhatWasCut, TheNextReplyAnswers
 from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
 from bargein.sim.invariants.bounds import Bounds
-from bargein.sim.invariants.calls import EachCallOnce
+from bargein.sim.invariants.calls import EachCallAnswered, EachCallOnce
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.invariants.forgetting import ForgottenBeforeTheNext
 from bargein.sim.invariants.landing import CommandsAreLegal
@@ -59,6 +59,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TooLongIsSaidOnceMore,
     TheRecordIsTrue,
     EachCallOnce,
+    EachCallAnswered,
     CommandsAreLegal,
     OnlyWhileThePressLasts,
     NothingIsLostUntold,
