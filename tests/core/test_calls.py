@@ -412,6 +412,8 @@ class TestTheFloor:
         talk.give(inputs.PipeClosed(None, ""))
         assert (cancels(talk), statuses(talk)) == (["c1"], [("c1", "lost")])
         assert talk.machine.deadline_us is None
+        returned(talk)
+        assert len(talk.told(ToolAnswered)) == 1, "nobody is there to be told"
 
 
 class TestApproval:

@@ -204,6 +204,8 @@ class Calls:
 
     def returned(self, call_id: str, output: str, *, failed: bool) -> None:
         """The tool came to its end with this output. Late ones are told and not sent."""
+        if not self._m.open:
+            return
         call = self._open.get(call_id)
         if call is None:
             name = self._told.get(call_id, "")

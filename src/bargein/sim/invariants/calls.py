@@ -112,7 +112,8 @@ class EachCallAnswered(Invariant):
     Excused: a call of a response out of band, and one that the server does not remember any more;
     an output that the service refused; at the end, a pipe that died or was closed. From being
     spoken about: what the user interrupted after the output was sent. From being answered at the
-    interruption: what waits for the socket.
+    interruption: what waits for the socket. From its tool's policy: one during which a single
+    response was given up.
     """
 
     name = "tools"
@@ -131,11 +132,13 @@ class EachCallAnswered(Invariant):
         self._sent: dict[str, tuple[str, int]] = {}
         self._added: dict[str, int] = {}
         self._refused: set[str] = set()
+        self._given_up: list[int] = []
 
     def watches(self) -> Iterable[Watched]:
         if self.options.own_tools is None:
             return ()
         return (
+            ("input", inputs.Asked, self._ask),
             ("notice", notices.ToolCalled, self._tell),
             ("notice", notices.ToolAnswered, self._answer),
             ("input", inputs.ToolApproved, self._approve),
@@ -145,6 +148,11 @@ class EachCallAnswered(Invariant):
             ("server_sent", events.ConversationItemAdded, self._add),
             ("client_got", events.Error, self._error),
         )
+
+    def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
+        match asked.ask:
+            case asks.CancelReply() | asks.SendEvent(event=events.ResponseCancel()):
+                self._given_up.append(self.facts.place)
 
     def _tell(self, entry: Entry, notice: notices.ToolCalled) -> None:
         self._called[notice.call_id] = notice
@@ -228,6 +236,9 @@ class EachCallAnswered(Invariant):
         if call_id not in self._answered:
             return
         answered, place = self._answered[call_id]
+        if any(run_place < given_up < place for given_up in self._given_up):
+            # A barge-in if it cut something.
+            return
         policy = self._rules[answered.name].at_barge_in
         interrupted = any(run_place < cut < place for cut in self.facts.cuts)
         if (answered.status == "cancelled") is not (interrupted and policy == "cancel"):
