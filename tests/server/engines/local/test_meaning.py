@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bargein.server.engines.local.manners import manners_of
 from bargein.server.engines.local.meaning import Meaning, normalized, read
 
 
@@ -38,6 +39,15 @@ def test_a_sentence_means(text: str, meaning: Meaning) -> None:
 
 def test_a_length_is_bounded_whatever_is_asked_for() -> None:
     assert read("tell me a story for 99999999999 minutes").episodes == 600
+
+
+@pytest.mark.parametrize(
+    "words", ["story about ", "is it in ", "my favorite ", "start ", "how does ", "i like "]
+)
+def test_a_text_of_any_length_is_read_within_the_deadline_of_a_test(words: str) -> None:
+    # Without the bound, looking back from every word takes hours.
+    read(words * 100_000)
+    manners_of(f'say "{words}' * 50_000)
 
 
 def test_spellings_become_one() -> None:

@@ -92,6 +92,9 @@ class Turn:
         """More of the turn, in its format; any number of whole samples. Never waits."""
         if self.finished.is_set() or self._room_bytes <= 0:
             return
+        # What would be dropped afterwards need not be resampled; a second more fills the filter.
+        room = (self._room_bytes // 2 * self.format.rate // RATE) + self.format.rate
+        audio = audio[: room * self.format.bytes_per_sample]
         linear = decode(audio, self.format)
         self._add(bytes_of(self._resampler.push(samples_of(linear))))
 

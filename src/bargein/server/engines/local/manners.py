@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from bargein.server.engines.local.meaning import Meaning, read
 
 OWN_NAME = "the storyteller"
+_READ_CHARACTERS = 4_000
+"""Of instructions so much is read."""
 
 _NAMED = re.compile(
     r"\b(?:[Yy]ou are(?: called)?|[Yy]our name is|[Cc]all yourself) (?!(?:A|An|The|I)\b)([A-Z]\w*)"
@@ -37,6 +39,7 @@ def manners_of(instructions: object) -> Manners:
     """Read a session's or a response's instructions; anything but a text has none."""
     if not isinstance(instructions, str):
         return Manners()
+    instructions = instructions[:_READ_CHARACTERS]
     named, say = _NAMED.search(instructions), _SAY.search(instructions)
     meaning = read(instructions)
     wanted = meaning.kind in ("story", "joke", "weather", "time", "date")

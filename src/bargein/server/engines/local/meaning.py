@@ -2,7 +2,9 @@
 
 1. The first kind whose pattern is found counts; the order of `_PATTERNS` is the rule.
 2. Words before a request do not hide it: "stop, please, tell me about the mouse" asks for a story.
-3. What matches nothing is "unknown"; no words at all are "silence".
+3. Of a text the first 2 000 characters are read: nobody says more at once, and a pattern may look
+   back once for every word.
+4. What matches nothing is "unknown"; no words at all are "silence".
 """
 
 from __future__ import annotations
@@ -111,6 +113,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 
+_READ_CHARACTERS = 2_000
+
 EPISODES = {"very short": 0, "short": 1, "": 3, "long": 8, "very long": 20}
 """How many adventures the hero of a story has, by the word for its length."""
 _EPISODES_A_MINUTE = 3
@@ -120,7 +124,7 @@ _MOST_EPISODES = 600
 
 def read(text: str) -> Meaning:
     """What the words mean; never fails."""
-    said = normalized(text)
+    said = normalized(text[:_READ_CHARACTERS])
     if not said:
         return Meaning("silence")
     for kind, pattern in _COMPILED:
