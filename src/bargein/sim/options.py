@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings, margin_of
+from bargein.capabilities import Interrupts
 from bargein.core.settings import BargeIn, ToolRule
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
@@ -69,6 +70,8 @@ class Options:
     acknowledges: bool = True
     moderates: bool = False
     declared: bool = False
+    interrupts: Interrupts = "as_told"
+    """Of a recorded session: what its server was said to do at `speech_started`."""
     down: LinkOptions = field(default_factory=LinkOptions)
     up: LinkOptions = field(default_factory=LinkOptions)
     blocks: bool = False

@@ -7,8 +7,11 @@ from functools import cache
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.trace.sessions import interrupted
 
 from bargein import events
+from bargein.capabilities import Capabilities
 from bargein.core import commands, inputs, notices
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
@@ -240,3 +243,39 @@ def test_the_grid_of_lengths_is_learned_from_a_refusal() -> None:
 def test_a_trace_that_speaks_of_a_response_that_never_began_is_read_without_a_word() -> None:
     steps = [step for step in cut_at(400, 400) if "ResponseCreated" not in repr(step.input)]
     assert judge(steps, Settings(), ended=False).met.get("parts", 0) == 0
+
+
+def talked_over(can: Capabilities) -> list[Step]:
+    """What the machine does that knows its server, from the beginning to the cut."""
+    machine, steps = Machine(Settings()), list[Step]()
+
+    def give(happened: inputs.Input) -> None:
+        at_us = 1_000_000 + 20_000 * len(steps)
+        done = machine.handle(happened, now_us=at_us)
+        steps.append(Step(len(steps) + 2, at_us, happened, done))
+
+    for _, happened in interrupted()[:-3]:
+        give(inputs.PipeOpened(can) if isinstance(happened, inputs.PipeOpened) else happened)
+    [stop] = [each for each in steps[-1].commands if isinstance(each, commands.StopPlayback)]
+    give(inputs.PlaybackStopped(stop.cut_id, (inputs.Heard(PART, 7_200),)))
+    return steps
+
+
+def test_who_cancels_is_taken_as_the_client_was_told() -> None:
+    """A cancel is needless where the server cancels itself, and owed where it never does."""
+    steps = talked_over(Capabilities(interrupts="never"))
+    cancels = [
+        command.event
+        for step in steps
+        for command in step.commands
+        if isinstance(command, commands.Send) and isinstance(command.event, events.ResponseCancel)
+    ]
+    assert len(cancels) == 1
+    unknowing = [
+        replace(step, input=inputs.PipeOpened())
+        if isinstance(step.input, inputs.PipeOpened)
+        else step
+        for step in steps
+    ]
+    needless = accused(unknowing).keys() - accused(steps).keys()
+    assert needless, "without that knowledge the same cancel is one too many"

@@ -137,7 +137,9 @@ class Reader:
         self, entry: Entry, event: events.SessionCreated | events.SessionUpdated
     ) -> None:
         detection = _detection(event.session)
-        self._interrupts = bool(detection and detection.interrupt_response is True)
+        told_to = bool(detection and detection.interrupt_response is True)
+        kind = self.facts.options.interrupts
+        self._interrupts = told_to if kind == "as_told" else bool(detection) and kind == "always"
         self._creates = bool(detection and detection.create_response is True)
         self.facts.updates.append((entry.number, self._interrupts, self._creates))
 

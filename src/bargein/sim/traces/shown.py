@@ -100,6 +100,7 @@ class _Seen:
             obeys_cancel=self._can.cancel and self._obeys.get("cancel", True),
             acknowledges=self._acknowledges,
             declared=self._can != Capabilities(),
+            interrupts=self._can.interrupts,
             blocks=self._blocked,
             card=self._card(),
             microphone_limit_ms=self._settings.microphone_limit_ms,
