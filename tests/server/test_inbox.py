@@ -71,6 +71,7 @@ def works(seconds: float) -> None:
     """Time passes on the loop's clock, as in a long call."""
     loop = asyncio.get_running_loop()
     began = loop.time
+    # A loop whose clock runs ahead.
     loop.time = lambda: began() + seconds  # type: ignore[method-assign]
 
 

@@ -35,6 +35,7 @@ def test_a_count_that_cannot_be_is_refused(count: int) -> None:
 
 
 def test_elsewhere_than_on_linux_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # `sys` is imported there, not exported.
     monkeypatch.setattr(workers.sys, "platform", "darwin")  # type: ignore[attr-defined]
     assert checked_count(1) == 1
     with pytest.raises(LocalValueError, match="only Linux"):

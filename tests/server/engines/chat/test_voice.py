@@ -16,6 +16,7 @@ PCM = bytes_of(BEEP)
 
 
 def output(**fields: object) -> events.AudioConfig:
+    # The fields are of different types.
     return events.AudioConfig(output=events.AudioOutputConfig(**fields))  # type: ignore[arg-type]
 
 
