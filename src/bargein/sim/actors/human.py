@@ -10,12 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from bargein import events
 from bargein.core import asks, commands, notices
 from bargein.core.notices import Notice
-from bargein.server.model.semantic import LONGEST_MS
+from bargein.server.model import semantic
 from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
 from bargein.sim.actors.microphone import Microphone
@@ -33,6 +33,7 @@ _PATIENCE_US = 9 * US_PER_S
 _SILENCE_BEHIND_US = 200 * US_PER_MS
 """More than the frames and chunks that a turn's end may take beyond its silence."""
 _DROPPED_US = 2_500 * US_PER_MS
+_EAGERNESS: Literal["high"] = "high"
 _Act: TypeAlias = Callable[[], object]
 
 
@@ -294,9 +295,10 @@ class Human:
 
     @property
     def _silence_ms(self) -> int:
-        """How long one is silent at most until the server takes the turn for over."""
+        """How long one is silent until the server takes the turn for over. Under semantic_vad that
+        is what it waits for a voice of which it can tell nothing: a level has no melody."""
         if self._options.turns == "semantic_vad":
-            return LONGEST_MS["auto"]
+            return semantic.silence_ms(_EAGERNESS, semantic.finished("", None))
         return self._options.silence_ms
 
 
@@ -313,7 +315,7 @@ def turn_detection(
             )
         case "semantic_vad":
             return events.SemanticVad(
-                eagerness="high", interrupt_response=interrupts, create_response=creates
+                eagerness=_EAGERNESS, interrupt_response=interrupts, create_response=creates
             )
         case "manual":
             return None

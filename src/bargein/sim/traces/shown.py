@@ -104,6 +104,7 @@ class _Seen:
             blocks=self._blocked,
             card=self._card(),
             microphone_limit_ms=self._settings.microphone_limit_ms,
+            own_tools=self._settings.tools,
             pre_roll_ms=self._settings.pre_roll_ms,
         )
 
