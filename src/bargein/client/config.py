@@ -132,7 +132,17 @@ def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.Client
         case events.Unknown(type=name):
             raise LocalValueError(f"event: {name!r} is no event that a client sends")
         case _:
+            _check_complete(decoded)
             return decoded
+
+
+def _check_complete(event: events.ClientEvent) -> None:
+    """What the vocabulary forgives of the service, the service does not forgive of a client."""
+    item = event.item if isinstance(event, events.ConversationItemCreate) else None
+    for path, extra in (("", event.extra), ("item.", UNSET if item is None else item.extra)):
+        for name, value in {} if extra is UNSET else extra.items():
+            if value is UNSET:
+                raise LocalValueError(f"event: {path}{name}: missing")
 
 
 def response_params(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, overload
 
 from bargein.errors import LocalValueError
+from bargein.tools.adapters import adapted
 from bargein.tools.signature import Signature, signature_of
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -126,7 +127,7 @@ def tool(
 
 def tools_of(given: Iterable[Any]) -> tuple[list[Tool], list[dict[str, Any]]]:
     """What `connect(tools=…)` was given: our tools, and declarations whose calls the application
-    answers. A plain function is made a tool.
+    answers. A plain function is made a tool, and a tool of a framework is adapted.
 
     Raises `LocalValueError` for anything else, and for a name that is there twice.
     """
@@ -139,10 +140,12 @@ def tools_of(given: Iterable[Any]) -> tuple[list[Tool], list[dict[str, Any]]]:
             declared.append(dict(one))
         elif inspect.isroutine(one):
             ours.append(tool(one))
+        elif (theirs := adapted(one)) is not None:
+            ours += theirs
         else:
             raise LocalValueError(
-                f"tools[{index}]: {type(one).__name__}; give a function, a bargein.Tool, or a "
-                "mapping as in session.tools"
+                f"tools[{index}]: {type(one).__name__}; give a function, a bargein.Tool, a tool of "
+                "LlamaIndex, LangChain or pydantic-ai, or a mapping as in session.tools"
             )
     names = [one.name for one in ours] + [str(one.get("name")) for one in declared if "name" in one]
     for name in names:

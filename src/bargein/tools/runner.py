@@ -105,7 +105,7 @@ class Runner:
         assert approver is not None, "seen when the session began"
         granted = False
         try:
-            granted = bool(await _called(approver, (call,), {}))
+            granted = bool(await called(approver, (call,), {}))
         except Exception:
             log.exception("the approver of %s failed; the call is not approved", call.name)
         self._report(Approved(call.call_id, granted))
@@ -125,7 +125,7 @@ class Runner:
             given = _read(tool, arguments)
             if tool.context_name is not None:
                 given[tool.context_name] = context
-            result = await _called(tool.call, (), given)
+            result = await called(tool.call, (), given)
             return Returned(context.call_id, _text_of(result))
         except (ArgumentsError, ToolError) as error:
             return Returned(context.call_id, _error(str(error)), failed=True)
@@ -147,7 +147,7 @@ def _read(tool: Tool, arguments: str) -> dict[str, Any]:
     return given
 
 
-async def _called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
+async def called(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
     """Call it where it may take its time, and wait for what it gives."""
     of_object = type(function).__call__
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(of_object):
