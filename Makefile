@@ -5,7 +5,8 @@ BIN := .venv/bin
 CHECKED := $(wildcard src tests examples scripts)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format clean bench soak mutants fuzz mutmut
+.NOTPARALLEL:  # two set-ups of one folder would meet in it
+.PHONY: help setup setup-tests demo test lint types format clean bench soak mutants fuzz mutmut
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -13,10 +14,13 @@ help:  ## show this list
 setup:  ## install everything into this folder (the other targets do it themselves)
 	@scripts/bootstrap
 
+setup-tests:  # also the frameworks whose tools are adapted: tests and types need them
+	@scripts/bootstrap frameworks
+
 demo: setup  ## a spoken conversation with two interruptions; options in ARGS="--out DIR ..."
 	@$(BIN)/bargein demo $(ARGS)
 
-test: lint types  ## every check there is: style, types, architecture, tests
+test: setup-tests lint types  ## every check there is: style, types, architecture, tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: setup  ## style and architecture
@@ -24,7 +28,7 @@ lint: setup  ## style and architecture
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/lint-imports
 
-types: setup  ## strict types
+types: setup-tests  ## strict types
 	$(BIN)/mypy --strict $(filter-out scripts,$(CHECKED))
 
 format: setup  ## put the code into its one form

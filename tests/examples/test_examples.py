@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,15 @@ async def test_tools_are_called_and_spoken_about() -> None:
     assistant, answer = out.splitlines()
     assert assistant.startswith("assistant: Let me look that up. I have the answer.")
     assert answer == "weather: returned, Rain in Lisbon for 1 days."
+
+
+@pytest.mark.real_time
+@pytest.mark.skipif(find_spec("mcp.server.mcpserver") is None, reason="`make test` installs mcp")
+async def test_the_tools_of_an_mcp_server_are_called_and_spoken_about() -> None:
+    out = await run_example("mcp_tools.py", speed=50)
+    assistant, answer = out.splitlines()
+    assert assistant.startswith("assistant: Let me look that up. I have the answer.")
+    assert answer == "weather: returned, Rain in Lisbon."
 
 
 @pytest.mark.real_time
