@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from bargein.core.inputs import Input
 from bargein.core.settings import Settings
 from bargein.errors import LocalValueError
 from bargein.trace import record
+from bargein.units import AudioFormat
 
 _WRITE_EVERY_S: Final = 0.05
 _WAITING_LIMIT_BYTES: Final = 8 * 1024 * 1024
@@ -43,9 +44,14 @@ class TraceWriter:
         path: str | os.PathLike[str],
         settings: Settings,
         *,
+        format_of: Callable[[Input], AudioFormat] = lambda _: AudioFormat.PCM,
         waiting_limit_bytes: int = _WAITING_LIMIT_BYTES,
     ) -> None:
-        """Make the file. Raises LocalValueError where that is impossible."""
+        """Make the file. Raises LocalValueError where that is impossible.
+
+        `format_of` is asked for the format of a reply's sound (`Machine.audio_format_of`).
+        """
+        self._format_of = format_of
         self.path = Path(path)
         self.failure: str | None = None
         """Why the trace ended early: the disk's own words."""
@@ -81,7 +87,7 @@ class TraceWriter:
         Never raises, never waits for the disk.
         """
         story = None if raised is None else f"{type(raised).__name__}: {raised}"
-        self._append(record.entry(now_us, input, commands, story))
+        self._append(record.entry(now_us, input, commands, story, self._format_of(input)))
 
     def flush(self) -> None:
         """Write what waits. Blocks for the disk; for those who end, not for those who talk."""

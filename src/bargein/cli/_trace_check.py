@@ -139,7 +139,7 @@ def entries_of(steps: Sequence[Step]) -> tuple[Entry, ...]:
 def line_of(step: Step) -> bytes:
     """The step as a line of a trace."""
     done = None if step.raised is not None else step.commands
-    return record.entry(step.at_us, step.input, done, step.raised)
+    return record.entry(step.at_us, step.input, done, step.raised, step.audio_format)
 
 
 def _tell(session: Session, verdict: Verdict, entries: Sequence[Entry], left_out: int) -> None:

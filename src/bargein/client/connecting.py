@@ -322,9 +322,9 @@ class Connecting:
         await pipe.open()
         player = self._audio.player
         settings = replace(self._settings, player_margin_samples=margin_of(player.accuracy))
-        if self._trace_path is not None:
-            self._trace = TraceWriter(self._trace_path, settings)
         machine = Machine(settings)
+        if self._trace_path is not None:
+            self._trace = TraceWriter(self._trace_path, settings, format_of=machine.audio_format_of)
         driver = Driver(
             machine,
             pipe,

@@ -5,12 +5,13 @@
 2. An item is *coming* (we asked for it), *there*, *cut* (its sound was cut; what is kept is known
    when the service has said so) or *going* (its deletion is under way). It leaves when `deleted`
    arrives.
-3. Of a cut part, the text is an estimate: the share of the text that the share of the audio allows,
-   back to a word's end. Nothing that arrives later lengthens it (rule 11).
+3. Of a cut part, the text is the words that were heard, as far as can be told (`words.py`), with a
+   mark. Nothing that arrives later lengthens it (rule 11).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +32,8 @@ class ContentView(msgspec.Struct, frozen=True):
     text: str
     heard_ms: int | None = None
     kept_ms: int | None = None
+    cut: bool = False
+    """Its sound was cut, and the text are the words heard of it. Nothing lengthens it again."""
 
 
 class ItemView(msgspec.Struct, frozen=True):
@@ -163,8 +166,13 @@ class Conversation:
         if not content.frozen:
             content.text = text if final else content.text + text
 
-    def cut(self, item_id: str, content_index: int, heard_ms: int, received_ms: int) -> str:
-        """The part's sound was cut there. Returns the text that is left."""
+    def cut(
+        self, item_id: str, content_index: int, heard_ms: int, words_heard: Callable[[str], str]
+    ) -> str:
+        """The part's sound was cut there; `words_heard` says what of its text was heard.
+
+        Returns the text that is left.
+        """
         entry = self._entries.get(item_id)
         if entry is None:
             return ""
@@ -174,7 +182,7 @@ class Conversation:
         content.heard_ms = heard_ms
         if not content.frozen:
             content.frozen = True
-            content.text = _share(content.text, heard_ms, received_ms)
+            content.text = words_heard(content.text)
         return content.text
 
     def unheard(self, item_id: str, content_index: int) -> None:
@@ -220,16 +228,6 @@ class Conversation:
             self._order.remove(item_id)
 
 
-def _share(text: str, heard_ms: int, received_ms: int) -> str:
-    if heard_ms >= received_ms:
-        return text
-    shared = text[: len(text) * heard_ms // received_ms]
-    if len(shared) < len(text) and not text[len(shared)].isspace():
-        # Back to the last word that is whole.
-        shared = shared[: len(shared) - len(shared.split(" ")[-1])]
-    return shared.rstrip()
-
-
 def _fill(entry: _Entry, item: events.Item) -> None:
     entry.type = events.type_of(item)
     status = getattr(item, "status", None)
@@ -261,7 +259,7 @@ def _fill_content(entry: _Entry, index: int, part: events.ContentPart) -> None:
 
 def _view(entry: _Entry) -> ItemView:
     content = tuple(
-        ContentView(part.kind, part.text, part.heard_ms, part.kept_ms)
+        ContentView(part.kind, part.text, part.heard_ms, part.kept_ms, part.frozen)
         for _, part in sorted(entry.content.items())
     )
     return ItemView(

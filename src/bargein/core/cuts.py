@@ -14,6 +14,7 @@ What is sent for a cut and how it is answered is in `settlement.py`.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from bargein.core.commands import StopPlayback
 from bargein.core.conversation import Conversation
@@ -238,10 +239,7 @@ class Cuts:
             self.open.insert(0, cut)
 
     def _corrected(self, cut: Cut, item: SpokenItem, utterance: Utterance) -> None:
-        part = utterance.part
-        self._conversation.cut(
-            part.item_id, part.content_index, utterance.heard_ms, utterance.received_ms
-        )
+        self._keep_heard(item, utterance)
         self._settlement.correct(cut.sent, item, utterance, exact=cut.exact)
 
     def overdue(self, cut_id: str) -> None:
@@ -266,23 +264,25 @@ class Cuts:
         now_us = self._desk.now_us
         cut.record = cut.interruption(now_us)
         self._desk.notify(cut.record)
-        for utterance in cut.utterances:
-            self._told(utterance)
+        for item in cut.items:
+            self._told(item)
         for item in cut.items:
             self._tell_unheard(item)
         self._answer_asks(cut)
         self._desk.deadlines.arm(Timer.ITEM_OVER, cut.cut_id, now_us)
 
-    def _told(self, utterance: Utterance) -> None:
-        part = utterance.part
-        if not utterance.in_conversation:
+    def _told(self, item: SpokenItem) -> None:
+        if not item.in_conversation:
             return
-        text = self._conversation.cut(
-            part.item_id, part.content_index, utterance.heard_ms, utterance.received_ms
-        )
-        self._desk.notify(
-            Transcript("assistant", part.item_id, text, True, part.content_index, cut=True)
-        )
+        for index, utterance in item.parts.items():
+            text = self._keep_heard(item, utterance)
+            self._desk.notify(Transcript("assistant", item.item_id, text, True, index, cut=True))
+
+    def _keep_heard(self, item: SpokenItem, utterance: Utterance) -> str:
+        """Of the part's text, the mirror keeps what was heard."""
+        words = partial(utterance.words_heard, whole=item.completed)
+        part = utterance.part
+        return self._conversation.cut(part.item_id, part.content_index, utterance.heard_ms, words)
 
     def _tell_unheard(self, item: SpokenItem) -> None:
         """Words can come before the first sound of their part."""

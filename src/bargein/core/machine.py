@@ -43,6 +43,7 @@ from bargein.core.settlement import Settlement
 from bargein.core.usage import UsageTotal
 from bargein.core.utterances import Ledger
 from bargein.deadlines import Timer
+from bargein.units import AudioFormat
 
 
 class Machine:
@@ -91,6 +92,15 @@ class Machine:
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known now."""
         return self.settlement.capabilities
+
+    def audio_format_of(self, happened: inputs.Input) -> AudioFormat:
+        """The format of a reply's sound that was just handled."""
+        match happened:
+            case inputs.Received(event=events.ResponseOutputAudioDelta(response_id=response_id)):
+                reply = self.responses.replies.get(response_id)
+                return AudioFormat.PCM if reply is None else reply.audio_format
+            case _:
+                return AudioFormat.PCM
 
     def handle(self, happened: inputs.Input, *, now_us: int) -> list[Command]:
         """Everything that follows from one input, to be done in order."""

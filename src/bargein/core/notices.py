@@ -39,8 +39,8 @@ class Transcript(msgspec.Struct, frozen=True, tag=True):
     """Words of an item. `final` comes once a part: for speech of the assistant when it was heard or
     cut.
 
-    Of a cut part, `text` is an estimate of the words heard, by the share of its audio, and `cut` is
-    true.
+    Of a cut part, `text` is the words heard, as far as text and sound tell (`core/words.py`), and
+    `cut` is true.
     """
 
     role: Role

@@ -41,7 +41,9 @@ from typing import Literal
 
 from bargein.core.commands import Command, FinishPlay, Play
 from bargein.core.inputs import Heard, Part
+from bargein.core.loudness import Loudness
 from bargein.core.notices import PartRecord
+from bargein.core.words import timeline
 from bargein.units import AudioFormat, ms_floor, samples_floor
 
 ESTIMATE_SLACK_MS = 500
@@ -76,6 +78,10 @@ class Utterance:
     half: bytes = b""
     """The beginning of a sample whose end is in the next delta."""
     waiting: deque[bytes] = field(default_factory=deque)
+    loudness: Loudness | None = None
+    """For its words; None where samples were torn over deltas."""
+    captioned: int = 0
+    """Characters of its text that were told as captions."""
     action: Literal["none", "truncate", "delete", "pending"] = "pending"
     sent_ms: int | None = None
     kept_ms: int | None = None
@@ -111,6 +117,12 @@ class Utterance:
         if slack is None:
             slack = samples_floor(ESTIMATE_SLACK_MS, self.format.rate)
         return self.heard_samples + slack >= self.given_samples
+
+    def words_heard(self, text: str, *, whole: bool) -> str:
+        """What was heard of its text. `whole`: all of the text is here, and all of the sound."""
+        heard, came = self.heard_samples, self.received_samples
+        words = timeline(text, self.loudness, self.format.rate, came, whole=whole).heard(heard)
+        return text[: max(len(words), self.captioned)]
 
     def record(self) -> PartRecord:
         """As it stands now."""
@@ -287,6 +299,7 @@ class Ledger:
             utterance = Utterance(
                 part, audio_format, item.in_conversation, self.margin_samples, cut=cut
             )
+            utterance.loudness = Loudness(audio_format)
             item.parts[content_index] = utterance
             self.utterances[part] = utterance
             if not cut:
@@ -296,6 +309,10 @@ class Ledger:
         whole_bytes = samples * utterance.format.bytes_per_sample
         audio, utterance.half = audio[:whole_bytes], audio[whole_bytes:]
         utterance.received_samples += samples
+        if utterance.half:
+            utterance.loudness = None
+        elif utterance.loudness is not None and not utterance.final:
+            utterance.loudness.add(audio)
         if utterance.cut or utterance.clipped or not samples:
             return utterance
         if utterance.finished or self._waiting_bytes + len(audio) > WAITING_LIMIT_BYTES:

@@ -4,7 +4,8 @@
    settings.
 2. Each further line is one input: `at` (the machine's time in microseconds), `in` (the input),
    `out` (the commands it returned, or null with `raised` where the machine broke), `audio` (how
-   many bytes of sound stood at which path, `in.…` or `out.…`). Events are as on the wire.
+   many bytes of sound stood at which path, `in.…` or `out.…`), `loudness` (of a reply's sound: its
+   format and one hexadecimal digit for each 20 ms, `core/loudness.py`). Events are as on the wire.
 3. `{"lost": n}` tells of inputs that were not recorded; `{"end": true}` is the last line of a
    session that was closed. A trace without it was cut.
 4. A line counts when its newline is there. The last one may be cut anywhere; any other damage is an
@@ -24,11 +25,16 @@ from msgspec.structs import replace
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.loudness import LEVELS, sound_of
 from bargein.core.settings import Settings
 from bargein.errors import LocalValueError
 from bargein.events import lenient
+from bargein.units import AudioFormat
 
 FORMAT: Final = 1
+
+REPLY_SOUND: Final = "in.event.delta"
+"""Where the sound of a reply stood."""
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -58,6 +64,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "in
     input: JsonObject | None = None
     out: list[JsonObject] | None = None
     audio: dict[str, int] = {}
+    loudness: str = ""
     raised: str | None = None
     lost: int = 0
     end: bool = False
@@ -75,8 +82,17 @@ class Entry(msgspec.Struct, frozen=True):
         """When, on the clock that the machine was given."""
         return self.line.at
 
+    @property
+    def audio_format(self) -> AudioFormat:
+        """Of the sound in the input, if it is a reply's."""
+        kind, _, digits = self.line.loudness.partition(" ")
+        return AudioFormat(kind) if digits else AudioFormat.PCM
+
     def input(self) -> inputs.Input:
-        """The input, its sound as zeros of the same length. Raises TraceError."""
+        """The input, its sound one of the same length and loudness; zeros where that was not noted.
+
+        Raises TraceError.
+        """
         try:
             return _input(_with_sound(self.line)["in"])
         except _UNREADABLE as error:
@@ -156,7 +172,7 @@ def _header(text: bytes) -> Header:
 
 
 def _with_sound(line: Line) -> JsonObject:
-    """The line's `in` and `out` with zeros, in base64, for the sound that was left out."""
+    """The line's `in` and `out` with what stands for the sound that was left out, in base64."""
     whole: Any = {"in": line.input or {}, "out": line.out or []}
     if not line.audio:
         found: JsonObject = whole
@@ -167,9 +183,16 @@ def _with_sound(line: Line) -> JsonObject:
         *way, last = path.split(".")
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
-        place[last] = pybase64.b64encode_as_string(bytes(length))
+        is_reply = path == REPLY_SOUND and line.loudness
+        sound = _as_loud(line.loudness, length) if is_reply else bytes(length)
+        place[last] = pybase64.b64encode_as_string(sound)
     found = whole
     return found
+
+
+def _as_loud(loudness: str, length: int) -> bytes:
+    kind, _, digits = loudness.partition(" ")
+    return sound_of(bytes(int(digit, LEVELS) for digit in digits), length, AudioFormat(kind))
 
 
 def _without(union: Any, *strange: type[Any]) -> Any:

@@ -1,8 +1,9 @@
 """What a trace leaves out besides secrets (`bargein.masking`): sound.
 
 Sound is replaced by its length: `hollow` takes the bytes out of structs and notes how many there
-were and where; counts suffice to replay, because the machine never looks into sound. `plain` makes
-JSON values of what is left, ready to be masked.
+were and where. All that the machine looks for in sound is how loud a reply is (`loudness_of`), so
+that and the counts suffice to replay. `plain` makes JSON values of what is left, ready to be
+masked.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from msgspec import UNSET, inspect
 from msgspec.structs import replace
 
 from bargein import events
-from bargein.core.inputs import Received
+from bargein.core.inputs import Input, Received
+from bargein.core.loudness import levels_of
 from bargein.events import lenient
+from bargein.units import AudioFormat
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -44,6 +47,16 @@ def plain(value: Any) -> Any:
             return f"[{len(value)} bytes]" if value else ""  # hollowed before, but in plain values
         case _:
             return value
+
+
+def loudness_of(input: Input, audio_format: AudioFormat) -> str:
+    """How loud the sound of a reply is, for the trace; empty for any other input."""
+    match input:
+        case Received(event=events.ResponseOutputAudioDelta(delta=bytes(sound))) if sound:
+            levels = levels_of(sound, audio_format)
+            return f"{audio_format.value} " + "".join(f"{level:x}" for level in levels)
+        case _:
+            return ""
 
 
 def hollow(value: S, path: str, counts: dict[str, int]) -> S:

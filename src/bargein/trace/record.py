@@ -12,7 +12,8 @@ from bargein.core.inputs import Input
 from bargein.core.settings import Settings
 from bargein.masking import may_hold_secrets, without_secrets
 from bargein.trace.format import FORMAT, Header, Line
-from bargein.trace.leave_out import hollow, plain
+from bargein.trace.leave_out import hollow, loudness_of, plain
+from bargein.units import AudioFormat
 
 
 class _NotPlain(Exception):
@@ -34,6 +35,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, rename={"input": "i
     input: Input
     out: Sequence[Command] | None
     audio: dict[str, int] = {}
+    loudness: str = ""
     raised: str | None = None
 
 
@@ -44,9 +46,14 @@ def header(settings: Settings, started: str, version: str, *, shortened_from: in
 
 
 def entry(
-    now_us: int, input: Input, commands: Sequence[Command] | None, raised: str | None = None
+    now_us: int,
+    input: Input,
+    commands: Sequence[Command] | None,
+    raised: str | None = None,
+    audio_format: AudioFormat = AudioFormat.PCM,
 ) -> bytes:
     """The line of one input. `commands` is None where the machine raised, and `raised` says what.
+    `audio_format` is that of the input's sound, if it is a reply's.
 
     Never raises: what cannot be written at all becomes a lost input.
     """
@@ -54,7 +61,7 @@ def entry(
     try:
         quiet = hollow(input, "in", counts)
         out = commands and [hollow(each, f"out.{i}", counts) for i, each in enumerate(commands)]
-        line = _Line(now_us, quiet, out, counts, raised)
+        line = _Line(now_us, quiet, out, counts, loudness_of(input, audio_format), raised)
         try:
             text = _ENCODER.encode(line)
             if may_hold_secrets(text):

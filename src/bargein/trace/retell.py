@@ -28,7 +28,7 @@ from bargein.core.responses import METADATA_KEY
 from bargein.core.settings import Settings
 from bargein.trace.causes import Causes, create_key
 from bargein.trace.format import Entry, JsonObject
-from bargein.units import US_PER_S
+from bargein.units import US_PER_S, AudioFormat
 
 _GRACE_US: Final = US_PER_S
 """A live session's tick may be late by as much; then another input may come before it."""
@@ -63,6 +63,8 @@ class Step(msgspec.Struct, frozen=True):
     input: inputs.Input
     commands: Sequence[commands.Command]
     raised: str | None = None
+    audio_format: AudioFormat = AudioFormat.PCM
+    """Of the sound in the input, if it is a reply's."""
 
 
 class Telling(msgspec.Struct, frozen=True):
@@ -81,7 +83,8 @@ class Telling(msgspec.Struct, frozen=True):
 def recorded(entries: Sequence[Entry]) -> Iterator[Step]:
     """The inputs with what was done about them then. Raises TraceError."""
     for entry in entries:
-        yield Step(entry.number, entry.at_us, entry.input(), entry.commands(), entry.line.raised)
+        input, done = entry.input(), entry.commands()
+        yield Step(entry.number, entry.at_us, input, done, entry.line.raised, entry.audio_format)
 
 
 class Story:
@@ -98,6 +101,7 @@ class Story:
         self.settings = settings
         self.start = start
         self.steps = tuple(recorded(entries))
+        self.audio_formats = {step.line: step.audio_format for step in self.steps}
         self.names: dict[str, _Kind] = {}
         self.answers: list[bool] = []
         self.needs: list[tuple[int, ...]] = []
@@ -196,14 +200,15 @@ class _Teller:
     ) -> None:
         if isinstance(input, inputs.Received):
             self._causes.taken(input.event)
+        audio_format = self._story.audio_formats.get(line, AudioFormat.PCM)
         try:
             now = self._machine.handle(input, now_us=at_us)
         except Exception as error:  # that the machine breaks is what is to be found out
             raised = f"{type(error).__name__}: {error}"
-            self._steps.append(Step(line, at_us, input, (), raised))
+            self._steps.append(Step(line, at_us, input, (), raised, audio_format))
             self._broken = True
             return
-        self._steps.append(Step(line, at_us, input, now))
+        self._steps.append(Step(line, at_us, input, now, None, audio_format))
         for command in now:
             if isinstance(command, commands.Play):
                 self._given[command.part] += command.format.samples(len(command.audio))

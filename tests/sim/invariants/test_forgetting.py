@@ -107,9 +107,9 @@ def _words(tale: Tale, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "broken"), [("Once", 0), ("Once upon a", 1), ("Never", 1), ("", 0)]
+    ("left", "broken"), [("Once", 0), ("Once upon a", 1), ("Never", 1), ("", 1)]
 )
-def test_of_a_cut_part_the_share_of_the_words_is_left(left: str, broken: int) -> None:
+def test_of_a_cut_part_the_words_that_were_heard_are_left(left: str, broken: int) -> None:
     tale = playing()
     _words(tale, "Once upon a time.")
     interrupted(tale)

@@ -104,11 +104,19 @@ def test_what_is_not_judged_is_named_with_its_reason() -> None:
     assert "no ear" in verdict.judged["I3"]
 
 
+def quiet(done: Sequence[commands.Command]) -> list[object]:
+    return [
+        replace(each, audio=bytes(len(each.audio))) if isinstance(each, commands.Play) else each
+        for each in done
+    ]
+
+
 def test_an_episode_that_is_traced_replays_to_the_same_commands() -> None:
     entries, reader = read(traced(run(3), version="0"))
     told = Story(entries, reader.settings(), Machine).tell()
-    then = recorded(entries)
-    assert [list(step.commands) for step in told.steps] == [list(s.commands) for s in then]
+    # What the player was given is sound of the same loudness, in place of what was left out.
+    then = [quiet(list(step.commands)) for step in recorded(entries)]
+    assert [quiet(list(step.commands)) for step in told.steps] == then
 
 
 # -- by hand ---------------------------------------------------------------------------------------

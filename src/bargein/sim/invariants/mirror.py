@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bargein import events
 from bargein.core import notices
 from bargein.core.conversation import ContentView, ItemView
+from bargein.core.words import timeline
 from bargein.server.model.memory import RememberedItem, RememberedPart
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
@@ -16,8 +17,9 @@ _Place = tuple[str, int]
 
 
 class MirrorIsTheServers(Invariant):
-    """Of a cut part the words are an estimate: of the words that had come, no more than the share
-    that was heard, and nothing that arrives later lengthens it.
+    """Of a cut part the words are an estimate (`core/words.py`): the one that follows from the words
+    and the sound that had come and from what the player says was heard, computed here anew (the
+    simulated sound has no pauses). Nothing that arrives later lengthens it.
 
     Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed; the
     words of a cut reply that the server keeps whole, of which the mirror has those that were heard.
@@ -125,14 +127,15 @@ class MirrorIsTheServers(Invariant):
             self.fail(f"{told.item_id}: {told.text!r} is left of {came!r}")
         rate = self.options.format.rate
         # Of a part whose sound never came, no word was heard.
-        heard_ms, received_ms = 0, 1
-        if spoken is not None and spoken.received:
-            heard_ms = ms_floor(min(spoken.reported, spoken.received), rate)
-            received_ms = ms_floor(spoken.received, rate)
-        if len(told.text) * received_ms > len(came) * heard_ms:
+        heard, received = 0, 0
+        if spoken is not None:
+            heard, received = min(spoken.reported, spoken.received), spoken.received
+        whole = self.facts.known_completed(told.item_id)
+        right = timeline(came, None, rate, received, whole=whole).heard(heard)
+        if told.text != right:
             self.fail(
-                f"{told.item_id}: {told.text!r} is left of {came!r}, and {heard_ms} of "
-                f"{received_ms} ms were heard"
+                f"{told.item_id}: {told.text!r} is left of {came!r} and not {right!r}, and {heard} "
+                f"of {received} samples were heard"
             )
 
     def _is_cut(self, item_id: str) -> bool:

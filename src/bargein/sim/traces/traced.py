@@ -28,9 +28,10 @@ def traced(episode: Episode, *, version: str, make_client: MakeClient = Machine)
         try:
             done = machine.handle(happened, now_us=at_us)
         except Exception as error:  # what it raises is what the trace is to tell
-            yield record.entry(at_us, happened, None, f"{type(error).__name__}: {error}")
+            story = f"{type(error).__name__}: {error}"
+            yield record.entry(at_us, happened, None, story, episode.options.format)
             return
-        yield record.entry(at_us, happened, done)
+        yield record.entry(at_us, happened, done, audio_format=episode.options.format)
     if final.quiet:
         yield record.end()
 
