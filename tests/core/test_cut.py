@@ -57,7 +57,9 @@ def test_the_words_of_a_cut_part_are_told_once_as_final_and_cut() -> None:
     talk.speaking()
     talk.words("A", "Once upon a time")
     talk.cut_at(1_000)
-    assert talk.told(Transcript)[1:] == [Transcript("assistant", "A", "Once upon", True, 0, cut=True)]
+    assert talk.told(Transcript)[1:] == [
+        Transcript("assistant", "A", "Once upon", True, 0, cut=True)
+    ]
 
 
 def test_what_seemed_to_be_heard_to_its_end_is_a_cut_when_the_player_knows_better() -> None:

@@ -28,7 +28,7 @@ _WIDE_STRONG, _WIDE_WEAK = r"\u3002\uff01\uff1f", r"\uff0c\u3001"
 _CLOSING = "['\")\\]”’»]*$"
 _STRONG = re.compile(rf"[.!?…:;{_WIDE_STRONG}]{_CLOSING}")
 _WEAK = re.compile(rf"[,{_WIDE_WEAK})\u2013\u2014-]{_CLOSING}")
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+|\d+")
 _DIGIT_SYLLABLES = (2, 1, 1, 1, 1, 1, 1, 2, 1, 1)
 
 
@@ -71,7 +71,7 @@ def pronounced(text: str) -> Pronounced:
 def syllables(word: str) -> float:
     """How long the word is, in syllables of no consonants."""
     letters = sum(map(str.isalpha, word))
-    length = sum(_number(digits) for digits in _DIGITS.findall(word))
+    length = sum(_number(found.replace(",", "")) for found in _DIGITS.findall(word))
     if letters:
         length += _spelled(word, letters)
     return length + _WORD_WEIGHT if length else 0.0

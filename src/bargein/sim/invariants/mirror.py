@@ -17,9 +17,9 @@ _Place = tuple[str, int]
 
 
 class MirrorIsTheServers(Invariant):
-    """Of a cut part the words are an estimate (`core/words.py`): the one that follows from the words
-    and the sound that had come and from what the player says was heard, computed here anew (the
-    simulated sound has no pauses). Nothing that arrives later lengthens it.
+    """Of a cut part the words are an estimate (`core/words.py`): the one that follows from the
+    words and the sound that had come and from what the player says was heard, computed here anew
+    (the simulated sound has no pauses). Nothing that arrives later lengthens it.
 
     Excused, at the end: a server that acknowledges nothing, a pipe that died or was closed; the
     words of a cut reply that the server keeps whole, of which the mirror has those that were heard.
