@@ -15,14 +15,14 @@ from bargein.sim.coverage.tally import CATALOGUE, GROUPS
 from bargein.sim.episode import run
 
 SEEDS: tuple[int, ...] = (
-    10, 92, 117, 119, 144, 157, 199, 213, 400, 426, 508, 563, 663, 858,
-    1030, 1168, 1270, 1293, 1367, 1505, 1579, 1600, 1765, 1780, 1956, 2052, 2564, 2744,
-    3291, 3390, 3728, 4478, 4837, 5252, 5921, 6286, 9537, 10063,
+    10, 144, 157, 426, 441, 563, 858, 1036, 1168, 1270, 1293, 1367, 1532, 1600,
+    1663, 1679, 1743, 1933, 1944, 2434, 3291, 3778, 4000, 4837, 5348, 5350, 5419, 6286,
+    6368, 6652, 6992, 7217, 7956, 10063,
 )  # fmt: skip
 
 LEANING: tuple[tuple[int, Mapping[str, int]], ...] = (
     # Death in the 150 ms between a stop and its answer: about one conversation in several thousand.
-    (349, {"options.dies": 49, "options.card.late": 3, "options.card.delay_ms": 149}),
+    (484, {"options.dies": 49, "options.card.late": 3, "options.card.delay_ms": 149}),
 )
 """Seeds with some draws fixed: what is met too seldom to be found among seeds alone."""
 
