@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.server.host_rig import Peer, Scripted, begin, hello, host, played
+from tests.server.host_rig import Peer, Scripted, begin, hello, host, played, writes
 from tests.server.model.model_rig import silence, speech
 
-from bargein.server.engines.base import EngineError
+from bargein.server.engines.base import Batch, EngineError
 from bargein.server.host import Host, HostLimits
 from bargein.server.model.commands import Overhear, StartTranscription
 from bargein.server.model.heard import Heard, Words
@@ -169,6 +169,35 @@ def test_an_engine_that_does_not_close_is_left_after_a_while(
 
     played(scenario)
     assert "not closed within 3 s" in caplog.text
+
+
+def test_an_engine_that_does_not_let_go_of_a_response_is_left_after_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    released = asyncio.Event()
+
+    async def stubborn() -> AsyncGenerator[Batch, None]:
+        try:
+            yield Batch(writes("Hello"))
+            await asyncio.Event().wait()
+        finally:
+            await released.wait()
+
+    async def scenario() -> None:
+        server, peer = serving(Scripted(stubborn)), Peer()
+        task = begin(server, peer)
+        peer.say("response.create")
+        await peer.until("response.output_text.delta")
+        began = asyncio.get_running_loop().time()
+        peer.leave()
+        await task
+        assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.1)
+        assert not server.sessions
+        released.set()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=1)
+
+    played(scenario)
+    assert "did not let go within 3 s of: session-1 resp_" in caplog.text
 
 
 def test_an_engine_overhears_the_turn() -> None:

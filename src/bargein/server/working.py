@@ -4,7 +4,8 @@ or call of remote tools.
 1. Whatever an engine raises ends what it was at work on, as failed, and nothing else; what is not
    an `EngineError` is logged (`engines.base`, rule 4).
 2. A task is ended when its work is no longer wanted, and all are when the session is over. Then the
-   engine is closed, which may take `close_deadline_s`.
+   engine is closed. Each of the two has a deadline: an engine that holds on to its work is left
+   with it, and said.
 3. What an MCP server is asked has a deadline, and no failure of it ends more than that.
 4. An engine that breaks while it overhears is not given more of that session's sound.
 """
@@ -98,9 +99,12 @@ class Working:
             self._overhears = False
 
     async def end(self, deadline_s: float) -> None:
-        """End all tasks and close the engine."""
+        """End all tasks, then close the engine; each may take so long."""
         tasks = self._responses, self._transcriptions, self._remote
-        await end(*(task for some in tasks for task in some.values()))
+        left = await end(*(task for some in tasks for task in some.values()), deadline_s=deadline_s)
+        if left:
+            names = ", ".join(sorted(task.get_name() for task in left))
+            log.error("the engine did not let go within %s s of: %s", deadline_s, names)
         try:
             async with asyncio.timeout(deadline_s):
                 await self._engine.close()
@@ -196,8 +200,16 @@ def _forget(tasks: dict[str, asyncio.Task[None]], id: str, task: asyncio.Task[No
         del tasks[id]
 
 
-async def end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait for them, again and again should one be slow to go."""
+async def end(
+    *tasks: asyncio.Task[None], deadline_s: float | None = None
+) -> set[asyncio.Task[None]]:
+    """Cancel tasks and wait for them; those that have not gone by the deadline."""
+    if not tasks:
+        return set()
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    gone, left = await asyncio.wait(tasks, timeout=deadline_s)
+    for task in gone:
+        if not task.cancelled():
+            task.exception()  # Whoever waited for it has seen it; nobody else need.
+    return left
