@@ -19,6 +19,10 @@ COMPLETED = "conversation.item.input_audio_transcription.completed"
 FAILED = "conversation.item.input_audio_transcription.failed"
 SEGMENT = "conversation.item.input_audio_transcription.segment"
 VAD = {"type": "server_vad", "silence_duration_ms": 200}
+WITHOUT_RESPONSES = {
+    "type": "realtime",
+    "audio": {"input": {"turn_detection": {**VAD, "create_response": False}}},
+}
 
 
 def rig(
@@ -350,3 +354,12 @@ def test_the_words_that_are_overheard_end_the_turn_or_do_not(
     made.hear(item_id, Guess(words), final=False)
     sent = made.append(silence(3_000))
     assert least_ms < sent[0]["audio_end_ms"] - 1_280 <= most_ms
+
+
+def test_a_turn_that_finds_no_room_in_the_conversation_is_not_written_down_either() -> None:
+    made = rig("gpt-realtime-whisper", overhears=True, options=Options(limits=Limits(items=1)))
+    made.say("session.update", session=WITHOUT_RESPONSES)
+    first, second = turn(made), turn(made)
+    assert [asked.item_id for asked in made.to_transcribe] == [first, second]
+    assert made.log[-1]["error"]["code"] == "conversation_full"
+    assert made.not_to_transcribe == [second]

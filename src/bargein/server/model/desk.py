@@ -192,12 +192,17 @@ class Desk:
     def _end_turn(self, item_id: str, audio: bytes, now_us: int) -> None:
         try:
             self._commit_item(item_id, audio)
-            turns = self.session.turns
-            if turns is not None and turns.create_response:
-                self.speaking.create(None, now_us)
         except RefusedError as error:
             # No event of the client asked for this, although the audio came in one.
+            self._drop_turn(item_id)
             self._outbox.refuse(error.refusal, None)
+            return
+        turns = self.session.turns
+        if turns is not None and turns.create_response:
+            try:
+                self.speaking.create(None, now_us)
+            except RefusedError as error:
+                self._outbox.refuse(error.refusal, None)
 
     def _commit(self, event: events.InputAudioBufferCommit, now_us: int) -> None:
         self.conversation.check_room()
