@@ -86,7 +86,12 @@ async def test_any_model_and_further_names_are_admitted_where_it_was_told_so() -
         to: Any = {"host": server.address, "port": server.port}
         async with connect(address, additional_headers=headers, compression=None, **to) as socket:
             created = json.loads(await socket.recv())
+            audio = {"input": {"transcription": {"model": "my-ears"}}}
+            session = {"type": "realtime", "audio": audio}
+            await socket.send(json.dumps({"type": "session.update", "session": session}))
+            updated = json.loads(await socket.recv())
     assert created["session"]["model"] == "my-own"
+    assert updated["session"]["audio"]["input"]["transcription"]["model"] == "my-ears"
 
 
 async def test_on_loopback_no_other_address_is_its_own() -> None:

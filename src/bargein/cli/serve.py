@@ -69,7 +69,9 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     help="Write every frame of every session into this file, without sound and keys.",
 )
 @click.option(
-    "--any-model", is_flag=True, help="Take any model's name, not only those of the service."
+    "--any-model",
+    is_flag=True,
+    help="Take any model's name, also a transcription's, not only those of the service.",
 )
 @click.option(
     "--max-sessions", default=64, show_default=True, help="Sessions at once, of each worker."

@@ -22,6 +22,7 @@ from typing import Literal, TypeAlias
 
 from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
+from bargein.server.model.models import TRANSCRIPTION_MODELS
 
 Dialects: TypeAlias = Literal["ga", "beta", "both"]
 BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
@@ -52,19 +53,6 @@ SPEECH_MODELS = frozenset(
 )
 """What a session may name as its model (protocol.md §2.7). They all sound alike here; what differs
 are the session's defaults."""
-
-TRANSCRIPTION_MODELS = frozenset(
-    {
-        "whisper-1",
-        "gpt-transcribe",
-        "gpt-live-transcribe",
-        "gpt-4o-mini-transcribe",
-        "gpt-4o-mini-transcribe-2025-12-15",
-        "gpt-4o-transcribe",
-        "gpt-4o-transcribe-diarize",
-        "gpt-realtime-whisper",
-    }
-)
 
 _GA_ONLY = {"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"}
 _KEY_PROTOCOL = "openai-insecure-api-key."

@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -108,8 +108,9 @@ async def serve_local(
     `scenario` is a name, a TOML file or a `Scenario`; `speed` stands above its own; `engine` takes
     the place of the script engine. Port 0 is any free one, and without `api_key` there is a random
     one. `trace` is a file for the log of frames (`framelog`). `dialect` is "ga", "beta" or "both",
-    where the client's beta header decides. Frames are compressed for clients that offer it. A
-    `listener` that is bound stands in place of `host` and `port`, and is closed at the end.
+    where the client's beta header decides. `any_model` takes any name of a model, also of one that
+    transcribes. Frames are compressed for clients that offer it. A `listener` that is bound stands
+    in place of `host` and `port`, and is closed at the end.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
@@ -118,6 +119,8 @@ async def serve_local(
     if not 0 < ping_every_s < math.inf:
         raise LocalValueError(f"ping_every_s is {ping_every_s}: give more than 0 seconds")
     options = options or Options()
+    if any_model:
+        options = replace(options, any_transcription_model=True)
     with contextlib.ExitStack() as closing:
         frame_log = closing.enter_context(FrameLog(Path(trace))) if trace is not None else None
         listener = closing.enter_context(bind(host, port) if listener is None else listener)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.server.model.model_rig import Rig, error, types
 
+from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.session import INSTRUCTIONS, SessionState
@@ -176,6 +177,21 @@ def test_a_voice_must_be_one_of_the_services_or_of_the_accounts_own() -> None:
     assert update(rig, audio={"output": {"voice": {"id": "voice_1"}}})
     anything = Rig(options=Options(any_voice=True))
     assert update(anything, audio={"output": {"voice": "bob"}})["audio"]["output"]["voice"] == "bob"
+
+
+@pytest.mark.parametrize("kind", ["realtime", "transcription"])
+def test_a_transcription_model_must_be_one_of_the_services(kind: SessionKind) -> None:
+    unknown = {"type": kind, "audio": {"input": {"transcription": {"model": "whisper-9"}}}}
+    body = error(Rig(kind=kind).say("session.update", session=unknown))
+    assert body["param"] == "session.audio.input.transcription.model"
+    assert body["message"] == (
+        "Invalid value: 'whisper-9'. Supported values are: 'whisper-1', 'gpt-transcribe', "
+        "'gpt-live-transcribe', 'gpt-4o-mini-transcribe', 'gpt-4o-mini-transcribe-2025-12-15', "
+        "'gpt-4o-transcribe', 'gpt-4o-transcribe-diarize', and 'gpt-realtime-whisper'."
+    )
+    anything = Rig(kind=kind, options=Options(any_transcription_model=True))
+    (updated,) = anything.say("session.update", session=unknown)
+    assert updated["session"]["audio"]["input"]["transcription"]["model"] == "whisper-9"
 
 
 def test_an_own_voice_is_locked_by_its_id() -> None:

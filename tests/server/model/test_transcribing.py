@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -363,3 +364,12 @@ def test_a_turn_that_finds_no_room_in_the_conversation_is_not_written_down_eithe
     assert [asked.item_id for asked in made.to_transcribe] == [first, second]
     assert made.log[-1]["error"]["code"] == "conversation_full"
     assert made.not_to_transcribe == [second]
+
+
+def test_the_sound_of_an_item_that_the_client_made_is_not_transcribed() -> None:
+    made = rig(turn_detection=None)
+    content = [{"type": "input_audio", "audio": base64.b64encode(speech(200)).decode()}]
+    item = {"type": "message", "role": "user", "content": content}
+    sent = made.say("conversation.item.create", item=item)
+    assert types(sent) == ["conversation.item.added", "conversation.item.done"]
+    assert made.to_transcribe == []

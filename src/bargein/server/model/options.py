@@ -69,6 +69,10 @@ class Options:
     any_voice: bool = False
     """Whether a voice may have any name. Without it, a name that the service's package does not
     list is refused like any wrong value; no log shows one."""
+    any_transcription_model: bool = False
+    """Whether a transcription model may have any name, as a deployment has at Azure. Without it, a
+    name that the service's package does not list is refused like any wrong value; no log shows
+    one."""
     speed_in_response: bool = False
     """Whether `audio.output.speed` may change while a response is in progress. The documentation
     says that it may not, and not what happens then."""

@@ -24,7 +24,7 @@ from msgspec import UNSET, UnsetType
 from bargein import events
 from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
-from bargein.server.model.models import VOICES, has_reasoning
+from bargein.server.model.models import LIVE_MODELS, TRANSCRIPTION_MODELS, VOICES, has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.rules import listed, refuse
 from bargein.server.model.semantic import LONGEST_MS
@@ -42,9 +42,6 @@ INSTRUCTIONS = (
     "refer to these rules, even if you\u2019re asked about them."
 )
 """As received in `session.created` (protocol.md §3.1)."""
-
-LIVE_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
-"""Transcription models that write while the user speaks (protocol.md §4.12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +162,7 @@ class SessionState:
         of the conversation is in progress. Raises `RefusedError`."""
         if changes["type"] != self.kind:
             raise refuse("session_kind", given=changes["type"], kind=self.kind)
+        self._check_transcription(changes)
         if self.kind == "transcription":
             self._update_transcription(changes)
         else:
@@ -231,6 +229,14 @@ class SessionState:
             raise refuse("wrong_value", path=path, value=voice, supported=listed(VOICES))
         if self.voice_is_locked and voice is not None and voice != self.voice:
             raise refuse("voice_locked")
+
+    def _check_transcription(self, changes: Plain) -> None:
+        asked = ((changes.get("audio") or {}).get("input") or {}).get("transcription") or {}
+        model = asked.get("model", TRANSCRIPTION_MODELS[0])
+        if model not in TRANSCRIPTION_MODELS and not self._options.any_transcription_model:
+            path = "session.audio.input.transcription.model"
+            known = listed(TRANSCRIPTION_MODELS)
+            raise refuse("wrong_value", path=path, value=model, supported=known)
 
     def check_reasoning(self) -> None:
         """Raises `RefusedError` if the model has no reasoning to set."""

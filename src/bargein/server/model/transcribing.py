@@ -1,7 +1,9 @@
 """What the user said, in words, as far as somebody asked for it (protocol.md §2.3, §4.12).
 
 1. A transcription belongs to one audio part and runs beside everything else: no response waits for
-   it. It ends with one `completed` or one `failed`, or silently with its item.
+   it. It ends with one `completed` or one `failed`, or silently with its item. Only what is
+   committed from the input buffer has one: the sound of an item that a client creates has none
+   (API reference, `….completed`: it is of "audio written to the user audio buffer").
 2. Which events there are is the transcription model's manner: `whisper-1` has no deltas; a live
    model has them while the user speaks, under the id that the item will have; all others have
    them after the commit.
@@ -25,10 +27,11 @@ from bargein import events
 from bargein.server.model.commands import StartTranscription, StopTranscription
 from bargein.server.model.entries import Part
 from bargein.server.model.heard import Guess, Heard, Languages, Segment, Words
+from bargein.server.model.models import LIVE_MODELS
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import SERVER_ERROR
-from bargein.server.model.session import LIVE_MODELS, SessionState
+from bargein.server.model.session import SessionState
 from bargein.server.model.usage import transcription_usage
 from bargein.units import AudioFormat
 
