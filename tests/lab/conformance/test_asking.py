@@ -98,6 +98,23 @@ async def test_all_talks_together_have_a_limit() -> None:
     assert sum(seen.started for seen in found.values()) == 1
 
 
+async def test_a_limit_that_comes_before_the_session_leaves_nothing_behind() -> None:
+    gone = asyncio.Event()
+
+    async def silent(near: ServerConnection) -> None:
+        await near.wait_closed()
+        gone.set()
+
+    async with a_server(silent) as place:
+        before = asyncio.all_tasks()
+        place = Place(place.url, None, reply_s=30, limit_s=0.2)
+        await Asker(place).hold(TALKS[:1])
+        async with asyncio.timeout(10):
+            await gone.wait()
+            while left := asyncio.all_tasks() - before:
+                await asyncio.wait(left)
+
+
 async def test_a_shared_connection_that_ended_is_made_anew_for_the_next_talk() -> None:
     connections = 0
 

@@ -241,17 +241,25 @@ class Asker:
         if pipe is None:
             return None
         line = _Line(pipe, seen, self._fences, beta=self.place.dialect == "beta")
-        if talk.begins:
+        if talk.begins and not await self._begins(line):
+            return None
+        if talk.shared:
+            self._shared = line
+        return line
+
+    async def _begins(self, line: _Line) -> bool:
+        """Whether its session begins in time; where it does not, the connection is closed."""
+        begun = False
+        try:
             begun = await line.wait(
                 lambda seen: seen.first("session.created") is not None, self.place.reply_s
             )
             self._unbegun = 0 if begun else self._unbegun + 1
+        finally:
+            # Also when the time for all talks ends here.
             if not begun:
                 await line.close()
-                return None
-        if talk.shared:
-            self._shared = line
-        return line
+        return begun
 
     async def _open(self, talk: Talk, seen: Seen) -> WebSocketPipe | None:
         place = self.place
