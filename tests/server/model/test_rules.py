@@ -318,7 +318,8 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
     "internal",
     None,
     None,
-    "The server had an error while processing your request. Sorry about that! (include session ID "
+    "The server had an error while processing your request. Sorry about that! Please contact us "
+    "through our help center at help.openai.com if the error persists. (include session ID "
     "in your message: sess_E7VIl0000000000000001). We recommend you retry your request.",
 )
 def _() -> tuple[Rig, list[dict[str, Any]]]:

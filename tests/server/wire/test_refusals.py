@@ -229,7 +229,8 @@ async def _(client: Wire) -> str:
         client.put_back(await client.next())
     session_id = client.seen[0]["session"]["id"]
     return (
-        "The server had an error while processing your request. Sorry about that! (include "
+        "The server had an error while processing your request. Sorry about that! Please "
+        "contact us through our help center at help.openai.com if the error persists. (include "
         f"session ID in your message: {session_id}). We recommend you retry your request."
     )
 

@@ -374,8 +374,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "internal": Rule(
         None,
-        "The server had an error while processing your request. Sorry about that! (include "
-        "session ID in your message: {session_id}). We recommend you retry your request.",
+        "The server had an error while processing your request. Sorry about that! Please contact "
+        "us through our help center at help.openai.com if the error persists. (include session ID "
+        "in your message: {session_id}). We recommend you retry your request.",
         names_event=False,
         type=SERVER_ERROR,
     ),
