@@ -237,3 +237,9 @@ def test_a_long_header_is_cut_in_the_answer(header: str) -> None:
 
 def test_a_session_that_only_listens_is_asked_for_by_its_intent() -> None:
     assert admit(Head(BEARER, {"intent": "transcription"}), POLICY) == Admitted("", "transcription")
+
+
+def test_a_head_shows_no_key() -> None:
+    key = "sk-test-0123456789"
+    head = Head({"authorization": f"Bearer {key}"}, {"api_key": key}, (f"x.{key}",))
+    assert key not in repr(head)

@@ -83,9 +83,10 @@ class Policy:
     origins: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Head:
-    """The head of a WebSocket request. Header names in lower case; a repeated one by its last."""
+    """The head of a WebSocket request. Header names in lower case; a repeated one by its last. It
+    may hold a key anywhere, so its repr shows nothing of it."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
