@@ -22,11 +22,11 @@ CREATED = json.dumps({"type": "session.created", "session": {"audio": {}}})
 
 
 @asynccontextmanager
-async def a_server(handler: Handler) -> AsyncIterator[Place]:
+async def a_server(handler: Handler, reply_s: float = 20) -> AsyncIterator[Place]:
     async with serve(handler, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         url = f"ws://127.0.0.1:{port}/v1/realtime?model=m"
-        yield Place(url, None, reply_s=0.2, answer_s=0.2, grace_s=0.02)
+        yield Place(url, None, reply_s=reply_s, answer_s=0.2, grace_s=0.02)
 
 
 def script(seen: Seen) -> Script:
@@ -45,7 +45,7 @@ async def test_a_server_that_never_begins_a_session_is_tried_twice() -> None:
         came += 1
         await near.wait_closed()
 
-    async with a_server(silent) as place:
+    async with a_server(silent, reply_s=0.5) as place:
         found = await Asker(place).hold(TALKS)
     assert came == GIVE_UP_AFTER
     assert [seen.status for seen in found.values()] == [101, 101, None, None, None]
