@@ -26,6 +26,7 @@ from tests.server.serving_rig import (
     story_that_stalls,
 )
 from uvicorn.protocols.utils import ClientDisconnected
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bargein.server import serving, websocket
@@ -283,6 +284,29 @@ async def test_the_end_of_a_session_is_told_by_an_error_and_1001() -> None:
         assert raised.value.rcvd is not None
         assert raised.value.rcvd.code == 1001
         assert raised.value.rcvd.reason == error["message"]
+
+
+async def test_who_answers_our_close_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "LINGER_S", 3600.0)
+    options = Options(session_us=1_000_000)
+    async with a_server(options=options) as server, raw(server) as (reader, writer):
+        await reader.readuntil(b"session_expired")
+        ignored = frame_of(b'{"type":"input_audio_buffer.clear"}')
+        writer.write(100 * ignored + frame_of(b"\x03\xe9", opcode=8))
+        async with asyncio.timeout(5):
+            assert close_code(await reader.read()) == 1001
+
+
+async def test_a_refused_client_that_answers_the_close_is_let_go_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(websocket, "LINGER_S", 3600.0)
+    async with a_server() as server:
+        client = await connect(f"{server.ws_url}?model={MODEL}", close_timeout=3600)
+        async with asyncio.timeout(5):
+            assert "Missing bearer" in str(await client.recv())
+            await client.wait_closed()
+        assert client.close_code == 3000
 
 
 @pytest.mark.parametrize("compression", [False, True])

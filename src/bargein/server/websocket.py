@@ -103,6 +103,8 @@ class Protocol(WebSocketsSansIOProtocol):
             # reply of many frames would be written to nobody, with a warning of asyncio's for each.
             raise ClientDisconnected
         await super().send(message)
+        if self.close_sent and self._unparsed:
+            self.loop.call_soon(self._parse_on)
         if self.initial_response is not None and self.close_sent:
             # uvicorn does not count a whole HTTP answer as the handshake's end, and reports an
             # application that gave one as one that gave none.
@@ -130,9 +132,10 @@ class Protocol(WebSocketsSansIOProtocol):
         """Parse a little, again and again until somebody has something to handle.
 
         A little: one read may hold thousands of tiny frames, and the time that each takes is
-        everybody's. Inside of a long frame, which costs nothing, it is more and more.
+        everybody's. Inside of a long frame, which costs nothing, it is more and more. Behind our
+        own close nobody handles anything: what is left is looked through for the peer's close.
         """
-        if self.disconnected or not self.queue.empty():
+        if self.disconnected or self._is_handled:
             return
         size = self._parse_bytes
         piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
@@ -141,9 +144,14 @@ class Protocol(WebSocketsSansIOProtocol):
         if self._unparsed:
             self._pause()
             self.loop.call_soon(self._parse_on)
-        elif self.queue.empty() and self.read_paused:
+        elif self.read_paused and not self._is_handled:
             self.read_paused = False
             self.transport.resume_reading()
+
+    @property
+    def _is_handled(self) -> bool:
+        """Whether something waits for the application, which takes nothing behind its own close."""
+        return not (self.close_sent or self.queue.empty())
 
     def _pause(self) -> None:
         if not self.read_paused:
