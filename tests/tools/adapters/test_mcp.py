@@ -19,6 +19,7 @@ from bargein.errors import DeadlineExceeded, LocalValueError, TransportError
 from bargein.tools.adapters import mcp
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
+GONE = f"the MCP server {Path(sys.executable).name!r} is gone."
 NO_TEXT = "left out: the result of a function is text]"
 
 
@@ -84,10 +85,17 @@ async def test_a_process_that_dies_during_a_call_fails_it_and_the_later_ones() -
     async with mcp.stdio(sys.executable, [SERVER, "stdio"]) as tools:
         waiting = asyncio.create_task(failure(tools, "wait"))
         await asyncio.sleep(0)
-        assert "Connection closed" in await failure(tools, "die")
-        assert "Connection closed" in await waiting
-        assert await failure(tools, "weather", {"city": "Rome"})
-    assert "is gone" in await failure(tools, "weather", {"city": "Rome"})
+        assert await failure(tools, "die") == GONE
+        assert await waiting == GONE
+        assert await failure(tools, "weather", {"city": "Rome"}) == GONE
+    assert await failure(tools, "weather", {"city": "Rome"}) == GONE
+
+
+async def test_a_call_that_runs_when_its_server_is_closed_fails() -> None:
+    async with mcp.stdio(sys.executable, [SERVER, "stdio"]) as tools:
+        waiting = asyncio.create_task(failure(tools, "wait"))
+        await outcome(tools, "numbers")
+    assert await waiting == GONE
 
 
 async def test_a_server_that_dies_during_a_call_over_http_fails_it() -> None:
@@ -95,8 +103,8 @@ async def test_a_server_that_dies_during_a_call_over_http_fails_it() -> None:
         waiting = asyncio.create_task(failure(tools, "wait"))
         await outcome(tools, "numbers")
         process.kill()
-        assert await waiting
-        assert await failure(tools, "weather", {"city": "Rome"})
+        assert "is gone" in await waiting
+        assert "at 127.0.0.1 is gone" in await failure(tools, "weather", {"city": "Rome"})
 
 
 async def test_a_call_that_is_not_wanted_any_more_is_left() -> None:
@@ -136,6 +144,25 @@ async def test_a_server_that_does_not_speak_has_a_deadline() -> None:
         async with mcp.stdio(sys.executable, ["-c", silent], opening_s=0.3):
             pass
     assert time.monotonic() - began < 10
+
+
+async def test_headers_go_with_every_request_and_no_key_is_in_an_error() -> None:
+    heads: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    listener = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    headers = {"Authorization": "Bearer sk-of-the-header-0123456789"}
+    async with listener:
+        with pytest.raises(TransportError) as raised:
+            async with mcp.http(f"http://127.0.0.1:{port}/mcp?key=1234", headers=headers):
+                pass
+    assert heads and all("Bearer sk-of-the-header-0123456789" in head for head in heads)
+    assert "0123456789" not in str(raised.value) and "1234" not in str(raised.value)
 
 
 async def test_two_tools_of_one_name_are_refused() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from bargein.errors import DeadlineExceeded, LocalValueError, TransportError
+from bargein.masking import without_secrets
 from bargein.tools.adapters.shared import CONTEXT, Treatment, adapt, distinct, left_out, missing
 from bargein.tools.registry import Tool
 from bargein.tools.signature import ToolError
@@ -60,7 +61,8 @@ async def stdio(
         command=command, args=list(args), env=dict(env) if env else None, cwd=cwd
     )
     client = Client(stdio_client(parameters, errlog=sys.stderr))
-    async with _opened(client, f"the MCP server {command!r}", opening_s, treatment) as tools:
+    name = f"the MCP server {Path(command).name!r}"
+    async with _opened(client, name, opening_s, treatment) as tools:
         yield tools
 
 
@@ -118,24 +120,15 @@ class _Server:
             await self.leave.wait()
 
     async def call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        """Raises `ToolError` when the server refuses, or is gone."""
-        if self.keeper is None:
-            return await self._answer(name, arguments)
-        if self.leave.is_set() or self.keeper.done():
+        """Raises `ToolError` when the server refuses, or is gone. The SDK ends every call whose
+        connection ends."""
+        if self.keeper is not None and (self.leave.is_set() or self.keeper.done()):
             raise ToolError(f"{self.name} is gone.")
-        answer = asyncio.create_task(self._answer(name, arguments))
-        try:
-            await asyncio.wait({answer, self.keeper}, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done():
-                return answer.result()
-            raise ToolError(f"{self.name} went away during the call.")
-        finally:
-            answer.cancel()
-
-    async def _answer(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         try:
             return await self.client.call_tool(name, arguments)
         except MCPError as refusal:
+            if refusal.error.code == types.CONNECTION_CLOSED:
+                raise ToolError(f"{self.name} is gone.") from refusal
             raise ToolError(f"{self.name} refused: {refusal.error.message}") from refusal
 
 
@@ -176,7 +169,7 @@ async def _closed(server: _Server, keeper: asyncio.Task[None]) -> None:
         task.cancel()
         log.warning("%s does not end", server.name)
     if keeper.done() and not keeper.cancelled() and (failure := keeper.exception()) is not None:
-        log.info("%s ended by a fault: %r", server.name, failure)
+        log.info("%s ended by a fault: %s", server.name, _reason(failure))
 
 
 async def _in_time(opening: Any, name: str, opening_s: float) -> list[Tool]:
@@ -190,13 +183,13 @@ async def _in_time(opening: Any, name: str, opening_s: float) -> list[Tool]:
     except LocalValueError:
         raise
     except Exception as failure:
-        raise TransportError(f"{name} cannot be used: {_first(failure)!r}") from failure
+        raise TransportError(f"{name} cannot be used: {_reason(failure)}") from failure
 
 
-def _first(failure: BaseException) -> BaseException:
+def _reason(failure: BaseException) -> Any:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
-    return failure
+    return without_secrets(repr(failure))
 
 
 async def _listed(server: _Server, treatment: Treatment) -> list[Tool]:
