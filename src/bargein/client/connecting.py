@@ -88,7 +88,7 @@ def connect(
     voice: str | None = None,
     turns: Turns | None = None,
     barge_in: BargeIn = "cut",
-    tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] | None = None,
+    tools: Iterable[Any] | None = None,
     approve: Approver | None = None,
     audio: Devices | None = None,
     capabilities: Capabilities | str | os.PathLike[str] | None = None,
@@ -114,8 +114,9 @@ def connect(
     service's default holds (server VAD). Without `audio` nothing is captured and the session asks
     for text, unless `session` asks for sound: that is then taken as heard in real time.
 
-    `tools` are functions (`bargein.tool`), whose calls are run and answered for you, or mappings as
-    in `session.tools`, whose calls you are told and answer yourself. `approve` is asked before a
+    `tools` are functions (`bargein.tool`) and tools of LlamaIndex, LangChain and pydantic-ai, whose
+    calls are run and answered for you, or mappings as in `session.tools`, whose calls you are told
+    and answer yourself. `approve` is asked before a
     tool with `approval=True` runs.
 
     `capabilities` say what a server other than OpenAI's can do: an object, or the file that

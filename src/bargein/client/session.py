@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar, overload
 
@@ -38,7 +38,7 @@ from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.driver.ports import Mirror, Passed
 from bargein.errors import LocalProtocolError, LocalValueError
-from bargein.tools.registry import Tool, tools_of
+from bargein.tools.registry import tools_of
 
 A = TypeVar("A", bound=Notice)
 B = TypeVar("B", bound=Notice)
@@ -139,7 +139,7 @@ class Session:
         instructions: str | None = None,
         voice: str | None = None,
         turns: Turns | None = None,
-        tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] | None = None,
+        tools: Iterable[Any] | None = None,
     ) -> events.Session:
         """Change the session; gives the settings that are then in effect.
 
