@@ -95,6 +95,15 @@ async def test_typed_gets_its_answers_and_a_summary_that_is_not_remembered() -> 
 
 
 @pytest.mark.real_time
+async def test_captions_show_the_words_that_sounded_and_no_more() -> None:
+    out = await run_example("captions.py")
+    shown, heard = out.strip().split("\nheard: ")
+    assert heard.startswith("Once upon a time, ")
+    assert heard.startswith(shown) and abs(len(heard.split()) - len(shown.split())) <= 4, out
+    assert 4 <= len(heard.split()) <= 16, "three seconds of speech"
+
+
+@pytest.mark.real_time
 async def test_raw_events_shows_both_ways() -> None:
     out = await run_example("raw_events.py", speed=20)
     assert "-> ConversationItemCreate\n-> ResponseCreate\n" in out

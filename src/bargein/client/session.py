@@ -228,6 +228,15 @@ class Session:
         """The items as the service has them, in order, as far as it has told us."""
         return self._mirror.conversation.items
 
+    def words_heard(self, item_id: str) -> str:
+        """The words of an item up to the last sample that was heard of it, for live captions.
+
+        An estimate from text and sound: while it is spoken, a word that was there can be missing
+        when it is asked again. It costs a few milliseconds; several times a second is enough. Of an
+        item that is not being spoken it is the text in `conversation`, and "" of an unknown one.
+        """
+        return self._mirror.words_heard(item_id)
+
     @property
     def usage(self) -> Any:
         """What the session has cost so far, as the service counts."""

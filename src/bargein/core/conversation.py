@@ -100,6 +100,11 @@ class Conversation:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._entries
 
+    def text_of(self, item_id: str) -> str:
+        """All text of the item; "" of one that is not there."""
+        entry = self._entries.get(item_id)
+        return "" if entry is None else _view(entry).text
+
     @property
     def coming_ids(self) -> tuple[str, ...]:
         """What we asked for and the service has not added yet."""

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from bargein import events
 from bargein.capabilities import Capabilities
-from bargein.core import consequences, inputs, overdue, service
+from bargein.core import captions, consequences, inputs, overdue, service
 from bargein.core.calls import Calls
 from bargein.core.commands import Answer, Close, Command, Send, SendAudio
 from bargein.core.conversation import Conversation
@@ -92,6 +92,10 @@ class Machine:
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known now."""
         return self.settlement.capabilities
+
+    def words_heard(self, item_id: str) -> str:
+        """The words of the item up to the last heard sample, as far as can be told now."""
+        return captions.words_heard(self.ledger, self.conversation, item_id)
 
     def audio_format_of(self, happened: inputs.Input) -> AudioFormat:
         """The format of a reply's sound that was just handled."""

@@ -80,8 +80,6 @@ class Utterance:
     waiting: deque[bytes] = field(default_factory=deque)
     loudness: Loudness | None = None
     """For its words; None where samples were torn over deltas."""
-    captioned: int = 0
-    """Characters of its text that were told as captions."""
     action: Literal["none", "truncate", "delete", "pending"] = "pending"
     sent_ms: int | None = None
     kept_ms: int | None = None
@@ -121,8 +119,7 @@ class Utterance:
     def words_heard(self, text: str, *, whole: bool) -> str:
         """What was heard of its text. `whole`: all of the text is here, and all of the sound."""
         heard, came = self.heard_samples, self.received_samples
-        words = timeline(text, self.loudness, self.format.rate, came, whole=whole).heard(heard)
-        return text[: max(len(words), self.captioned)]
+        return timeline(text, self.loudness, self.format.rate, came, whole=whole).heard(heard)
 
     def record(self) -> PartRecord:
         """As it stands now."""

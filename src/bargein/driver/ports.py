@@ -59,6 +59,9 @@ class Mirror(Protocol):
     def usage(self) -> Any:
         """What it has cost."""
 
+    def words_heard(self, item_id: str) -> str:
+        """The words of the item up to the last heard sample."""
+
 
 class Outlet(Protocol):
     """Where the machine's words for the application go. Nothing here may block."""
