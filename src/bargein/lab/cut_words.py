@@ -4,8 +4,8 @@
 2. Each cut is a conversation of its own with the client's machine: deltas of words and of sound in
    the manner and at the times of the script engine, a player that is exact, and a user who speaks
    at a sample drawn for that cut. Only what had arrived by then is given.
-3. Half of the cuts, by a hash, were there to fit the constants of `core/words.py` on; the other
-   half measures. So do texts and voices that none of the fitting saw.
+3. Half of the cuts, by a hash, are for fitting the constants of `core/words.py`; the other half
+   measures. So do texts and voices that no fitting may see.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Found:
 
     key: str
     fitted: bool
-    """Of the half that the constants were fitted on."""
+    """Of the half that constants may be fitted on."""
     new: bool
     """Its text or its voice was never fitted on."""
     arriving: bool
