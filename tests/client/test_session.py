@@ -58,6 +58,9 @@ class Stage:
         self.session = Session(self, self.driver, self.board, settings or Settings(), limits)
         self.task = asyncio.create_task(self._run())
 
+    def words_heard(self, item_id: str) -> str:
+        return f"heard of {item_id}"
+
     async def _run(self) -> None:
         failure: BaseException | None = None
         try:
