@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.serving import bind, is_loopback, serve_local
+from bargein.server.serving import bind, hand_over_quickly, is_loopback, serve_local
 
 
 async def test_it_leaves_no_task_no_socket_and_no_signal_handler() -> None:
@@ -166,3 +167,12 @@ async def test_small_frames_do_not_wait_for_each_other() -> None:
 def test_only_loopback_is_loopback() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "::1", "localhost", "127.9.9.9")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.5", "example.org")))
+
+
+def test_a_server_process_hands_the_interpreter_over_within_half_a_millisecond() -> None:
+    before = sys.getswitchinterval()
+    try:
+        hand_over_quickly()
+        assert sys.getswitchinterval() <= 0.0005
+    finally:
+        sys.setswitchinterval(before)

@@ -268,6 +268,28 @@ async def test_a_client_that_says_goodbye_is_answered_so() -> None:
         await settle(server)
 
 
+async def test_a_flood_in_one_read_is_parsed_a_little_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or one client's thousands of tiny frames hold up everybody for as long as they take."""
+    parsed: list[int] = []
+
+    class Watched(websocket.Protocol):
+        def handle_events(self) -> None:
+            waiting = self.queue.qsize()
+            super().handle_events()
+            parsed.append(self.queue.qsize() - waiting)
+
+    monkeypatch.setattr(serving, "Protocol", Watched)
+    async with a_server() as server, raw(server) as (reader, writer):
+        event = frame_of(b'{"type":"response.cancel"}')
+        writer.write(event * 3_000)
+        for _ in range(3_000):
+            await reader.readuntil(b"no active response found")
+    assert sum(parsed) >= 3_000
+    assert max(parsed) <= -(-2 * 1024 // len(event)) + 1
+
+
 async def test_events_behind_a_close_are_not_answered() -> None:
     async with a_server_and_a_bystander() as server, raw(server) as (reader, writer):
         writer.write(frame_of(b"\x03\xe8", opcode=8) + frame_of(b'{"type":"response.create"}'))
