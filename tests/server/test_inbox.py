@@ -121,3 +121,28 @@ def test_a_pause_begins_the_account_anew() -> None:
         return loop.time() - began
 
     assert run(scenario()) == 0
+
+
+def test_who_finds_it_full_is_not_overtaken_again_and_again() -> None:
+    """A flood of frames holds back what the engine makes by a round of the queue and no more."""
+
+    async def scenario() -> int:
+        box = inbox(size=4)
+
+        async def flood() -> None:
+            while True:
+                await box.put(ONE)
+
+        async def engine() -> None:
+            while True:
+                await box.put(TWO)
+
+        tasks = [asyncio.create_task(work) for work in (flood(), engine())]
+        taken = [await box.next(None) for _ in range(1_000)]
+        for task in tasks:
+            task.cancel()
+        waits = "".join("e" if input is TWO else "f" for input in taken).split("e")
+        assert len(waits) > 100
+        return max(map(len, waits))
+
+    assert run(scenario()) <= 6
