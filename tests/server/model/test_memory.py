@@ -206,3 +206,14 @@ def test_what_a_deleted_item_still_says_takes_no_room() -> None:
     rig.produce(response_id, sound(900), score.OpenPart("audio"), sound(900))
     rig.spoken(900)
     assert rig.machine.let_go_bytes == 0
+
+
+def test_texts_are_taken_up_to_a_limit_and_a_deleted_one_makes_room() -> None:
+    rig = Rig(options=Options(limits=Limits(text_characters=12)))
+    call = {"type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "It rains."}
+    assert len(rig.say("conversation.item.create", item=call)) == 2
+    assert len(rig.say("conversation.item.create", item={**output, "id": "one"})) == 2
+    assert error(rig.say("conversation.item.create", item=output))["code"] == "conversation_full"
+    rig.say("conversation.item.delete", item_id="one")
+    assert len(rig.say("conversation.item.create", item=output)) == 2

@@ -303,6 +303,20 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
 
 
 @case(
+    "texts_full",
+    "conversation_full",
+    None,
+    "Error adding item: the conversation holds 0 characters of text already, of at most 4. Delete "
+    "some first.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = limited(text_characters=4)
+    content = [{"type": "input_text", "text": "Hello"}]
+    item = {"type": "message", "role": "user", "content": content}
+    return rig, rig.say("conversation.item.create", item=item)
+
+
+@case(
     "too_much_waiting",
     "too_many_events",
     None,

@@ -189,6 +189,17 @@ async def _(client: Wire) -> str:
     )
 
 
+@story("texts_full", "conversation_full", text_characters=4)
+async def _(client: Wire) -> str:
+    content = [{"type": "input_text", "text": "Hello"}]
+    item = {"type": "message", "role": "user", "content": content}
+    await offend(client, {"type": "conversation.item.create", "item": item})
+    return (
+        "Error adding item: the conversation holds 0 characters of text already, of at most 4. "
+        "Delete some first."
+    )
+
+
 @story("truncate_not_audio", "unsupported_content_type")
 async def _(client: Wire) -> str:
     _, turn = await client.respond(output_modalities=["text"])

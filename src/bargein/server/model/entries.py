@@ -128,6 +128,12 @@ class Entry:
         given = (part.image for part in self.parts if part.image is not None)
         return sum(len(each.image_url) for each in given if isinstance(each.image_url, str))
 
+    @property
+    def text_characters(self) -> int:
+        """How much text it holds now."""
+        texts = (part.text or "" for part in self.parts)
+        return sum(map(len, texts)) + len(self.arguments) + len(self.output or "")
+
     def shown(self, *, with_images: bool = True) -> events.Item:
         """As the events of its making show it: without sound, and without images if told so."""
         return self._as_event(_shown if with_images else _shown_without_images)

@@ -68,6 +68,8 @@ class Conversation:
         self._sounding: deque[Part] = deque()
         self._sound_bytes = 0
         self._image_bytes = 0
+        self._texts: dict[str, int] = {}
+        self._text_characters = 0
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -111,6 +113,12 @@ class Conversation:
         held, limit = self._image_bytes, self._limits.image_bytes
         if entry.image_bytes and held + entry.image_bytes > limit:
             raise refuse("images_full", held=held, limit=limit)
+        held, limit = self._text_characters, self._limits.text_characters
+        text_characters = entry.text_characters
+        if held + text_characters > limit:
+            raise refuse("texts_full", held=held, limit=limit)
+        self._texts[entry.id] = text_characters
+        self._text_characters += text_characters
         entry.previous_id = self._entries[index - 1].id if index else None
         entry.done_previous_id = entry.previous_id
         self._insert(index, entry)
@@ -189,6 +197,7 @@ class Conversation:
             raise refuse("delete_unknown", item_id=item_id)
         self._entries.remove(entry)
         self._image_bytes -= entry.image_bytes
+        self._text_characters -= self._texts.pop(item_id, 0)
         if entry.kind == "function_call":
             self._calls[entry.call_id] -= 1
             if not self._calls[entry.call_id]:

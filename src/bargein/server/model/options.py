@@ -23,6 +23,9 @@ class Limits:
     """Sound of the conversation's items; beyond it the oldest is let go (its length is not)."""
     image_bytes: int = 64 * 1024 * 1024
     """Images of the conversation's items, as they are written; beyond it an item is refused."""
+    text_characters: int = 32 * 1024 * 1024
+    """Text of the items that a client made, many times what a model is told; beyond it an item is
+    refused."""
     items: int = 5_000
     """Items in the conversation."""
     responses: int = 16

@@ -338,6 +338,12 @@ RULES: Mapping[str, Rule] = {
         "{limit}. Delete some first.",
         source=None,
     ),
+    "texts_full": Rule(
+        "conversation_full",
+        "Error adding item: the conversation holds {held} characters of text already, of at most "
+        "{limit}. Delete some first.",
+        source=None,
+    ),
     "truncate_unknown": Rule(
         "item_truncate_invalid_item_id",
         "Error truncating item: the item with id '{item_id}' does not exist.",
