@@ -186,7 +186,7 @@ def _conform(asked: _Asked, url: str) -> bool:
     _may_cost(asked, address, talks)
     with _progress(talks, quiet=asked.as_json) as progress:
         seen = asyncio.run(Asker(where).hold(talks, progress))
-    result = result_of(questions, seen)
+    result = result_of(questions, seen, asked.dialect)
     if asked.report is not None:
         from bargein.lab.conformance.report import page
 

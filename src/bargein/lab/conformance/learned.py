@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from bargein.capabilities import FILE_FORMAT, Capabilities
+from bargein.events.dialect import Dialect
 from bargein.lab.conformance.question import ANSWER, Facts, Outcome
 
 _NOTHING = "nothing"
@@ -28,8 +29,9 @@ class Learned:
     why: str
 
 
-def learned(outcomes: Iterable[Outcome]) -> tuple[Learned, ...]:
-    """Every capability of a server that plays nothing itself, in their order."""
+def learned(outcomes: Iterable[Outcome], spoken: Dialect = "ga") -> tuple[Learned, ...]:
+    """Every capability of a server that plays nothing itself, in their order. `spoken` is the
+    dialect in which it was asked."""
     facts = {each.question.name: each.facts for each in outcomes if each.facts is not None}
     found = {
         "truncate": _truncate(facts),
@@ -38,7 +40,7 @@ def learned(outcomes: Iterable[Outcome]) -> tuple[Learned, ...]:
         "acknowledges": _acknowledges(facts),
         "interrupts": _interrupts(facts),
         "lengths_grid_ms": _grid(facts),
-        "dialect": _dialect(facts),
+        "dialect": _dialect(facts, spoken),
     }
     usual = Capabilities()
     return tuple(
@@ -144,9 +146,9 @@ def _grid(facts: _All) -> _Found:
     return int(step[0]), f"it has {lengths['of what came']}"
 
 
-def _dialect(facts: _All) -> _Found:
+def _dialect(facts: _All, spoken: Dialect) -> _Found:
     shape = facts.get("session: shape")
     if shape is None:
-        return None
+        return None if spoken == "ga" else (spoken, "it was asked so")
     flat = str(shape["shape"]).startswith("beta")
     return ("beta", "its session is flat") if flat else ("ga", "its session is nested")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bargein.events.dialect import Dialect
 from bargein.lab.conformance.learned import Learned, learned
 from bargein.lab.conformance.question import Outcome, Question, Standing, judged, shown
 from bargein.lab.conformance.script import Cost, Talk
@@ -17,10 +18,12 @@ FORMAT = "bargein-conform/1"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All rows, in the order of asking, and what was seen of each talk by its name."""
+    """All rows, in the order of asking, what was seen of each talk by its name, and the dialect
+    that was spoken."""
 
     outcomes: tuple[Outcome, ...]
     seen: Mapping[str, Seen]
+    spoken: Dialect = "ga"
 
     @property
     def conforms(self) -> bool:
@@ -40,7 +43,7 @@ class Result:
     @property
     def learned(self) -> tuple[Learned, ...]:
         """What a client must know of the server."""
-        return learned(self.outcomes)
+        return learned(self.outcomes, self.spoken)
 
     def of(self, section: str) -> tuple[Outcome, ...]:
         """The rows of a section."""
@@ -62,10 +65,12 @@ def cost_of(talks: Sequence[Talk]) -> Cost:
     )
 
 
-def result_of(questions: Sequence[Question], seen: Mapping[str, Seen]) -> Result:
+def result_of(
+    questions: Sequence[Question], seen: Mapping[str, Seen], spoken: Dialect = "ga"
+) -> Result:
     """Judge what was seen."""
     rows = tuple(judged(question, seen[question.talk.name]) for question in questions)
-    return Result(rows, seen)
+    return Result(rows, seen, spoken)
 
 
 def as_json(result: Result, about: Mapping[str, Any]) -> dict[str, Any]:
