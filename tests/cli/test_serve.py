@@ -119,6 +119,8 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         (("--port", "70000"), "Error: port is 70000: give 0 to 65535"),
         (("--speed", "nan"), "Error: speed is nan: give 0.1 to 1000"),
         (("--api-key", "two words"), "Error: api_key cannot be sent in a header"),
+        (("--allow-host", "http://a"), "Error: allowed host is 'http://a': give a name"),
+        (("--allow-origin", "a.example"), "Error: allowed origin is 'a.example': give scheme"),
         (("--max-sessions", "0"), "Error: sessions is 0: give more than 0"),
     ],
 )

@@ -104,6 +104,8 @@ async def test_an_engine_of_ones_own_is_served_by_its_import_path(
         (("--engine", "robot"), "engine is 'robot': give script, local, chat, or MODULE:NAME"),
         (("--engine", "nowhere:Mind"), "there is no module 'nowhere'"),
         (("--engine", "local", "--speed", "0.5"), "speed is 0.5: give 1 to 20"),
+        (("--engine", "local", "--scenario", "demo"), "--scenario is an option of the script"),
+        (("--engine", "a:B", "--speed", "2"), "--speed is an option of the engines script and"),
         (("--chat-url", "http://a/v1"), "--chat-url is an option of the chat engine"),
         (("--mind-hears",), "--mind-hears is an option of the chat engine"),
         (("--engine", "chat", "--chat-url", "localhost"), "chat_url is no http(s) URL"),

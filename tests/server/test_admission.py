@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bargein.errors import LocalValueError
 from bargein.server.admission import (
     SPEECH_MODELS,
     Admitted,
@@ -13,6 +14,8 @@ from bargein.server.admission import (
     NotAdmitted,
     Policy,
     admit,
+    checked_host,
+    checked_origin,
     forbidden,
     masked,
     selected_subprotocol,
@@ -210,6 +213,31 @@ def test_a_name_is_allowed_with_its_port_or_for_this_servers() -> None:
     assert forbidden({"host": "proxy.example:443"}, policy) is None
     assert forbidden({"host": "box.lan:8765"}, policy) is None
     assert forbidden({"host": "proxy.example:8765"}, policy) is not None
+
+
+def test_a_name_is_the_same_in_capitals() -> None:
+    policy = replace(POLICY, hosts=frozenset({checked_host("Proxy.Example:443")}))
+    assert forbidden({"host": "proxy.EXAMPLE:443"}, policy) is None
+
+
+@pytest.mark.parametrize("name", ["", " ", "http://a.example", "a.example/v1", "a:b", "*", "a,b"])
+def test_an_allowed_name_that_no_client_could_send_is_refused(name: str) -> None:
+    with pytest.raises(LocalValueError, match=r"allowed host is .*: give a name"):
+        checked_host(name)
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["", "page.example", "https://page.example/", "https://page.example/a", "*", "https://*"],
+)
+def test_an_allowed_page_that_no_browser_could_name_is_refused(page: str) -> None:
+    with pytest.raises(LocalValueError, match=r"allowed origin is .*: give scheme"):
+        checked_origin(page)
+
+
+@pytest.mark.parametrize("page", ["https://page.example", "http://[::1]:3000", "null"])
+def test_an_origin_may_be_allowed(page: str) -> None:
+    assert checked_origin(page) == page
 
 
 HOST = {"host": "127.0.0.1:8765"}

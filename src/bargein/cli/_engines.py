@@ -104,14 +104,26 @@ def chat_options(command: _F) -> _F:
 
 
 def engine_of(
-    engine: str, given: Mapping[str, Any], speed: float | None = None
+    engine: str,
+    given: Mapping[str, Any],
+    speed: float | None = None,
+    scenario: str | None = None,
 ) -> EngineFactory | None:
     """The factory of the engine that was asked for; None is the script engine, of which
-    `serve_local` knows more. `given` are the values of `chat_options`, `speed` is that of
-    `--speed`.
+    `serve_local` knows more. `given` are the values of `chat_options`, `speed` and `scenario` those
+    of `--speed` and `--scenario`, None where they were not given.
 
     Raises `LocalValueError` for what cannot be, `DeviceError` for what is not installed.
     """
+    if scenario is not None and engine != SCRIPT:
+        raise LocalValueError(
+            f"--scenario is an option of the script engine: leave out it or --engine {engine}"
+        )
+    if speed is not None and engine not in (SCRIPT, LOCAL):
+        raise LocalValueError(
+            f"--speed is an option of the engines script and local: leave out it or --engine "
+            f"{engine}"
+        )
     if engine == CHAT:
         return _chat(given)
     for name in _NAMES:

@@ -54,10 +54,9 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
 )
 @click.option(
     "--scenario",
-    default="storyteller",
-    show_default=True,
     help="script: a TOML file, or a built-in scenario: 'storyteller', 'demo', or 'trouble', which "
-    "does what clients trip over and shows every key that a file may have.",
+    "does what clients trip over and shows every key that a file may have.  "
+    "[default: storyteller]",
 )
 @click.option(
     "--speed", type=float, help="script, local: how many seconds of audio are made in one second."
@@ -172,7 +171,7 @@ class Asked:
     port: int
     api_key: str | None
     engine: str
-    scenario: str
+    scenario: str | None
     speed: float | None
     trace: Path | None
     any_model: bool
@@ -260,6 +259,7 @@ def server_of(
     if asked.engine == SCRIPT and not has_espeak():
         raise DeviceError(_MISSING)
     try:
+        from bargein.server.engines.scenario import DEFAULT_SCENARIO
         from bargein.server.host import HostLimits
         from bargein.server.model.options import Options
         from bargein.server.serving import hand_over_quickly, serve_local
@@ -267,12 +267,12 @@ def server_of(
         raise DeviceError(_MISSING) from error
     hand_over_quickly()
     return serve_local(
-        asked.scenario,
+        asked.scenario or DEFAULT_SCENARIO,
         host=asked.host,
         port=asked.port,
         api_key=asked.api_key,
         speed=asked.speed,
-        engine=engine_of(asked.engine, asked.chat, asked.speed),
+        engine=engine_of(asked.engine, asked.chat, asked.speed, asked.scenario),
         options=Options(session_us=asked.session_minutes * 60 * US_PER_S),
         limits=HostLimits(sessions=asked.max_sessions),
         trace=asked.trace,
@@ -288,12 +288,14 @@ def server_of(
 
 def _announce(place: Place, key: str, asked: Asked) -> None:
     """Tell how to reach the server; a key only if this start made it."""
+    from bargein.server.engines.scenario import DEFAULT_SCENARIO
     from bargein.server.serving import is_loopback
 
     own_key = key if asked.api_key is None else None
+    playing = asked.scenario or DEFAULT_SCENARIO
     if asked.as_json:
         told = {"base_url": place.url, "ws_url": place.ws_url, "api_key": own_key}
-        scenario = asked.scenario if asked.engine == SCRIPT else None
+        scenario = playing if asked.engine == SCRIPT else None
         click.echo(json.dumps({**told, "engine": asked.engine, "scenario": scenario}))
     else:
         click.echo(f"export OPENAI_BASE_URL={shlex.quote(place.url)}")
@@ -301,7 +303,7 @@ def _announce(place: Place, key: str, asked: Asked) -> None:
             click.echo(f"export OPENAI_API_KEY={own_key}")
         else:
             click.echo("# OPENAI_API_KEY must be the key that this server was given.")
-    says = f"saying {asked.scenario!r}" if asked.engine == SCRIPT else f"engine {asked.engine!r}"
+    says = f"saying {playing!r}" if asked.engine == SCRIPT else f"engine {asked.engine!r}"
     click.echo(f"A local OpenAI Realtime server, {says}. Ctrl-C ends it.", err=True)
     if not is_loopback(place.address):
         click.echo(

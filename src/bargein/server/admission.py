@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bargein.errors import LocalValueError
 from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import TRANSCRIPTION_MODELS
@@ -57,6 +59,8 @@ are the session's defaults."""
 _GA_ONLY = {"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"}
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _BETA_PROTOCOL = "openai-beta.realtime-v1"
+_HOST = re.compile(r"([^\s/@?#:,*\[\]]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@?#,*]+|null")
 _MASKED_FROM = 24
 """A shorter key is not shown at all."""
 
@@ -68,10 +72,10 @@ class Policy:
     `dialects` says what is spoken (protocol.md §1.1.2): "ga", and the beta header is refused, as
     since May 2026; "both", and the header decides, as before; "beta", header or not.
 
-    `hosts` are further names by which it may be called ("name" or "name:port"), `origins` the
-    pages of other hosts that may use it ("https://name:port"). `any_address`: it listens beyond
-    loopback, so any numerical address may be its own; a name must still be in `hosts`, since only a
-    name can be made to point here by somebody else.
+    `hosts` are further names by which it may be called ("name" or "name:port", in lower case),
+    `origins` the pages of other hosts that may use it ("https://name:port"). `any_address`: it
+    listens beyond loopback, so any numerical address may be its own; a name must still be in
+    `hosts`, since only a name can be made to point here by somebody else.
     """
 
     api_key: str = field(repr=False)
@@ -137,7 +141,29 @@ def forbidden(headers: Mapping[str, str], policy: Policy) -> str | None:
     )
 
 
+def checked_host(name: str) -> str:
+    """A further name of this server, as `Policy.hosts` has it. Raises `LocalValueError` for what no
+    `Host` header could be."""
+    if not _HOST.fullmatch(name.lower()):
+        raise LocalValueError(
+            f"allowed host is {name!r}: give a name, or name:port, such as proxy.example.org"
+        )
+    return name.lower()
+
+
+def checked_origin(page: str) -> str:
+    """The origin of a page, as `Policy.origins` has it. Raises `LocalValueError` for what no
+    `Origin` header could be."""
+    if not _ORIGIN.fullmatch(page.lower()):
+        raise LocalValueError(
+            f"allowed origin is {page!r}: give scheme, name and port alone, such as "
+            "https://example.org"
+        )
+    return page.lower()
+
+
 def _is_own(host: str, policy: Policy) -> bool:
+    host = host.lower()
     if host in policy.hosts:
         return True
     name, colon, port = host.rpartition(":")
@@ -145,7 +171,7 @@ def _is_own(host: str, policy: Policy) -> bool:
         name, port = host, "80"
     if port != str(policy.port):
         return False
-    if name.lower() == "localhost" or name in policy.hosts:
+    if name == "localhost" or name in policy.hosts:
         return True
     bracketed = name.startswith("[") and name.endswith("]")
     if bracketed is not (":" in name):

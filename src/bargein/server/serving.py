@@ -21,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.admission import Dialects, Policy
+from bargein.server.admission import Dialects, Policy, checked_host, checked_origin
 from bargein.server.app import make_app
 from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.espeak import speak
@@ -118,6 +118,8 @@ async def serve_local(
     factory = engine or _script_factory(scenario, speed)
     if not 0 < ping_every_s < math.inf:
         raise LocalValueError(f"ping_every_s is {ping_every_s}: give more than 0 seconds")
+    hosts = frozenset(checked_host(name) for name in allowed_hosts)
+    origins = frozenset(checked_origin(page) for page in allowed_origins)
     options = options or Options()
     if any_model:
         options = replace(options, any_transcription_model=True)
@@ -138,8 +140,8 @@ async def serve_local(
             any_address=not is_loopback(address),
             any_model=any_model,
             dialects=dialect,
-            hosts=allowed_hosts,
-            origins=allowed_origins,
+            hosts=hosts,
+            origins=origins,
         )
         config = _configuration(make_app(sessions, policy), options, compression, ping_every_s)
         config.load()
