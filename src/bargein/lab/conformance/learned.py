@@ -1,6 +1,7 @@
 """From answers to `Capabilities`: what a client must know of a server. Pure.
 
-What was not answered is assumed to be as it is at OpenAI's service, and said so.
+What was not answered is assumed to be as it is at OpenAI's service, and said so; of the dialect,
+that it is the one that was spoken.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ def learned(outcomes: Iterable[Outcome], spoken: Dialect = "ga") -> tuple[Learne
         "acknowledges": _acknowledges(facts),
         "interrupts": _interrupts(facts),
         "lengths_grid_ms": _grid(facts),
-        "dialect": _dialect(facts, spoken),
+        "dialect": _dialect(facts),
     }
-    usual = Capabilities()
+    usual = Capabilities(dialect=spoken)
     return tuple(
         Learned(name, *(each or (getattr(usual, name), ""))) for name, each in found.items()
     )
@@ -146,9 +147,9 @@ def _grid(facts: _All) -> _Found:
     return int(step[0]), f"it has {lengths['of what came']}"
 
 
-def _dialect(facts: _All, spoken: Dialect) -> _Found:
+def _dialect(facts: _All) -> _Found:
     shape = facts.get("session: shape")
     if shape is None:
-        return None if spoken == "ga" else (spoken, "it was asked so")
+        return None
     flat = str(shape["shape"]).startswith("beta")
     return ("beta", "its session is flat") if flat else ("ga", "its session is nested")
