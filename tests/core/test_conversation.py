@@ -179,7 +179,7 @@ def test_what_is_about_an_item_that_was_never_added_changes_nothing() -> None:
     conversation.truncated("Z", 0, 5)
     conversation.going("Z")
     conversation.staying("Z")
-    assert conversation.cut("Z", 0, 1, first_word) == ""
+    assert conversation.cut("Z", 0, 1, first_word) is None
     assert ids(conversation) == ["A"]
 
 

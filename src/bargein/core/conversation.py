@@ -173,14 +173,14 @@ class Conversation:
 
     def cut(
         self, item_id: str, content_index: int, heard_ms: int, words_heard: Callable[[str], str]
-    ) -> str:
+    ) -> str | None:
         """The part's sound was cut there; `words_heard` says what of its text was heard.
 
-        Returns the text that is left.
+        Returns the text that is left; None where the service holds the item no more.
         """
         entry = self._entries.get(item_id)
         if entry is None:
-            return ""
+            return None
         if entry.state == "there":
             entry.state = "cut"
         content = entry.content.setdefault(content_index, _Content("output_audio"))

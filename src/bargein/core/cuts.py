@@ -281,8 +281,10 @@ class Cuts:
     def _keep_heard(self, item: SpokenItem, utterance: Utterance) -> str:
         """Of the part's text, the mirror keeps what was heard."""
         words = partial(utterance.words_heard, whole=item.completed)
-        part = utterance.part
-        return self._conversation.cut(part.item_id, part.content_index, utterance.heard_ms, words)
+        part, heard_ms = utterance.part, utterance.heard_ms
+        left = self._conversation.cut(part.item_id, part.content_index, heard_ms, words)
+        # The application may have deleted it; it was heard all the same.
+        return words(item.texts.get(part.content_index, "")) if left is None else left
 
     def _tell_unheard(self, item: SpokenItem) -> None:
         """Words can come before the first sound of their part."""

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from bargein import events
 from bargein.core import asks, commands, notices
 from bargein.core.notices import Notice
-from bargein.server.model import semantic
+from bargein.server.model.semantic import LONGEST_MS
 from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
 from bargein.sim.actors.microphone import Microphone
@@ -295,10 +295,9 @@ class Human:
 
     @property
     def _silence_ms(self) -> int:
-        """How long one is silent until the server takes the turn for over. Under semantic_vad that
-        is what it waits for a voice of which it can tell nothing: a level has no melody."""
+        """How long one is silent until the server takes the turn for over, at most."""
         if self._options.turns == "semantic_vad":
-            return semantic.silence_ms(_EAGERNESS, semantic.finished("", None))
+            return LONGEST_MS[_EAGERNESS]
         return self._options.silence_ms
 
 

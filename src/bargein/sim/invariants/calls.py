@@ -112,8 +112,8 @@ class EachCallAnswered(Invariant):
     Excused: a call of a response out of band, and one that the server does not remember any more;
     an output that the service refused; at the end, a pipe that died or was closed. From being
     spoken about: what the user interrupted after the output was sent. From being answered at the
-    interruption: what waits for the socket. From its tool's policy: one during which a single
-    response was given up.
+    interruption: what waits for the socket, or for the player's answer. From its tool's policy:
+    one during which a single response was given up.
     """
 
     name = "tools"
@@ -133,6 +133,7 @@ class EachCallAnswered(Invariant):
         self._added: dict[str, int] = {}
         self._refused: set[str] = set()
         self._given_up: list[int] = []
+        self._during_stop: set[str] = set()
 
     def watches(self) -> Iterable[Watched]:
         if self.options.own_tools is None:
@@ -190,6 +191,8 @@ class EachCallAnswered(Invariant):
         if call_id in self._answered:
             self.fail(f"the call {call_id} is answered twice")
         self._answered[call_id] = notice, self.facts.place
+        if self.facts.stopping is not None:
+            self._during_stop.add(call_id)
 
     def _send(self, entry: Entry, event: events.ConversationItemCreate) -> None:
         item = event.item
@@ -244,7 +247,8 @@ class EachCallAnswered(Invariant):
         if (answered.status == "cancelled") is not (interrupted and policy == "cancel"):
             self.fail(f"the call {call_id} ended {answered.status}, under the policy {policy}")
         sent = [sent for other, sent in self._sent.values() if other == call_id]
-        late = any(sent_place > place for sent_place in sent) and not self.options.blocks
+        waited = self.options.blocks or call_id in self._during_stop
+        late = any(sent_place > place for sent_place in sent) and not waited
         if interrupted and policy == "background" and late:
             self.fail(f"the call {call_id} was not answered when the user interrupted")
 

@@ -36,12 +36,14 @@ class MirrorIsTheServers(Invariant):
         self._came: dict[_Place, str] = {}
         self._left: dict[_Place, str] = {}
         self._cut: set[str | None] = set()
+        self._whole: set[str] = set()
         self._wrong: set[str] = set()
         """Items that were shown wrongly before: what comes of it is not told again."""
 
     def watches(self) -> Iterable[Watched]:
         return (
             ("client_got", events.ConversationItemAdded, self._added),
+            ("client_got", events.ConversationItemDone, self._done),
             ("client_got", events.ConversationItemTruncated, self._truncated),
             ("client_got", events.ConversationItemDeleted, self._deleted),
             ("client_got", events.ResponseOutputAudioTranscriptDelta, self._words),
@@ -105,6 +107,11 @@ class MirrorIsTheServers(Invariant):
         witness = self.scene.witness
         return None if witness is None or self.facts.broken else witness.mirror
 
+    def _done(self, entry: Entry, event: events.ConversationItemDone) -> None:
+        item = event.item
+        if isinstance(item.id, str) and getattr(item, "status", None) == "completed":
+            self._whole.add(item.id)
+
     # -- words ---------------------------------------------------------------------------------
 
     def _words(self, entry: Entry, event: events.ResponseOutputAudioTranscriptDelta) -> None:
@@ -130,7 +137,7 @@ class MirrorIsTheServers(Invariant):
         heard, received = 0, 0
         if spoken is not None:
             heard, received = min(spoken.reported, spoken.received), spoken.received
-        whole = self.facts.known_completed(told.item_id)
+        whole = told.item_id in self._whole or self.facts.known_completed(told.item_id)
         right = timeline(came, None, rate, received, whole=whole).heard(heard)
         if told.text != right:
             self.fail(
