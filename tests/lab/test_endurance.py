@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
+import tracemalloc
 
 import pytest
 from msgspec.structs import replace
@@ -79,3 +81,19 @@ def test_what_a_drop_leaves_is_counted_behind_the_first_fifth() -> None:
     after = [replace(NOTHING, at=20, traced_bytes=5_000), replace(NOTHING, at=100)]
     figure = endurance.drops_figure([after[0], replace(after[1], traced_bytes=13_000)])
     assert figure.measured == 100 and figure.met
+
+
+async def test_a_thread_that_is_left_is_counted_and_those_of_the_loops_pool_are_not() -> None:
+    tracemalloc.start()
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait, name="left behind")
+    try:
+        before = found(0, sessions=0, opened=0)
+        await asyncio.to_thread(int)
+        assert found(1, sessions=0, opened=0).threads == before.threads
+        thread.start()
+        assert found(2, sessions=0, opened=0).threads == before.threads + 1
+    finally:
+        release.set()
+        thread.join()
+        tracemalloc.stop()

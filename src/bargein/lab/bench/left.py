@@ -11,6 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+_POOL = "asyncio_"
+"""Threads of the loop's own pool: it grows when it is first needed, to its bound, and stays."""
+
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
     """The process after a collection of garbage; `at` is an hour, or a number of sessions.
@@ -39,7 +42,7 @@ def found(at: int, *, sessions: int, opened: int) -> Left:
         rss_bytes=rss_bytes(),
         tasks=len(asyncio.all_tasks()) - 1,
         files=open_files(),
-        threads=threading.active_count(),
+        threads=sum(not one.name.startswith(_POOL) for one in threading.enumerate()),
         sessions=sessions,
         opened=opened,
     )
