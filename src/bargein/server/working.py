@@ -95,6 +95,7 @@ class Working:
         try:
             self._engine.overhear(sound)
         except Exception:
+            # An engine is anybody's code; the turn is committed and answered all the same.
             log.exception("%s: the engine broke while it overheard", self._key)
             self._overhears = False
 
@@ -111,6 +112,7 @@ class Working:
         except TimeoutError:
             log.error("%s: the engine was not closed within %s s", self._key, deadline_s)
         except Exception:
+            # An engine is anybody's code; the session ends whatever its end does.
             log.exception("%s: the engine broke while it was closed", self._key)
 
     def _begin(self, tasks: dict[str, asyncio.Task[None]], id: str, work: Awaitable[None]) -> None:

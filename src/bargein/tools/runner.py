@@ -107,6 +107,7 @@ class Runner:
         try:
             granted = bool(await called(approver, (call,), {}))
         except Exception:
+            # An approver is anybody's code; one that cannot decide has not consented.
             log.exception("the approver of %s failed; the call is not approved", call.name)
         self._report(Approved(call.call_id, granted))
 

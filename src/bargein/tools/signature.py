@@ -108,7 +108,7 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     try:
         made = msgspec.defstruct(name, fields, forbid_unknown_fields=True, kw_only=True)
         schema = _schema_of(made)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError) as error:
         raise LocalValueError(f"tool {name}: its parameters have no schema: {error}") from error
     return Signature(shown, schema, context_name, made)
 
@@ -212,8 +212,6 @@ def _custom_schema(custom: type) -> dict[str, Any]:
     raise TypeError(f"{custom.__name__} is no type of JSON")
 
 
-def _decode(custom: type, value: Any) -> Any:
-    validate = getattr(custom, "model_validate", None)
-    if validate is None:
-        raise NotImplementedError(f"{custom.__name__} is no type of JSON")
-    return validate(value, strict=False)
+def _decode(custom: Any, value: Any) -> Any:
+    """A pydantic model: of other types there was no schema, and so no tool."""
+    return custom.model_validate(value, strict=False)
