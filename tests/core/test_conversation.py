@@ -6,13 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from bargein import events
-from bargein.core.conversation import (
-    EARLY_LIMIT,
-    ITEMS_LIMIT,
-    ContentView,
-    Conversation,
-    ItemView,
-)
+from bargein.core.conversation import EARLY_LIMIT, ITEMS_LIMIT, Conversation
+from bargein.core.items import ContentView, ItemView
 
 
 def message(
@@ -218,7 +213,8 @@ def test_a_call_without_a_call_id_is_shown_without_one() -> None:
 def test_an_item_without_a_status_or_content_is_shown_by_its_type() -> None:
     conversation = Conversation()
     conversation.added("L", events.McpListToolsItem(server_label="files", tools=()), None)
-    assert conversation.items == (ItemView("L", "mcp_list_tools", None, "there", None),)
+    listed = ItemView("L", "mcp_list_tools", None, "there", None, server_label="files")
+    assert conversation.items == (listed,)
 
 
 def test_a_part_without_a_text_or_transcript_is_shown_by_its_kind() -> None:

@@ -9,7 +9,7 @@ from tests.scenarios.rig import FALSE_VAD, Talk
 
 from bargein import events
 from bargein.core import asks, inputs
-from bargein.core.conversation import ContentView
+from bargein.core.items import ContentView
 from bargein.core.notices import (
     Connected,
     Fault,

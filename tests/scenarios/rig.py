@@ -17,8 +17,8 @@ from tests.scenarios.wire import FALSE_VAD, SEMANTIC_VAD, SERVER_VAD, Wire
 
 from bargein.capabilities import Capabilities
 from bargein.core import asks, commands, inputs
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Heard, Part
+from bargein.core.items import ItemView
 from bargein.core.notices import Notice
 from bargein.core.settings import Settings
 from bargein.units import US_PER_MS, AudioFormat, samples_floor

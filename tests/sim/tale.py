@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from bargein import events
 from bargein.core import commands, inputs
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
+from bargein.core.items import ItemView
 from bargein.server.model.memory import RememberedItem, RememberedPart
 from bargein.sim.history import Entry, Final, Kind, Truth
 from bargein.sim.invariants.facts import Facts

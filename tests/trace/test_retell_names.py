@@ -11,7 +11,7 @@ from tests.trace.sessions import SESSION, received
 
 from bargein import events
 from bargein.core import commands, inputs
-from bargein.core.conversation import ItemView
+from bargein.core.items import ItemView
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record

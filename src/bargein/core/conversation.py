@@ -12,82 +12,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
-
-import msgspec
 
 from bargein import events
+from bargein.core.items import Content, Entry, ItemView, fill, view
+from bargein.units import AudioFormat
 
-State = Literal["coming", "there", "cut", "going"]
 ITEMS_LIMIT = 20_000
 EARLY_LIMIT = 20_000
 """Characters kept of what is said before its item is there."""
-
-
-class ContentView(msgspec.Struct, frozen=True):
-    """One content part: its wire kind, its text or transcript, and what is kept of its sound."""
-
-    kind: str
-    text: str
-    heard_ms: int | None = None
-    kept_ms: int | None = None
-    cut: bool = False
-    """Its sound was cut, and the text are the words heard of it. Nothing lengthens it again."""
-
-
-class ItemView(msgspec.Struct, frozen=True):
-    """One item of the conversation, as it stands now."""
-
-    id: str
-    type: str
-    role: str | None
-    state: State
-    status: str | None
-    content: tuple[ContentView, ...] = ()
-    call_id: str | None = None
-    name: str | None = None
-    payload: str | None = None
-    """A function call's arguments, or the output given for it."""
-
-    @property
-    def text(self) -> str:
-        """All text of the item."""
-        return "".join(part.text for part in self.content)
-
-
-@dataclass(slots=True)
-class _Content:
-    kind: str
-    text: str = ""
-    frozen: bool = False
-    heard_ms: int | None = None
-    kept_ms: int | None = None
-
-
-@dataclass(slots=True)
-class _Entry:
-    item_id: str
-    type: str
-    role: str | None = None
-    state: State = "there"
-    status: str | None = None
-    content: dict[int, _Content] = field(default_factory=dict)
-    call_id: str | None = None
-    name: str | None = None
-    payload: str | None = None
+LENGTHS_LIMIT = 32
+"""Turns whose length is known and whose item is not there yet."""
 
 
 class Conversation:
     """Read `items`; everything else is the machine's."""
 
-    __slots__ = ("_coming", "_early", "_entries", "_order", "announced")
+    __slots__ = (
+        "_coming",
+        "_early",
+        "_entries",
+        "_order",
+        "_sound_ms",
+        "announced",
+        "input_format",
+    )
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._order: list[str] = []
-        self._coming: dict[str, _Entry] = {}
+        self._coming: dict[str, Entry] = {}
         self._early: tuple[str, int, str] | None = None
+        self._sound_ms: dict[str, int] = {}
+        self.input_format = AudioFormat.PCM
+        """Of the user's sound, which an item of the application's own may bring."""
         self.announced = False
         """The service says `added` for its items; one that never does holds what it speaks."""
 
@@ -95,7 +52,7 @@ class Conversation:
     def items(self) -> tuple[ItemView, ...]:
         """The items in the service's order, then those that are still coming."""
         ordered = [self._entries[item_id] for item_id in self._order]
-        return tuple(_view(entry) for entry in (*ordered, *self._coming.values()))
+        return tuple(view(entry) for entry in (*ordered, *self._coming.values()))
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._entries
@@ -103,7 +60,7 @@ class Conversation:
     def text_of(self, item_id: str) -> str:
         """All text of the item; "" of one that is not there."""
         entry = self._entries.get(item_id)
-        return "" if entry is None else _view(entry).text
+        return "" if entry is None else view(entry).text
 
     @property
     def coming_ids(self) -> tuple[str, ...]:
@@ -112,8 +69,8 @@ class Conversation:
 
     def coming(self, item_id: str, item: events.Item) -> None:
         """We asked the service for it."""
-        entry = _Entry(item_id, "", state="coming")
-        _fill(entry, item)
+        entry = Entry(item_id, "", state="coming")
+        fill(entry, item, self.input_format)
         self._coming[item_id] = entry
 
     def not_coming(self, item_id: str) -> None:
@@ -125,7 +82,7 @@ class Conversation:
         self.announced = True
         entry = self._coming.pop(item_id, None) or self._entries.get(item_id)
         if entry is None:
-            entry = _Entry(item_id, "")
+            entry = Entry(item_id, "")
         if self._entries.pop(item_id, None) is not None:
             # Said twice: it moves. It cannot be behind itself.
             self._order.remove(item_id)
@@ -134,7 +91,9 @@ class Conversation:
         entry.state = "there" if entry.state == "coming" else entry.state
         self._order.insert(self._place(previous_item_id), item_id)
         self._entries[item_id] = entry
-        _fill(entry, item)
+        fill(entry, item, self.input_format)
+        if (sound_ms := self._sound_ms.pop(item_id, None)) is not None:
+            self.sounded(item_id, 0, "input_audio", sound_ms)
         if self._early is not None and self._early[0] == item_id:
             _, index, text = self._early
             self._early = None
@@ -147,6 +106,21 @@ class Conversation:
             text = self._early[2] + text
         self._early = item_id, content_index, text[:EARLY_LIMIT]
 
+    def spoken(self, item_id: str, sound_ms: int) -> None:
+        """The user's turn has that length; its item may be added later."""
+        if item_id in self._entries:
+            self.sounded(item_id, 0, "input_audio", sound_ms)
+            return
+        while len(self._sound_ms) >= LENGTHS_LIMIT:
+            del self._sound_ms[next(iter(self._sound_ms))]
+        self._sound_ms[item_id] = sound_ms
+
+    def sounded(self, item_id: str, content_index: int, kind: str, sound_ms: int) -> None:
+        """The part's sound is so long."""
+        entry = self._entries.get(item_id)
+        if entry is not None:
+            entry.content.setdefault(content_index, Content(kind)).sound_ms = sound_ms
+
     def _place(self, previous_item_id: object) -> int:
         if previous_item_id is None:
             return 0
@@ -158,7 +132,7 @@ class Conversation:
         """The item is whole. One that was never added is not in the conversation."""
         entry = self._entries.get(item_id)
         if entry is not None:
-            _fill(entry, item)
+            fill(entry, item, self.input_format)
 
     def heard_text(
         self, item_id: str, content_index: int, kind: str, text: str, *, final: bool
@@ -167,7 +141,7 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return
-        content = entry.content.setdefault(content_index, _Content(kind))
+        content = entry.content.setdefault(content_index, Content(kind))
         if not content.frozen:
             content.text = text if final else content.text + text
 
@@ -183,7 +157,7 @@ class Conversation:
             return None
         if entry.state == "there":
             entry.state = "cut"
-        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        content = entry.content.setdefault(content_index, Content("output_audio"))
         content.heard_ms = heard_ms
         if not content.frozen:
             content.frozen = True
@@ -195,7 +169,7 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return
-        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        content = entry.content.setdefault(content_index, Content("output_audio"))
         if not content.frozen:
             content.frozen = True
             content.text, content.heard_ms = "", 0
@@ -207,7 +181,7 @@ class Conversation:
             return
         if entry.state == "there":
             entry.state = "cut"
-        content = entry.content.setdefault(content_index, _Content("output_audio"))
+        content = entry.content.setdefault(content_index, Content("output_audio"))
         content.kept_ms = kept_ms
         content.frozen = True
 
@@ -231,50 +205,3 @@ class Conversation:
         """The service holds it no more."""
         if self._entries.pop(item_id, None) is not None:
             self._order.remove(item_id)
-
-
-def _fill(entry: _Entry, item: events.Item) -> None:
-    entry.type = events.type_of(item)
-    status = getattr(item, "status", None)
-    entry.status = status if isinstance(status, str) else entry.status
-    match item:
-        case events.MessageItem():
-            entry.role = item.role
-            for index, part in enumerate(item.content):
-                _fill_content(entry, index, part)
-        case events.FunctionCallItem():
-            entry.name, entry.payload = item.name, item.arguments
-            entry.call_id = item.call_id if isinstance(item.call_id, str) else None
-        case events.FunctionCallOutputItem():
-            entry.call_id, entry.payload = item.call_id, item.output
-        case _:
-            pass
-
-
-def _fill_content(entry: _Entry, index: int, part: events.ContentPart) -> None:
-    kind = events.type_of(part)
-    text = getattr(part, "text", None)
-    if not isinstance(text, str):
-        text = getattr(part, "transcript", None)
-    content = entry.content.setdefault(index, _Content(kind))
-    content.kind = kind
-    if isinstance(text, str) and text and not content.frozen:
-        content.text = text
-
-
-def _view(entry: _Entry) -> ItemView:
-    content = tuple(
-        ContentView(part.kind, part.text, part.heard_ms, part.kept_ms, part.frozen)
-        for _, part in sorted(entry.content.items())
-    )
-    return ItemView(
-        entry.item_id,
-        entry.type,
-        entry.role,
-        entry.state,
-        entry.status,
-        content,
-        entry.call_id,
-        entry.name,
-        entry.payload,
-    )

@@ -62,6 +62,8 @@ class Sent:
     part: Part | None = None
     ask_id: int | None = None
     by_application: bool = False
+    sound_ms: int | None = None
+    """Of a commit, how much sound it is about."""
     number: int = 0
     """Its place among all that was remembered."""
     overdue: bool = False

@@ -19,7 +19,7 @@ from collections import deque
 from bargein import events
 from bargein.capabilities import Interrupts
 from bargein.core.latency import MicrophoneClock
-from bargein.units import AudioFormat, samples_floor
+from bargein.units import AudioFormat, ms_floor, samples_floor
 
 LEAST_COMMIT_MS = 100
 DEFAULT_PREFIX_PADDING_MS = 300
@@ -47,9 +47,11 @@ class Listening:
         "manual",
         "prefix_padding_ms",
         "pressed",
+        "rolled_samples",
         "since_press_samples",
         "speaking_item",
         "speech_items",
+        "speech_start_ms",
         "waiting",
     )
 
@@ -65,6 +67,10 @@ class Listening:
         self.waiting = False
         """Pressed, and the stop is not answered yet."""
         self.since_press_samples = 0
+        self.rolled_samples = 0
+        """Of the turn, what was captured before its press."""
+        self.speech_start_ms = 0
+        """Where the speech began that was heard last, on the service's clock."""
         self.speaking_item: str | None = None
         self.speech_items: deque[str] = deque(maxlen=32)
         """Items of speech that turn detection ended: their commit is a turn."""
@@ -145,6 +151,7 @@ class Listening:
         """The button went down; `listen` follows when the stop is answered."""
         self.pressed = self.waiting = True
         self.since_press_samples = 0
+        self.rolled_samples = self._pre_roll_samples
         self._early = self._pre_roll
         self._pre_roll = deque()
         self._pre_roll_samples = 0
@@ -163,6 +170,11 @@ class Listening:
         """What was said since the press may be committed."""
         rate = self.audio_format.rate
         return self.since_press_samples >= samples_floor(LEAST_COMMIT_MS, rate)
+
+    @property
+    def said_ms(self) -> int:
+        """How much sound the turn has that was made by the button."""
+        return ms_floor(self.rolled_samples + self.since_press_samples, self.audio_format.rate)
 
     def speech_began_us(self, audio_start_ms: int) -> int | None:
         """When the sound was captured by which the service knew that the user speaks."""

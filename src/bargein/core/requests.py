@@ -192,7 +192,9 @@ class Requests:
         machine.releasing = None
         if machine.listening.enough():
             commit = events.InputAudioBufferCommit(event_id=self._desk.new_id("evt"))
-            machine.faults.remember(Sent(commit, commit.event_id or "", "commit"))
+            said_ms = machine.listening.said_ms
+            memory = Sent(commit, commit.event_id or "", "commit", sound_ms=said_ms)
+            machine.faults.remember(memory)
             self._desk.send(commit)
             key = self._desk.new_id("create")
             machine.responses.held.append(Create(key, None, [ask_id], plain=True))

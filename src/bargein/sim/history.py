@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
+from bargein.core.items import ItemView
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.options import Options
 from bargein.units import AudioFormat

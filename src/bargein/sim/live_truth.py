@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bargein.core import inputs
-from bargein.core.conversation import ItemView
+from bargein.core.items import ItemView
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import SimClient

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 
 from bargein import events
 from bargein.core import commands, inputs
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
+from bargein.core.items import ItemView
 from bargein.core.responses import METADATA_KEY
 from bargein.core.settings import Settings
 from bargein.trace.causes import Causes, create_key

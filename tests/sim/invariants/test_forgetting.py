@@ -24,7 +24,7 @@ from bargein import events
 from bargein.audio.base import Exact, Unknown
 from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
-from bargein.core.conversation import ContentView, ItemView
+from bargein.core.items import ContentView, ItemView
 from bargein.sim.history import Entry
 from bargein.sim.options import Options
 from bargein.units import US_PER_S

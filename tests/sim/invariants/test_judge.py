@@ -26,8 +26,8 @@ from bargein import events
 from bargein.audio.base import Unknown, Within
 from bargein.audio.card_settings import CardSettings
 from bargein.core import asks, commands, inputs, notices
-from bargein.core.conversation import ContentView, ItemView
 from bargein.core.inputs import Part
+from bargein.core.items import ContentView, ItemView
 from bargein.sim.episode import run
 from bargein.sim.history import Entry
 from bargein.sim.invariants.judge import INVARIANTS, Judge, Violation

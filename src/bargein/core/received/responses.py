@@ -144,6 +144,7 @@ def _audio_over(machine: Machine, item_id: str, content_index: int) -> None:
     utterance = item.parts.get(content_index) if item is not None else None
     if utterance is not None:
         utterance.audio_over = True
+        machine.conversation.sounded(item_id, content_index, "output_audio", utterance.received_ms)
 
 
 def transcript_delta(machine: Machine, event: events.ResponseOutputAudioTranscriptDelta) -> None:

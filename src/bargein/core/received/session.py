@@ -54,6 +54,7 @@ def _configure(machine: Machine, session: events.AnySession) -> None:
     before = machine.listening.audio_format
     machine.effective = session
     machine.listening.configure(session)
+    machine.conversation.input_format = machine.listening.audio_format
     if machine.listening.audio_format is not before or not machine.connected:
         machine.desk.outbox.use_format(machine.listening.audio_format)
         machine.desk.do(UseInputFormat(machine.listening.audio_format))

@@ -18,6 +18,7 @@ def started(machine: Machine, event: events.InputAudioBufferSpeechStarted) -> No
     """The user speaks: the policy decides about the reply."""
     listening = machine.listening
     listening.speaking_item = event.item_id
+    listening.speech_start_ms = event.audio_start_ms
     service_cancels = listening.service_cancels
     if decide(machine.settings.barge_in, View(service_cancels)) is Decision.CUT:
         machine.cut(
@@ -34,6 +35,10 @@ def stopped(machine: Machine, event: events.InputAudioBufferSpeechStopped) -> No
     listening = machine.listening
     listening.speech_items.append(event.item_id)
     machine.desk.deadlines.arm(Timer.TURN_ANSWERED, "", machine.desk.now_us)
+    if listening.speaking_item == event.item_id:
+        machine.conversation.spoken(
+            event.item_id, max(0, event.audio_end_ms - listening.speech_start_ms)
+        )
     _silent(machine, event.item_id)
 
 
@@ -46,6 +51,7 @@ def _silent(machine: Machine, item_id: str) -> None:
 
 def timeout_triggered(machine: Machine, event: events.InputAudioBufferTimeoutTriggered) -> None:
     """Nobody spoke for long; the silence becomes a turn."""
+    machine.conversation.spoken(event.item_id, max(0, event.audio_end_ms - event.audio_start_ms))
     machine.listening.speech_items.append(event.item_id)
 
 
@@ -57,6 +63,8 @@ def committed(machine: Machine, event: events.InputAudioBufferCommitted) -> None
     if event.item_id not in listening.speech_items:
         if memory is not None:
             machine.faults.forget(memory)
+            if memory.sound_ms is not None:
+                machine.conversation.spoken(event.item_id, memory.sound_ms)
         return
     listening.speech_items.remove(event.item_id)
     if listening.create_response and not listening.manual:

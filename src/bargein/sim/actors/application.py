@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from bargein import events
 from bargein.core import asks, inputs, notices
-from bargein.core.conversation import ItemView
+from bargein.core.items import ItemView
 from bargein.core.notices import Notice
 from bargein.sim.actors.client import SimClient
 from bargein.sim.choices import Choices

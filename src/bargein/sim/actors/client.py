@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, assert_never
 
 from bargein import events
 from bargein.core import commands, inputs
-from bargein.core.conversation import ItemView
+from bargein.core.items import ItemView
 from bargein.core.notices import Notice
 from bargein.core.settings import Settings
 from bargein.sim.actors.card import SimCard

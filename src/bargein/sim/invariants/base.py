@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Part
+from bargein.core.items import ItemView
 from bargein.server.model.memory import RememberedItem
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.facts import Facts

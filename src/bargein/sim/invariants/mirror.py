@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bargein import events
 from bargein.core import notices
-from bargein.core.conversation import ContentView, ItemView
+from bargein.core.items import ContentView, ItemView
 from bargein.core.words import timeline
 from bargein.server.model.memory import RememberedItem, RememberedPart
 from bargein.sim.history import Entry, Final

@@ -22,8 +22,8 @@ import msgspec
 
 from bargein import events
 from bargein.core import commands, inputs, notices
-from bargein.core.conversation import ItemView
 from bargein.core.inputs import Heard, Part
+from bargein.core.items import ItemView
 from bargein.core.settings import Settings
 from bargein.sim.history import Entry, Final, Kind, Truth
 from bargein.sim.invariants.judge import INVARIANTS, Judge
