@@ -13,7 +13,7 @@ from bargein import events
 from bargein.events import dialect
 from bargein.server.admission import Admitted, Policy, admit, forbidden
 from bargein.server.model.beta_schema import BETA
-from bargein.server.model.rules import RefusedError
+from bargein.server.model.refusal import RefusedError
 from bargein.server.model.schema import GA, check_event
 from bargein.server.model.validate import parse
 from bargein.server.websocket import head_of

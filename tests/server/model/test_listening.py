@@ -10,7 +10,7 @@ from tests.server.model.model_rig import RATE, silence, speech
 from bargein.server.model.ids import Ids
 from bargein.server.model.listening import Listening, TurnStarted, TurnStopped
 from bargein.server.model.options import Limits
-from bargein.server.model.rules import RefusedError
+from bargein.server.model.refusal import RefusedError
 from bargein.server.model.session import Turns
 from bargein.server.model.vad import EnergyVad, TurnSettings
 from bargein.units import AudioFormat

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bargein.server.model import validate as v
-from bargein.server.model.rules import Refusal, RefusedError, listed
+from bargein.server.model.refusal import Refusal, RefusedError
 
 
 def fault(value: Any, schema: v.Schema) -> Refusal:
@@ -82,9 +82,3 @@ def test_pairs_are_limited_in_number_and_length() -> None:
     assert fault({"a": "abcd"}, schema).param == "field.a"
     assert fault({"a": 1}, schema).param == "field.a"
     assert fault({"a": "", "b": ""}, schema).rule == "object_too_big"
-
-
-def test_lists_are_written_as_the_service_writes_them() -> None:
-    assert [listed(("a",)), listed(("a", "b")), listed(("a", "b", "c"))] == [
-        "'a'", "'a' and 'b'", "'a', 'b', and 'c'",
-    ]  # fmt: skip

@@ -19,7 +19,8 @@ from tests.server.wire.wire_rig import Wire, wire, written
 
 from bargein import events
 from bargein.server.model.options import Limits, Options
-from bargein.server.model.rules import RULES, listed
+from bargein.server.model.refusal import listed
+from bargein.server.model.rules import RULES
 from bargein.server.model.schema import EVENTS
 
 Story = Callable[[Wire], Awaitable[str]]

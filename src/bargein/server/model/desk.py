@@ -25,7 +25,8 @@ from bargein.server.model.listening import Listening, TurnHeard, TurnStarted, Tu
 from bargein.server.model.memory import Conversation
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
-from bargein.server.model.rules import RefusedError, refuse
+from bargein.server.model.refusal import RefusedError
+from bargein.server.model.rules import refuse
 from bargein.server.model.session import SessionState, values_of
 from bargein.server.model.speaking import Speaking
 from bargein.server.model.transcribing import Transcribing, is_live

@@ -45,7 +45,8 @@ from bargein.server.model.inputs import (
 from bargein.server.model.memory import RememberedItem
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
-from bargein.server.model.rules import RefusedError, refuse
+from bargein.server.model.refusal import RefusedError
+from bargein.server.model.rules import refuse
 from bargein.server.model.schema import MAX_EVENT_ID, check_event
 from bargein.server.model.vad import Detector
 from bargein.server.model.validate import MAX_AUDIO_BYTES, parse

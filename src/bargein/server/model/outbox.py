@@ -6,7 +6,8 @@ from bargein import events
 from bargein.events.dialect import Dialect
 from bargein.server.model.commands import Command, SendEvent
 from bargein.server.model.ids import Ids
-from bargein.server.model.rules import Refusal, in_beta
+from bargein.server.model.refusal import Refusal
+from bargein.server.model.rules import in_beta
 
 
 class Outbox:

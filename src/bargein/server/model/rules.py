@@ -11,45 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-INVALID_REQUEST = "invalid_request_error"
-SERVER_ERROR = "server_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row. `source` is the section of protocol.md that gives it, or None for a choice of
-    ours."""
-
-    code: str | None
-    message: str
-    param: str | None = None
-    source: str | None = "§6.2"
-    names_event: bool = True
-    type: str = INVALID_REQUEST
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A row with its braces filled in."""
-
-    rule: str
-    type: str
-    code: str | None
-    message: str
-    param: str | None
-    names_event: bool
-
-
-class RefusedError(Exception):
-    """Carries a refusal from the place that finds it to the one that answers. Never leaves the
-    machine."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
+from bargein.server.model.refusal import SERVER_ERROR, Refusal, RefusedError, Rule
 
 
 def refuse(rule: str, **values: object) -> RefusedError:
@@ -74,14 +39,6 @@ def in_beta(refusal: Refusal) -> Refusal:
         return refusal
     code, message = _BETA[refusal.rule]
     return replace(refusal, code=code, message=message or refusal.message)
-
-
-def listed(values: Sequence[str]) -> str:
-    """The values in quotes, as an error text of the service lists them."""
-    quoted = [f"'{value}'" for value in values]
-    if len(quoted) < 3:
-        return " and ".join(quoted)
-    return f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
 
 
 def _out_of_range(kind: str, side: str, bound: str, sign: str) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bargein.server.model.rules import listed, refuse
+from bargein.server.model.refusal import listed
+from bargein.server.model.rules import refuse
 from bargein.server.model.validate import (
     Array,
     Audio,

@@ -26,7 +26,8 @@ from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import LIVE_MODELS, TRANSCRIPTION_MODELS, VOICES, has_reasoning
 from bargein.server.model.options import Options
-from bargein.server.model.rules import listed, refuse
+from bargein.server.model.refusal import listed
+from bargein.server.model.rules import refuse
 from bargein.server.model.semantic import LONGEST_MS
 from bargein.server.model.vad import TurnSettings
 from bargein.units import AudioFormat

@@ -30,9 +30,10 @@ from bargein.server.model.memory import Conversation
 from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
+from bargein.server.model.refusal import SERVER_ERROR, RefusedError
 from bargein.server.model.remote_calls import RemoteCalls
 from bargein.server.model.remote_tools import RemoteTools
-from bargein.server.model.rules import SERVER_ERROR, RefusedError, refuse
+from bargein.server.model.rules import refuse
 from bargein.server.model.running import Running
 from bargein.server.model.session import SessionState, shown_extra, values_of
 from bargein.units import AudioFormat

@@ -30,7 +30,7 @@ from bargein.server.model.heard import Guess, Heard, Languages, Segment, Words
 from bargein.server.model.models import LIVE_MODELS
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
-from bargein.server.model.rules import SERVER_ERROR
+from bargein.server.model.refusal import SERVER_ERROR
 from bargein.server.model.session import SessionState
 from bargein.server.model.usage import transcription_usage
 from bargein.units import AudioFormat

@@ -18,7 +18,8 @@ import msgspec
 import pybase64
 
 from bargein.server.model import images
-from bargein.server.model.rules import listed, refuse
+from bargein.server.model.refusal import listed
+from bargein.server.model.rules import refuse
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """Of one `audio` field (API reference, `input_audio_buffer.append`)."""
