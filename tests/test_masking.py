@@ -11,7 +11,7 @@ from tests.trace.strategies import JSON
 
 from bargein.core import inputs
 from bargein.events import decode_server
-from bargein.masking import MASK, may_hold_secrets, without_secrets
+from bargein.masking import MASK, may_hold_secrets, shown_address, without_secrets
 from bargein.server.framelog import shown
 from bargein.trace import record
 
@@ -28,6 +28,16 @@ HIDDEN: list[dict[str, Any]] = [
     {"text": f"Basic {SECRET}"},
     {"url": f"wss://joe:{SECRET}@a.example"},
     *({"url": f"https://a.example/?v=1&{name}={SECRET}"} for name in ("token", "api_key", "sig")),
+    *(
+        {"server_url": f"https://{url}"}
+        for url in (
+            f"joe:{SECRET}@a.example",
+            f"a.example/mcp/{SECRET}/sse",
+            f"a.example?k={SECRET}",
+            f"a.example#{SECRET}",
+        )
+    ),
+    {"server_url": SECRET},
     {f"sk-{SECRET}": "as a name"},
 ]
 
@@ -43,6 +53,24 @@ def test_the_trace_and_the_log_of_frames_hide_the_same(fields: dict[str, Any]) -
     ):
         assert MASK in written
         assert SECRET not in written
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://mcp.example.org", "https://mcp.example.org"),
+        ("https://mcp.example.org:8443/", "https://mcp.example.org:8443/"),
+        ("http://[::1]:9/mcp", f"http://[::1]:9/{MASK}"),
+        ("https://a@b:c@mcp.example.org?key", f"https://{MASK}@mcp.example.org/{MASK}"),
+        ("https://a\\@mcp.example.org", f"https://a/{MASK}"),
+        ("mcp.example.org/secret", MASK),
+        (MASK, MASK),
+        ("", ""),
+    ],
+)
+def test_of_an_mcp_servers_address_the_host_is_kept(address: str, shown: str) -> None:
+    assert shown_address(address) == shown == shown_address(shown)
+    assert without_secrets({"server_url": address}) == {"server_url": shown}
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
@@ -76,5 +104,5 @@ def test_a_name_of_secrets_masks_every_text_below_it_and_keeps_the_shape() -> No
 
 @given(JSON)
 def test_masking_twice_is_masking_once(value: Any) -> None:
-    once = without_secrets({"authorization": value, "other": value})
+    once = without_secrets({"authorization": value, "server_url": value, "other": value})
     assert without_secrets(once) == once

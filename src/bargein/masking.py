@@ -4,7 +4,8 @@ One leaf for all that writes down what was on the wire: the trace and the log of
 
 1. A secret is known by the name of its field (`authorization`, `headers` of an MCP tool, client
    secrets) or by its own form (`sk-…`, `ek_…`, `Bearer …`, a password in a URL), wherever it
-   stands.
+   stands. Of an MCP server's address only scheme, host and port are kept: many have their key in
+   the path or the query.
 2. Images, and long base64 in any field, are replaced by their length.
 3. Masking twice is masking once: so the replay of masked inputs gives the masked commands.
 """
@@ -31,6 +32,8 @@ _SECRET_NAMES: Final = frozenset(
         "x-api-key",
     }
 )
+_ADDRESS_NAMES: Final = frozenset({"server_url"})
+_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\\]*)(.*)", re.DOTALL)
 _CREDENTIAL: Final = re.compile(
     r"\b(?:sk-|ek_)[A-Za-z0-9_-]{16,}"
     r"|(?i:(?<=bearer )|(?<=basic ))(?=[^\s\"]*[0-9])[A-Za-z0-9._~+/=-]{16,}"
@@ -48,6 +51,7 @@ _SIGNS: Final = (
     b"sig=",
     b"@",
     b";base64,",
+    *(name.encode() for name in sorted(_ADDRESS_NAMES)),
 )
 """Every secret has one of these in its line, in lower case; lines without any are not searched."""
 
@@ -63,24 +67,39 @@ def may_hold_secrets(line: bytes) -> bool:
     return False
 
 
+def shown_address(url: str) -> str:
+    """The URL's scheme, host and port, and that there was more; a text that is no URL is masked."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        return MASK if url else url
+    scheme, authority, rest = found.groups()
+    _, at, host = authority.rpartition("@")
+    user = f"{MASK}@" if at else ""
+    return f"{scheme}{user}{host}{rest if rest in ('', '/') else f'/{MASK}'}"
+
+
 def without_secrets(value: Any) -> Any:
     """The JSON value with each secret masked, and nothing in it that JSON cannot hold."""
     match value:
         case str():
             return _text(value)
         case dict():
-            return {
-                _text(str(name)): _masked(each)
-                if str(name).lower() in _SECRET_NAMES
-                else without_secrets(each)
-                for name, each in value.items()
-            }
+            return {_text(str(name)): _of_name(str(name), each) for name, each in value.items()}
         case list() | tuple():
             return [without_secrets(each) for each in value]
         case int() | float() | None:
             return value
         case _:
             return f"<{type(value).__name__}>"
+
+
+def _of_name(name: str, value: Any) -> Any:
+    name = name.lower()
+    if name in _SECRET_NAMES:
+        return _masked(value)
+    if name in _ADDRESS_NAMES and isinstance(value, str):
+        return _text(shown_address(value))
+    return without_secrets(value)
 
 
 def _text(value: str) -> str:

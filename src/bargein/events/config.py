@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
+from bargein.masking import MASK, shown_address
+
 from .base import Maybe, Shape, UnknownShape
 
 
@@ -125,10 +127,13 @@ class McpTool(Shape, frozen=True, kw_only=True, tag_field="type", tag="mcp"):
     allowed_callers: Maybe[tuple[str, ...]] = UNSET
 
     def __repr__(self) -> str:
-        """Without what it is reached with: credentials are in no log."""
+        """Without what it is reached with: credentials are in no log, and an address may hold one
+        anywhere but in its host."""
         given = {name: getattr(self, name) for name in self.__struct_fields__}
         for name in ("authorization", "headers"):
-            given[name] = "[masked]" if given[name] else given[name]
+            given[name] = MASK if given[name] else given[name]
+        if isinstance(self.server_url, str):
+            given["server_url"] = shown_address(self.server_url)
         shown = ", ".join(f"{name}={each!r}" for name, each in given.items() if each is not UNSET)
         return f"McpTool({shown})"
 
