@@ -11,9 +11,10 @@ import pytest
 from tests.server.host_rig import Peer, Scripted, begin, hello, host, played, writes
 from tests.server.model.model_rig import silence, speech
 
+from bargein import events
 from bargein.server.engines.base import Batch, EngineError
 from bargein.server.host import Host, HostLimits
-from bargein.server.model.commands import Overhear, StartTranscription
+from bargein.server.model.commands import ListTools, Overhear, StartTranscription
 from bargein.server.model.heard import Heard, Words
 from bargein.server.model.vad import EnergyVad
 
@@ -229,3 +230,71 @@ def test_an_engine_that_breaks_while_it_overhears_is_spared_the_rest(
 
     played(scenario)
     assert caplog.text.count("while it overheard") == 1
+
+
+class Catalogues(Scripted):
+    """An engine whose MCP servers list their tools when the test lets them, and let go slowly."""
+
+    def __init__(self, *, lets_go_after_s: float = 0) -> None:
+        super().__init__(hello)
+        self.lets_go_after_s = lets_go_after_s
+        self.open: list[str] = []
+        self.answer = asyncio.Event()
+
+    async def list_tools(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
+        label = request.server.server_label
+        self.open.append(label)
+        try:
+            await self.answer.wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(self.lets_go_after_s)
+            raise
+        finally:
+            self.open.remove(label)
+        return ()
+
+
+def declare(peer: Peer, *labels: str, path: str = "") -> None:
+    tools = [
+        {"type": "mcp", "server_label": label, "server_url": f"http://127.0.0.1/{path}"}
+        for label in labels
+    ]
+    peer.say("session.update", session={"type": "realtime", "tools": tools})
+
+
+def test_a_few_servers_are_asked_for_their_tools_at_once_and_the_others_wait() -> None:
+    async def scenario() -> None:
+        engine, peer = Catalogues(), Peer()
+        server = Host(lambda: engine, new_detector=EnergyVad, limits=HostLimits(mcp_lists=2))
+        task = begin(server, peer)
+        declare(peer, *"abcde")
+        await asyncio.sleep(1)
+        assert engine.open == ["a", "b"]
+        # Those that hang are given up in their time, and the next two are asked.
+        await asyncio.sleep(30)
+        assert engine.open == ["c", "d"] and peer.types.count("mcp_list_tools.failed") == 2
+        engine.answer.set()
+        await asyncio.sleep(1)
+        assert peer.types.count("mcp_list_tools.completed") == 3
+        peer.leave()
+        await task
+
+    played(scenario)
+
+
+def test_a_server_that_is_not_wanted_any_more_counts_until_it_has_let_go() -> None:
+    async def scenario() -> None:
+        engine, peer = Catalogues(lets_go_after_s=4), Peer()
+        server = Host(lambda: engine, new_detector=EnergyVad, limits=HostLimits(mcp_lists=2))
+        task = begin(server, peer)
+        for path in "1234":
+            declare(peer, "a", path=path)
+            await asyncio.sleep(1)
+            assert len(engine.open) <= 2
+        engine.answer.set()
+        await asyncio.sleep(10)
+        assert peer.types.count("mcp_list_tools.completed") == 1 and not engine.open
+        peer.leave()
+        await task
+
+    played(scenario)

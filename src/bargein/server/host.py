@@ -102,6 +102,10 @@ class HostLimits:
     """A client for which more waits is cut off. One retrieved item may be very large."""
     waiting_inputs: int = 4
     """Frames and batches of a session that wait to be handled."""
+    mcp_lists: int = 8
+    """MCP servers that are asked for their tools at once, of one session; more wait."""
+    mcp_calls: int = 16
+    """Calls of their tools that run at once, of one session; more wait."""
     inline_frame_bytes: int = 8 * 1024
     """A longer frame is handled in slices, if it is audio in which turns are detected, and else in
     a thread: 8 KiB are 128 ms of audio, a millisecond of detecting turns."""
@@ -196,7 +200,13 @@ class Session:
         self._limits = host.limits
         self._connection = connection
         self._inbox = Inbox(self._limits.waiting_inputs, lambda: len(host.sessions) == 1)
-        self._working = Working(key, engine, self._inbox.put)
+        self._working = Working(
+            key,
+            engine,
+            self._inbox.put,
+            lists_at_once=self._limits.mcp_lists,
+            calls_at_once=self._limits.mcp_calls,
+        )
         self._overhears = engine.overhears
         self._outgoing = Outgoing()
         self._in_thread: asyncio.Future[list[Command]] | None = None

@@ -6,7 +6,8 @@ or call of remote tools.
 2. A task is ended when its work is no longer wanted, and all are when the session is over. Then the
    engine is closed. Each of the two has a deadline: an engine that holds on to its work is left
    with it, and said.
-3. What an MCP server is asked has a deadline, and no failure of it ends more than that.
+3. What an MCP server is asked has a deadline, and no failure of it ends more than that. So many
+   are asked at once, and more wait; one that is not wanted any more counts until it has let go.
 4. An engine that breaks while it overhears is not given more of that session's sound.
 """
 
@@ -49,7 +50,15 @@ NOT_HEARD = "Input transcription failed for item '{item_id}'."
 class Working:
     """Runs one session's engine. `tell` takes what it makes, and waits while there is no room."""
 
-    def __init__(self, key: str, engine: Engine, tell: Callable[[Input], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        key: str,
+        engine: Engine,
+        tell: Callable[[Input], Awaitable[None]],
+        *,
+        lists_at_once: int,
+        calls_at_once: int,
+    ) -> None:
         self._key = key
         self._engine = engine
         self._tell = tell
@@ -57,6 +66,8 @@ class Working:
         self._transcriptions: dict[str, asyncio.Task[None]] = {}
         self._remote: dict[str, asyncio.Task[None]] = {}
         self._overhears = engine.overhears
+        self._lists = asyncio.Semaphore(lists_at_once)
+        self._calls = asyncio.Semaphore(calls_at_once)
 
     @property
     def responses(self) -> int:
@@ -153,7 +164,7 @@ class Working:
         item_id = request.item_id
         tools: tuple[events.McpListedTool, ...] | None = None
         try:
-            async with asyncio.timeout(REMOTE_DEADLINE_S):
+            async with self._lists, asyncio.timeout(REMOTE_DEADLINE_S):
                 tools = await self._engine.list_tools(request)
         except Exception as fault:
             self._note_remote(fault, request.server.server_label)
@@ -163,7 +174,7 @@ class Working:
         """Bring what a remote tool answers to the machine."""
         result: str | events.McpError
         try:
-            async with asyncio.timeout(REMOTE_DEADLINE_S):
+            async with self._calls, asyncio.timeout(REMOTE_DEADLINE_S):
                 result = await self._engine.call_tool(request)
         except ToolError as fault:
             result = fault.shown()

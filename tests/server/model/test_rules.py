@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 from tests.server.image_files import png
 from tests.server.model.model_rig import Rig, error, silence
-from tests.server.refusal_frames import FRAMES, session, user_image
+from tests.server.refusal_frames import FRAMES, mcp, session, user_image
 
 from bargein import events
 from bargein.server.model.inputs import FrameReceived
@@ -314,6 +314,29 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
     content = [{"type": "input_text", "text": "Hello"}]
     item = {"type": "message", "role": "user", "content": content}
     return rig, rig.say("conversation.item.create", item=item)
+
+
+@case(
+    "mcp_servers_full",
+    "too_many_mcp_servers",
+    "session.tools[1].server_label",
+    "Cannot declare the MCP server 'snow': a session has at most 1 of them.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = limited(mcp_servers=1)
+    tools = [mcp(server_url="http://a"), {**mcp(server_url="http://a"), "server_label": "snow"}]
+    return rig, rig.say(**session(tools=tools))
+
+
+@case(
+    "mcp_declarations_full",
+    "too_many_mcp_servers",
+    None,
+    "The declarations of the session's MCP servers would take 62 bytes; at most 61 fit.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = limited(mcp_bytes=61)
+    return rig, rig.say(**session(tools=[mcp(server_url="http://a.b")]))
 
 
 @case(

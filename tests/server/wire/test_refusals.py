@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from tests.server.image_files import png
 from tests.server.model.model_rig import silence
-from tests.server.refusal_frames import FRAMES, session, user_image
+from tests.server.refusal_frames import FRAMES, mcp, session, user_image
 from tests.server.wire.wire_rig import Wire, wire, written
 
 from bargein import events
@@ -199,6 +199,19 @@ async def _(client: Wire) -> str:
         "Error adding item: the conversation holds 0 characters of text already, of at most 4. "
         "Delete some first."
     )
+
+
+@story("mcp_servers_full", "too_many_mcp_servers", "session.tools[1].server_label", mcp_servers=1)
+async def _(client: Wire) -> str:
+    tools = [mcp(server_url="http://a"), {**mcp(server_url="http://a"), "server_label": "snow"}]
+    await offend(client, session(tools=tools))
+    return "Cannot declare the MCP server 'snow': a session has at most 1 of them."
+
+
+@story("mcp_declarations_full", "too_many_mcp_servers", mcp_bytes=61)
+async def _(client: Wire) -> str:
+    await offend(client, session(tools=[mcp(server_url="http://a.b")]))
+    return "The declarations of the session's MCP servers would take 62 bytes; at most 61 fit."
 
 
 @story("truncate_not_audio", "unsupported_content_type")

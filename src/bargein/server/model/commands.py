@@ -93,7 +93,8 @@ class StopTranscription(msgspec.Struct, frozen=True, gc=False):
 
 
 class ListTools(msgspec.Struct, frozen=True, gc=False):
-    """Ask an MCP server for its tools; the answer is `ToolsListed` or `ToolListFailed`."""
+    """Ask an MCP server for its tools; the answer is `ToolsListed`, with None if there are none
+    to be had."""
 
     item_id: str
     server: events.McpTool

@@ -132,6 +132,18 @@ class Conversation:
         entry.done_previous_id = None if after_first else entry.previous_id
         self._insert(len(self._entries), entry)
 
+    def keep_text(self, entry: Entry, characters: int) -> bool:
+        """Count text that an item of the server's got from elsewhere, once; False, and nothing
+        changed, if there is no room. What is not in the conversation, or not any more, takes
+        none."""
+        if self._by_id.get(entry.id) is not entry:
+            return True
+        if self._text_characters + characters > self._limits.text_characters:
+            return False
+        self._texts[entry.id] = characters
+        self._text_characters += characters
+        return True
+
     def _insert(self, index: int, entry: Entry) -> None:
         self._entries.insert(index, entry)
         self._by_id[entry.id] = entry

@@ -24,14 +24,18 @@ class Limits:
     image_bytes: int = 64 * 1024 * 1024
     """Images of the conversation's items, as they are written; beyond it an item is refused."""
     text_characters: int = 32 * 1024 * 1024
-    """Text of the items that a client made, many times what a model is told; beyond it an item is
-    refused."""
+    """Text of the items that a client made and of what MCP servers answered, many times what a
+    model is told; beyond it an item is refused, and a tool's list or output fails."""
     items: int = 5_000
     """Items in the conversation."""
     responses: int = 16
     """Responses at once, in and out of the conversation."""
     transcriptions: int = 64
     """Items whose words are being made out at once."""
+    mcp_servers: int = 128
+    """MCP servers that are known by their labels: as many as one update may bring."""
+    mcp_bytes: int = 8 * 1024 * 1024
+    """What their declarations take together, as JSON."""
     waiting_steps: int = 500_000
     """Steps of an engine's score that wait for their time."""
     waiting_events: int = 10_000

@@ -29,6 +29,7 @@ MAX_OUTPUT = 256_000
 
 _DENIED = "The call was not approved"
 _CUT = "The response ended before the tool did."
+_NO_ROOM = "The conversation has no room for the tool's output. Delete some items first."
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +121,10 @@ class RemoteCalls:
         if isinstance(result, str) and len(result) > MAX_OUTPUT:
             message = f"The tool's output has {len(result)} characters; at most {MAX_OUTPUT} fit."
             result = events.McpError(type="tool_execution_error", message=message)
+        if isinstance(result, str) and not self._conversation.keep_text(
+            call.output.entry, len(result)
+        ):
+            result = events.McpError(type="tool_execution_error", message=_NO_ROOM)
         if isinstance(result, str):
             call.output.entry.output = result
             self._end(call, events.ResponseMcpCallCompleted)

@@ -12,6 +12,10 @@ may call (protocol.md §3.2, §4.13; the guide "Realtime with tools").
 5. Without `require_approval` every call needs one. Of its two filters `never` counts first; where
    only `always` is given, the rest needs none.
 6. Credentials are for whoever reaches the server: they stand in no event.
+7. An item that was deleted while its import went on has no `conversation.item.done` (protocol.md
+   §4.9: it is gone); how the import ended is told, for the session's responses go by it.
+8. Labels, what their declarations take and what their lists take have limits (`options.Limits`). A
+   list beyond them is an import that failed.
 """
 
 from __future__ import annotations
@@ -26,10 +30,15 @@ from bargein import events
 from bargein.server.model.commands import ListTools, RemoteTool, StopRemote
 from bargein.server.model.entries import Entry
 from bargein.server.model.memory import Conversation
+from bargein.server.model.options import Limits
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.rules import refuse
 
 Tools = tuple[events.McpListedTool, ...]
+
+MAX_LIST = 256_000
+"""Bytes of one server's tools, as JSON: as many as any text may have characters."""
+
 _ADDRESSES = ("server_url", "connector_id", "tunnel_id")
 _CREDENTIALS = ("authorization", "headers")
 
@@ -40,6 +49,8 @@ class _Server:
 
     whole: dict[str, Any]
     entry: Entry
+    bytes: int
+    """Of the declaration, as JSON."""
     tools: Tools | None = None
     listing: bool = True
 
@@ -47,15 +58,17 @@ class _Server:
 class RemoteTools:
     """The MCP servers of one session."""
 
-    def __init__(self, *, outbox: Outbox, conversation: Conversation) -> None:
+    def __init__(self, *, outbox: Outbox, conversation: Conversation, limits: Limits) -> None:
         self._outbox = outbox
         self._conversation = conversation
+        self._limits = limits
         self._servers: dict[str, _Server] = {}
 
     def check(self, tools: Iterable[Mapping[str, Any]], where: str) -> None:
         """Raises `RefusedError` for a declaration that cannot be; `where` begins its path."""
         labels: set[str] = set()
-        new = 0
+        most = self._limits.mcp_servers
+        new: list[Mapping[str, Any]] = []
         for index, tool in enumerate(tools):
             if tool["type"] != "mcp":
                 continue
@@ -73,9 +86,20 @@ class RemoteTools:
                 tool.get("authorization") is not None or given == ["connector_id"]
             ):
                 raise refuse("mcp_two_authorizations", path=path)
-            new += self._is_new(tool)
+            if label not in self._servers and len(self._servers.keys() | labels) > most:
+                raise refuse("mcp_servers_full", path=path, label=label, limit=most)
+            if self._is_new(tool):
+                new.append(tool)
         if new:
-            self._conversation.check_room(new)
+            self._check_declarations(new)
+            self._conversation.check_room(len(new))
+
+    def _check_declarations(self, new: Sequence[Mapping[str, Any]]) -> None:
+        sizes = {label: server.bytes for label, server in self._servers.items()}
+        sizes |= {tool["server_label"]: _bytes(self._whole(tool)) for tool in new}
+        length, limit = sum(sizes.values()), self._limits.mcp_bytes
+        if length > limit:
+            raise refuse("mcp_declarations_full", length=length, limit=limit)
 
     def declare(self, tools: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         """Import what is new among the tools; the ids of the items whose import goes on."""
@@ -84,7 +108,7 @@ class RemoteTools:
             if tool["type"] != "mcp":
                 continue
             if self._is_new(tool):
-                self._import(tool, self._servers.get(tool["server_label"]))
+                self._import(tool)
             server = self._servers[tool["server_label"]]
             if server.listing:
                 begun.add(server.entry.id)
@@ -95,18 +119,24 @@ class RemoteTools:
         server = self._servers.get(tool["server_label"])
         return server is None or not _is_same(tool, server.whole) or _has_failed(server)
 
-    def _import(self, tool: Mapping[str, Any], before: _Server | None) -> None:
+    def _whole(self, tool: Mapping[str, Any]) -> dict[str, Any]:
+        """The declaration, with what is known of the server if that gives no address."""
+        before = self._servers.get(tool["server_label"])
+        has_address = any(tool.get(name) is not None for name in _ADDRESSES)
+        return dict(tool) if has_address or before is None else before.whole | dict(tool)
+
+    def _import(self, tool: Mapping[str, Any]) -> None:
+        whole = self._whole(tool)
+        before = self._servers.get(tool["server_label"])
         if before is not None and before.listing:
             self._outbox.command(StopRemote(before.entry.id))
             self._end_import(before, None)
-        has_address = any(tool.get(name) is not None for name in _ADDRESSES)
-        whole = dict(tool) if has_address or before is None else before.whole | dict(tool)
         label = str(tool["server_label"])
         item_id = self._outbox.ids.mint("item")
         item = events.McpListToolsItem(id=item_id, server_label=label, tools=())
         entry = Entry(item_id, "mcp_list_tools", fixed=item)
         self._conversation.append(entry, by_model=False)
-        self._servers[label] = _Server(whole, entry)
+        self._servers[label] = _Server(whole, entry, _bytes(whole))
         outbox = self._outbox
         outbox.send(events.McpListToolsInProgress(event_id=outbox.event_id(), item_id=item_id))
         outbox.send(
@@ -128,18 +158,23 @@ class RemoteTools:
         names = allowed.get("tool_names") if isinstance(allowed, dict) else allowed
         if tools is not None and not set(names or ()) <= {tool.name for tool in tools}:
             tools = None
-        server.tools = tools
         entry, outbox = server.entry, self._outbox
+        if tools is not None:
+            length = _bytes(tools)
+            fits = length <= MAX_LIST and self._conversation.keep_text(entry, length)
+            tools = tools if fits else None
+        server.tools = tools
         assert isinstance(entry.fixed, events.McpListToolsItem), "made by _import"
         shown = tuple(tool for tool in tools or () if _matches(allowed, tool))
         entry.fixed = msgspec.structs.replace(entry.fixed, tools=shown)
-        outbox.send(
-            events.ConversationItemDone(
-                event_id=outbox.event_id(),
-                previous_item_id=entry.done_previous_id,
-                item=entry.fixed,
+        if self._conversation.find(entry.id) is entry:
+            outbox.send(
+                events.ConversationItemDone(
+                    event_id=outbox.event_id(),
+                    previous_item_id=entry.done_previous_id,
+                    item=entry.fixed,
+                )
             )
-        )
         ending = events.McpListToolsFailed if tools is None else events.McpListToolsCompleted
         outbox.send(ending(event_id=outbox.event_id(), item_id=entry.id))
 
@@ -177,6 +212,11 @@ class RemoteTools:
         for server in self._servers.values():
             if server.listing:
                 self._outbox.command(StopRemote(server.entry.id))
+
+
+def _bytes(value: object) -> int:
+    """How long it is as JSON."""
+    return len(msgspec.json.encode(value))
 
 
 def _is_same(tool: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:

@@ -266,6 +266,18 @@ RULES: Mapping[str, Rule] = {
         "{path}.headers",
         source=None,
     ),
+    "mcp_servers_full": Rule(
+        "too_many_mcp_servers",
+        "Cannot declare the MCP server '{label}': a session has at most {limit} of them.",
+        "{path}.server_label",
+        source=None,
+    ),
+    "mcp_declarations_full": Rule(
+        "too_many_mcp_servers",
+        "The declarations of the session's MCP servers would take {length} bytes; at "
+        "most {limit} fit.",
+        source=None,
+    ),
     "approval_unknown": Rule(
         "invalid_approval_request_id",
         "Approval request ID '{request_id}' not found among those that wait for an answer.",

@@ -54,7 +54,9 @@ class Speaking:
         self._briefing = Briefing(
             outbox=outbox, session=session, conversation=conversation, options=options
         )
-        self.remote_tools = RemoteTools(outbox=outbox, conversation=conversation)
+        self.remote_tools = RemoteTools(
+            outbox=outbox, conversation=conversation, limits=options.limits
+        )
         self._calls = RemoteCalls(
             outbox=outbox, conversation=conversation, remote_tools=self.remote_tools
         )
