@@ -7,7 +7,6 @@ import pytest
 from bargein import events
 
 KEY = "hunter22"
-REACHED_BY = {"authorization": KEY, "headers": {"X-Key": KEY}}
 
 
 @pytest.mark.parametrize(
@@ -19,7 +18,9 @@ REACHED_BY = {"authorization": KEY, "headers": {"X-Key": KEY}}
     ],
 )
 def test_what_an_mcp_server_is_reached_with_is_in_no_text(url: str) -> None:
-    tool = events.McpTool(server_label="weather", server_url=url, **REACHED_BY)
+    tool = events.McpTool(
+        server_label="weather", server_url=url, authorization=KEY, headers={"X-Key": KEY}
+    )
     for holder in (tool, events.Session(tools=(tool,)), events.ResponseParams(tools=(tool,))):
         for text in (repr(holder), f"{holder}"):
             assert KEY not in text and "weather" in text
