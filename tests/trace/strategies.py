@@ -27,7 +27,7 @@ FOREIGN_NAME = TEXT.map("x_{}".format)
 FOREIGN = st.dictionaries(FOREIGN_NAME, JSON, max_size=2)
 SOME_FOREIGN = st.dictionaries(FOREIGN_NAME, JSON, min_size=1, max_size=2)
 UNKNOWN_RAW = st.builds(lambda kind, rest: rest | {"type": kind}, FOREIGN_NAME, FOREIGN)
-SECRET_FIELDS = {(McpTool, "authorization"), (McpTool, "headers")}
+SECRET_FIELDS = {(McpTool, name) for name in ("authorization", "headers", "server_url")}
 
 
 @st.composite
