@@ -7,8 +7,8 @@ from tests.scenarios.rig import FALSE_VAD, Talk
 
 from bargein.core import asks, commands, inputs
 from bargein.core.inputs import Heard, Part
+from bargein.core.ledger import WAITING_LIMIT_BYTES, Ledger
 from bargein.core.notices import InterruptionSettled, TurnEnded
-from bargein.core.utterances import WAITING_LIMIT_BYTES, Ledger
 from bargein.units import AudioFormat
 
 PCM = AudioFormat.PCM

@@ -6,15 +6,8 @@ import pytest
 
 from bargein.core.commands import Command, FinishPlay, Play
 from bargein.core.inputs import Heard, Part
-from bargein.core.utterances import (
-    WAITING_LIMIT_BYTES,
-    Delete,
-    Ledger,
-    SpokenItem,
-    Truncate,
-    Utterance,
-    deeds,
-)
+from bargein.core.ledger import WAITING_LIMIT_BYTES, Ledger
+from bargein.core.utterances import Delete, SpokenItem, Truncate, Utterance, deeds
 from bargein.units import AudioFormat
 
 PCM = AudioFormat.PCM

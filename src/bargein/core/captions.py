@@ -8,7 +8,7 @@ is not spoken any more, it is the mirror's text.
 from __future__ import annotations
 
 from bargein.core.conversation import Conversation
-from bargein.core.utterances import Ledger
+from bargein.core.ledger import Ledger
 
 
 def words_heard(ledger: Ledger, conversation: Conversation, item_id: str) -> str:

@@ -14,18 +14,19 @@ What is sent for a cut and how it is answered is in `settlement.py`.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 
 from bargein.core.commands import StopPlayback
 from bargein.core.conversation import Conversation
 from bargein.core.cut import Cut
 from bargein.core.desk import Desk
 from bargein.core.faults import Sent
+from bargein.core.heard_words import HeardWords
 from bargein.core.inputs import PlaybackStopped
-from bargein.core.notices import Asker, Transcript
+from bargein.core.ledger import Ledger
+from bargein.core.notices import Asker
 from bargein.core.responses import Reply, Responses
 from bargein.core.settlement import Settlement
-from bargein.core.utterances import Ledger, SpokenItem, Utterance
+from bargein.core.utterances import SpokenItem, Utterance
 from bargein.deadlines import Timer
 
 SETTLED_LIMIT = 8
@@ -36,11 +37,11 @@ class Cuts:
     """All cuts that are not settled, and the last ones that are."""
 
     __slots__ = (
-        "_conversation",
         "_desk",
         "_ledger",
         "_responses",
         "_settlement",
+        "_words",
         "open",
         "settled",
     )
@@ -56,8 +57,8 @@ class Cuts:
         self._desk = desk
         self._ledger = ledger
         self._responses = responses
-        self._conversation = conversation
         self._settlement = settlement
+        self._words = HeardWords(desk, conversation)
         self.open: list[Cut] = []
         self.settled: deque[Cut] = deque(maxlen=SETTLED_LIMIT)
 
@@ -239,7 +240,7 @@ class Cuts:
             self.open.insert(0, cut)
 
     def _corrected(self, cut: Cut, item: SpokenItem, utterance: Utterance) -> None:
-        self._keep_heard(item, utterance)
+        self._words.keep_heard(item, utterance)
         self._settlement.correct(cut.sent, item, utterance, exact=cut.exact)
 
     def overdue(self, cut_id: str) -> None:
@@ -265,34 +266,11 @@ class Cuts:
         cut.record = cut.interruption(now_us)
         self._desk.notify(cut.record)
         for item in cut.items:
-            self._told(item)
+            self._words.told(item)
         for item in cut.items:
-            self._tell_unheard(item)
+            self._words.unheard(item)
         self._answer_asks(cut)
         self._desk.deadlines.arm(Timer.ITEM_OVER, cut.cut_id, now_us)
-
-    def _told(self, item: SpokenItem) -> None:
-        if not item.in_conversation:
-            return
-        for index, utterance in item.parts.items():
-            text = self._keep_heard(item, utterance)
-            self._desk.notify(Transcript("assistant", item.item_id, text, True, index, cut=True))
-
-    def _keep_heard(self, item: SpokenItem, utterance: Utterance) -> str:
-        """Of the part's text, the mirror keeps what was heard."""
-        words = partial(utterance.words_heard, whole=item.completed)
-        part, heard_ms = utterance.part, utterance.heard_ms
-        left = self._conversation.cut(part.item_id, part.content_index, heard_ms, words)
-        # The application may have deleted it; it was heard all the same.
-        return words(item.texts.get(part.content_index, "")) if left is None else left
-
-    def _tell_unheard(self, item: SpokenItem) -> None:
-        """Words can come before the first sound of their part."""
-        if not item.in_conversation:
-            return
-        for index in sorted(item.texts.keys() - item.parts.keys()):
-            self._conversation.unheard(item.item_id, index)
-            self._desk.notify(Transcript("assistant", item.item_id, "", True, index, cut=True))
 
     def _is_moot(self, cut: Cut) -> bool:
         """Everything had been said and heard when the stop came: nothing was interrupted."""

@@ -26,6 +26,7 @@ from bargein.core.cut import Cut
 from bargein.core.cuts import Cuts
 from bargein.core.desk import Desk
 from bargein.core.faults import Faults
+from bargein.core.ledger import Ledger
 from bargein.core.listening import Listening
 from bargein.core.notices import (
     Asker,
@@ -41,7 +42,6 @@ from bargein.core.responses import Reply, Responses
 from bargein.core.settings import Settings
 from bargein.core.settlement import Settlement
 from bargein.core.usage import UsageTotal
-from bargein.core.utterances import Ledger
 from bargein.deadlines import Timer
 from bargein.units import AudioFormat
 

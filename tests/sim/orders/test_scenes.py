@@ -12,9 +12,10 @@ import pytest
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.cuts import Cuts
+from bargein.core.ledger import Ledger
 from bargein.core.requests import Requests
 from bargein.core.settlement import Settlement
-from bargein.core.utterances import Ledger, SpokenItem
+from bargein.core.utterances import SpokenItem
 from bargein.sim.history import Entry, History
 from bargein.sim.orders.enumeration import orders
 from bargein.sim.orders.scenes import SCENES

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from bargein import events
 from bargein.core import inputs, notices
+from bargein.core.ledger import WAITING_LIMIT_BYTES
 from bargein.core.listening import LEAST_COMMIT_MS
 from bargein.core.outbox import OVERTAKING
-from bargein.core.utterances import WAITING_LIMIT_BYTES
 from bargein.deadlines import Timer
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
