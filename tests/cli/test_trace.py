@@ -12,6 +12,8 @@ from tests.trace.sessions import interrupted
 
 from bargein.cli import main
 from bargein.core.machine import Machine
+from bargein.core.messages import messages
+from bargein.core.readable import from_json
 from bargein.core.settings import Settings
 from bargein.lab import mutation
 from bargein.trace import record
@@ -71,6 +73,28 @@ def test_a_cut_trace_is_shown_as_far_as_it_goes_and_said_to_be_cut(
     assert result.exit_code == 0
     assert "no end" in result.stderr
     assert "session.created" in result.stdout
+
+
+def test_the_conversation_is_printed_as_markdown_json_or_messages(path: Path) -> None:
+    shown = run("conversation", path)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == (
+        "**Assistant** (in progress)\n\n> Once upon a time\n\n"
+        "**User** (on its way)\n\n> Tell me a story.\n"
+    )
+    items = from_json(run("conversation", path, "--json").stdout)
+    assert [item.state for item in items] == ["there", "coming"]
+    told = json.loads(run("conversation", path, "--messages").stdout)
+    assert told == messages(items) != []
+
+
+def test_of_a_trace_that_lost_inputs_the_conversation_until_there_is_printed(
+    path: Path, lines: list[bytes]
+) -> None:
+    path.write_bytes(b"".join([*lines[:4], record.lost(3), *lines[4:]]))
+    result = run("conversation", path)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"{path}:5: what follows here cannot be replayed\n"
 
 
 def test_replay_of_the_same_machine_says_so(path: Path) -> None:

@@ -16,7 +16,7 @@ from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record
 from bargein.trace.format import Reader, TraceError
-from bargein.trace.replay import replay
+from bargein.trace.replay import feed, replay
 
 Script = list[tuple[int, inp.Input]]
 
@@ -163,3 +163,22 @@ def test_whatever_happens_to_the_clients_machine_replays(steps: Script) -> None:
         script.append((now_us, each))
     trace = told(Machine(Settings()), script)
     assert replay(Reader(trace), Machine).difference is None
+
+
+def test_a_trace_is_fed_to_its_end_or_as_far_as_it_can_be() -> None:
+    lines = told(Parrot(Settings()), SCRIPT)
+    lost = [*lines[:3], record.lost(2), *lines[3:]]
+    for trace, machine, ended, count in (
+        (lines, Parrot(Settings()), None, 4),
+        (lost, Parrot(Settings()), 4, 2),
+        (lines, Fragile(Settings()), 5, 3),
+    ):
+        assert feed(Reader(trace), machine) == ended
+        assert machine.count == count
+
+
+def test_a_trace_of_another_version_is_not_fed() -> None:
+    lines = told(Parrot(Settings()), SCRIPT)
+    lines[2] = lines[2].replace(b'"Captured"', b'"Capture"')
+    with pytest.raises(TraceError):
+        feed(Reader(lines), Parrot(Settings()))

@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.text import Text
 
 from bargein.core.machine import Machine
+from bargein.core.messages import messages
+from bargein.core.readable import to_json, to_markdown
 from bargein.errors import LocalValueError
 from bargein.trace.format import JsonObject, Reader
-from bargein.trace.replay import Difference, replay
+from bargein.trace.replay import Difference, feed, replay
 from bargein.trace.show import Kind, rows
 
 _STYLES: Final[dict[Kind, str]] = {
@@ -53,7 +55,7 @@ class _Group(click.Group):
 
 @click.group(name="trace", cls=_Group)
 def command() -> None:
-    """Show the trace of a session, replay it, check it, shorten it."""
+    """Show the trace of a session, replay it, print its conversation, check it, shorten it."""
 
 
 @command.command("show")
@@ -100,6 +102,27 @@ def replay_command(ctx: click.Context, file: str) -> None:
         ctx.exit(2)
     if result.cut:
         click.echo("The trace has no end: its writer died or is still writing.", err=True)
+
+
+@command.command("conversation")
+@click.argument("file", type=click.Path())
+@click.option("--json", "form", flag_value="json", help="As JSON, with all that is known.")
+@click.option("--messages", "form", flag_value="messages", help="As messages for a chat model.")
+def conversation_command(file: str, form: str | None) -> None:
+    """Print the conversation of the trace in FILE as it was at its end, in Markdown."""
+    with _reading(file) as reader:
+        machine = Machine(reader.settings())
+        ended = feed(reader, machine)
+    items = machine.conversation.items
+    match form:
+        case "json":
+            click.echo(to_json(items))
+        case "messages":
+            click.echo(msgspec.json.format(msgspec.json.encode(messages(items))))
+        case _:
+            click.echo(to_markdown(items), nl=False)
+    if ended is not None:
+        click.echo(f"{file}:{ended}: what follows here cannot be replayed", err=True)
 
 
 def _tell(file: str, found: Difference, inputs: int) -> None:

@@ -11,7 +11,7 @@ from bargein.core.commands import Command
 from bargein.core.inputs import Input
 from bargein.core.settings import Settings
 from bargein.trace import record
-from bargein.trace.format import Entry, JsonObject, Line, Reader
+from bargein.trace.format import Entry, JsonObject, Line, Reader, TraceError
 
 
 class Handles(Protocol):
@@ -64,6 +64,23 @@ def replay(reader: Reader, start: Callable[[Settings], Handles]) -> Replay:
         if recorded != now:
             return Replay(fed, given, _first(entry, recorded, now))
     return Replay(fed, given, cut=reader.cut)
+
+
+def feed(reader: Reader, machine: Handles) -> int | None:
+    """Feed the trace to the machine, to its end or as far as that is possible. Raises TraceError.
+
+    Gives the line where it ends before: inputs are missing there, or the machine broke.
+    """
+    for entry in reader:
+        if entry.line.lost:
+            return entry.number
+        try:
+            machine.handle(entry.input(), now_us=entry.at_us)
+        except TraceError:
+            raise
+        except Exception:  # a machine that breaks breaks here as it did in the session
+            return entry.number
+    return None
 
 
 def _again(machine: Handles, entry: Entry) -> Line:
