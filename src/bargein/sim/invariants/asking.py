@@ -11,6 +11,9 @@ from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import NEVER, Reply
 from bargein.sim.invariants.sending import asks_for_a_reply, key_of
 
+_NO_ASK = -1
+"""The output of a call is under way as a message is, and no ask made it."""
+
 
 class TheNextReplyAnswers(Invariant):
     """A reply that nobody asked for is owed: the service did not answer a turn.
@@ -40,6 +43,7 @@ class TheNextReplyAnswers(Invariant):
         return (
             ("input", inputs.Asked, self._ask),
             ("command", commands.Answer, self._answer),
+            ("client_sent", events.ConversationItemCreate, self._item_sent),
             ("client_got", events.ConversationItemAdded, self._added),
             ("client_got", events.InputAudioBufferCommitted, self._committed),
             ("client_got", events.ResponseCreated, self._created),
@@ -73,6 +77,10 @@ class TheNextReplyAnswers(Invariant):
                 self._waiting[answer.ask_id] = ""
             case _:
                 pass
+
+    def _item_sent(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        if isinstance(event.item, events.FunctionCallOutputItem):
+            self._coming[str(event.item.id)] = _NO_ASK
 
     def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
         self._coming.pop(str(event.item.id), None)
