@@ -47,7 +47,15 @@ if TYPE_CHECKING:
         TransportError,
     )
     from bargein.events import SemanticVad, ServerVad
-    from bargein.tools import Tool, ToolCall, ToolContext, ToolError, tool
+    from bargein.tools import (
+        McpServer,
+        Tool,
+        ToolCall,
+        ToolContext,
+        ToolError,
+        mcp_server,
+        tool,
+    )
 
 __version__ = "0.1.0"
 
@@ -88,7 +96,15 @@ _PLACES = {
     "client.reply": ("Reply",),
     "client.session": ("Session",),
     "client.subscription": ("Subscription",),
-    "tools": ("Tool", "ToolCall", "ToolContext", "ToolError", "tool"),
+    "tools": (
+        "McpServer",
+        "Tool",
+        "ToolCall",
+        "ToolContext",
+        "ToolError",
+        "mcp_server",
+        "tool",
+    ),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _MODULES = {"errors": "errors", "notices": "core.notices"}
@@ -110,6 +126,7 @@ __all__ = [
     "LocalProtocolError",
     "LocalValueError",
     "Lost",
+    "McpServer",
     "Passed",
     "PushToTalk",
     "Raw",
@@ -134,6 +151,7 @@ __all__ = [
     "__version__",
     "connect",
     "errors",
+    "mcp_server",
     "notices",
     "tool",
 ]

@@ -15,6 +15,7 @@ from bargein.audio.files import write_wav
 from bargein.audio.resample import resample
 from bargein.server.engines.espeak import speak
 from bargein.server.engines.local.stories import Story
+from bargein.server.engines.scenario import Scenario
 from bargein.server.serving import serve_local
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -34,10 +35,17 @@ def microphone(path: Path, *said_at: tuple[float, str]) -> Path:
 
 
 async def run_example(
-    name: str, *arguments: object, speed: float | None = None, within_s: float = 50
+    name: str,
+    *arguments: object,
+    speed: float | None = None,
+    within_s: float = 50,
+    scenario: Scenario | None = None,
+    typed: str | None = None,
 ) -> str:
-    """What the example printed; it must end by itself, well, and without a warning."""
-    async with serve_local(speed=speed) as server:
+    """What the example printed; it must end by itself, well, and without a warning. `typed` is
+    what stands in its terminal."""
+    given = () if scenario is None else (scenario,)
+    async with serve_local(*given, speed=speed) as server:
         environment = {
             **os.environ,
             "OPENAI_BASE_URL": server.url,
@@ -50,11 +58,14 @@ async def run_example(
             str(EXAMPLES / name),
             *map(str, arguments),
             env=environment,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(), within_s)
+            out, err = await asyncio.wait_for(
+                process.communicate(typed.encode() if typed else None), within_s
+            )
         finally:
             if process.returncode is None:
                 process.kill()
@@ -131,6 +142,43 @@ async def test_the_tools_of_an_mcp_server_are_called_and_spoken_about() -> None:
     assistant, answer = out.splitlines()
     assert assistant.startswith("assistant: Let me look that up. I have the answer.")
     assert answer == "weather: returned, Rain in Lisbon."
+
+
+HOSTED = {
+    "first_event_after_ms": 0,
+    "replies": [
+        {
+            "when": "delete",
+            "outputs": [
+                {"call": "search", "server": "files", "arguments": {"name": "plans"}},
+                {"call": "delete", "server": "files", "arguments": {"name": "plans"}},
+            ],
+        },
+        {"after_call": "delete", "outputs": [{"write": "The plans are gone."}]},
+        {"outputs": [{"write": "Hello."}]},
+    ],
+    "mcp": [
+        {
+            "label": "files",
+            "tools": [{"name": "search", "result": "plans"}, {"name": "delete", "result": "done"}],
+        }
+    ],
+}
+
+
+@pytest.mark.real_time
+async def test_the_tools_of_a_server_that_the_service_calls_are_consented_to() -> None:
+    scenario = Scenario.of(HOSTED)
+    out = await run_example(
+        "hosted_mcp.py", "https://mcp.example.org", scenario=scenario, typed="yes\n"
+    )
+    question, said = out.split("? ", 1)
+    assert question == 'may files run delete({"name": "plans"})', "and nobody asks about search"
+    assert said.splitlines() == [
+        "assistant: The plans are gone.",
+        "files.search: returned, plans",
+        "files.delete: returned, done",
+    ]
 
 
 @pytest.mark.real_time

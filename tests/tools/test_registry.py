@@ -8,7 +8,7 @@ import pytest
 
 import bargein
 from bargein.errors import LocalValueError
-from bargein.tools.registry import Tool, tools_of
+from bargein.tools.registry import Tool
 
 
 @bargein.tool
@@ -58,27 +58,3 @@ def test_settings_stand_above_what_the_function_says() -> None:
 def test_a_setting_that_cannot_be_names_itself(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(LocalValueError, match=says):
         bargein.tool(**settings)(weather.call)
-
-
-def test_functions_tools_and_declarations_may_be_given_together() -> None:
-    def now() -> str:
-        """Tell the time."""
-        return "noon"
-
-    declared = {"type": "function", "name": "order", "parameters": {}}
-    ours, others = tools_of([weather, now, declared])
-    assert [tool.name for tool in ours] == ["weather", "now"]
-    assert others == [declared]
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ([weather, weather], "'weather' is there 2 times"),
-        ([weather, {"type": "function", "name": "weather"}], "'weather' is there 2 times"),
-        (["weather"], r"tools\[0\]: str"),
-    ],
-)
-def test_what_cannot_be_given_is_named(given: list[Any], says: str) -> None:
-    with pytest.raises(LocalValueError, match=says):
-        tools_of(given)

@@ -253,7 +253,8 @@ class TestApproval:
         desk.runner = Runner([bargein.tool(approval=approve)(weather)])
         desk.runner.attach(desk._report)
         desk.runner.ask("c1", "weather", "{}")
-        assert await desk.report() == Approved("c1", False)
+        reason = "Who was asked for approval failed: RuntimeError."
+        assert await desk.report() == Approved("c1", False, reason)
         assert "not approved" in caplog.text
 
     async def test_a_session_that_nobody_can_approve_for_does_not_begin(self) -> None:

@@ -13,7 +13,7 @@ import inspect
 import os
 import secrets
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -34,7 +34,7 @@ from bargein.client.session import Session
 from bargein.client.standing import standing
 from bargein.core.machine import Machine
 from bargein.core.notices import Connected, Fault, Lost
-from bargein.core.settings import BargeIn, Settings, ToolRule
+from bargein.core.settings import BargeIn, ServerRule, Settings, ToolRule
 from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.errors import (
@@ -44,7 +44,8 @@ from bargein.errors import (
     TransportError,
 )
 from bargein.secret import Secret
-from bargein.tools.registry import Approver, Tool, tools_of
+from bargein.tools.given import Given, sorted_out
+from bargein.tools.registry import Approver, Tool
 from bargein.tools.runner import Runner
 from bargein.tracing import TraceWriter
 from bargein.transports.base import Pipe
@@ -115,9 +116,9 @@ def connect(
     for text, unless `session` asks for sound: that is then taken as heard in real time.
 
     `tools` are functions (`bargein.tool`) and tools of LlamaIndex, LangChain and pydantic-ai, whose
-    calls are run and answered for you, or mappings as in `session.tools`, whose calls you are told
-    and answer yourself. `approve` is asked before a
-    tool with `approval=True` runs.
+    calls are run and answered for you; `bargein.mcp_server`s, which the service calls; or mappings
+    as in `session.tools`, whose calls you are told and answer yourself. `approve` is asked before a
+    tool with `approval=True` runs, and before the service calls one of a server.
 
     `capabilities` say what a server other than OpenAI's can do: an object, or the file that
     `bargein conform` wrote.
@@ -135,13 +136,13 @@ def connect(
     whole = dict(session or {})
     if audio is None:
         whole.setdefault("output_modalities", ["text"])
-    ours, declared = tools_of(tools or ())
+    given = sorted_out(tools or ())
     wanted = config.merged_session(
         whole,
         instructions=instructions,
         voice=voice,
         turns=turns,
-        tools=None if tools is None else [*(tool.declared() for tool in ours), *declared],
+        tools=None if tools is None else given.declared(),
     )
     if isinstance(transport, str):
         if transport != "websocket":
@@ -167,8 +168,8 @@ def connect(
         )
     return Connecting(
         make_pipe,
-        _settings(wanted, turns, barge_in, limits, can.interrupts, ours),
-        Runner(ours, approve=approve) if ours else None,
+        _settings(wanted, turns, barge_in, limits, can.interrupts, given),
+        _runner(given, approve),
         audio or _Silence(),
         can,
         trace,
@@ -183,7 +184,7 @@ def _settings(
     barge_in: BargeIn,
     limits: Limits,
     interrupts: Interrupts,
-    tools: Sequence[Tool],
+    given: Given,
 ) -> Settings:
     config.check_barge_in(barge_in, wanted, interrupts)
     return Settings(
@@ -193,8 +194,19 @@ def _settings(
         pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
         microphone_limit_ms=limits.microphone_ms,
         id_seed=secrets.token_hex(4),
-        tools=tuple(_rule_of(tool) for tool in tools) if tools else None,
+        tools=tuple(_rule_of(tool) for tool in given.tools) if given.tools else None,
+        servers=tuple(
+            ServerRule(label=one.label, approval=bool(one.approval), trusted=one.trusted)
+            for one in given.servers
+        ),
     )
+
+
+def _runner(given: Given, approve: Approver | None) -> Runner | None:
+    """What runs the tools of ours and asks for approvals; None where there is nothing to do."""
+    if not given.tools and not given.servers:
+        return None
+    return Runner(given.tools, servers=given.servers, approve=approve)
 
 
 def _rule_of(tool: Tool) -> ToolRule:

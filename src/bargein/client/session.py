@@ -38,7 +38,7 @@ from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.driver.ports import Mirror, Passed
 from bargein.errors import LocalProtocolError, LocalValueError
-from bargein.tools.registry import tools_of
+from bargein.tools.given import sorted_out
 
 A = TypeVar("A", bound=Notice)
 B = TypeVar("B", bound=Notice)
@@ -143,10 +143,11 @@ class Session:
     ) -> events.Session:
         """Change the session; gives the settings that are then in effect.
 
-        What is not given keeps its value. Of `tools`, functions must be among those that `connect`
-        was given: what runs them is there from the beginning. Raises `RemoteProtocolError` where
-        the service refuses, and then nothing was changed; `LocalProtocolError` for push-to-talk
-        begun or given up, for a function that is new, or turns that `barge_in` forbids.
+        What is not given keeps its value. Of `tools`, functions and servers must be among those
+        that `connect` was given: what runs them, or asks for them, is there from the beginning.
+        Raises `RemoteProtocolError` where the service refuses, and then nothing was changed;
+        `LocalProtocolError` for push-to-talk begun or given up, for a function that is new, or
+        turns that `barge_in` forbids.
         """
         wanted = merged_session(
             session,
@@ -169,14 +170,16 @@ class Session:
         return effective
 
     def _declared(self, tools: Iterable[Any]) -> list[Mapping[str, Any]]:
-        ours, declared = tools_of(tools)
-        known = {rule.name for rule in self._settings.tools or ()}
-        for tool in ours:
-            if tool.name not in known:
-                raise LocalProtocolError(
-                    f"update: the tool {tool.name!r} was not given to connect; give it there"
-                )
-        return [*(tool.declared() for tool in ours), *declared]
+        given = sorted_out(tools)
+        names = {rule.name for rule in self._settings.tools or ()}
+        labels = {rule.label for rule in self._settings.servers}
+        new = [f"tool {one.name!r}" for one in given.tools if one.name not in names]
+        new += [f"MCP server {one.label!r}" for one in given.servers if one.label not in labels]
+        if new:
+            raise LocalProtocolError(
+                f"update: the {new[0]} was not given to connect; give it there"
+            )
+        return given.declared()
 
     async def send(self, event: Mapping[str, Any] | events.ClientEvent) -> None:
         """Send an event of the application's own, in the session's order of sending.

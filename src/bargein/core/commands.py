@@ -71,11 +71,13 @@ class MuteMicrophone(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskApproval(msgspec.Struct, frozen=True, tag=True):
-    """Ask the application whether this call may run; answered by `ToolApproved`, perhaps late."""
+    """Ask the application whether this call may run; answered by `ToolApproved`, perhaps late.
+    With a `server_label` it is the service that would call, a tool of that MCP server."""
 
     call_id: str
     name: str
     arguments: str
+    server_label: str = ""
 
 
 class RunTool(msgspec.Struct, frozen=True, tag=True):

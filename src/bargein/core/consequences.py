@@ -32,7 +32,7 @@ def recompute(machine: Machine) -> None:
         ledger.dropped_samples = 0
     if responses.replies:
         _end_replies(machine)
-    if (responses.held or responses.turns or machine.calls.owed) and not machine.ending:
+    if (responses.held or responses.turns or machine.calls.batches.owed) and not machine.ending:
         _ask_for_responses(machine)
     _tell_floor(machine)
     if machine.leaving is not None and not cuts.open:
@@ -72,7 +72,7 @@ def _end_replies(machine: Machine) -> None:
 def _end(machine: Machine, reply: Reply) -> None:
     if not reply.ended:
         reply.ended = True
-        ask_ids = () if machine.calls.goes_on(reply) else reply.ask_ids
+        ask_ids = () if machine.calls.batches.goes_on(reply) else reply.ask_ids
         machine.end_turn(reply.status, ask_ids, reply)
 
 
@@ -126,14 +126,14 @@ def _forget(machine: Machine, reply: Reply) -> None:
 
 def _ask_for_responses(machine: Machine) -> None:
     responses = machine.responses
-    owes = machine.calls.owes
+    owes = machine.calls.batches.owes
     refused = bool(responses.turns) and responses.turns[-1].refused
     if refused and _floor_is_free(machine) and not responses.held:
         turns, responses.turns = responses.turns, []
         if turns[-1].cut_id is None:
             responses.held.append(Create(machine.desk.new_id("create"), None, [], plain=True))
     if owes and not responses.held and not responses.turns and _floor_is_free(machine):
-        responses.held.append(machine.calls.create())
+        responses.held.append(machine.calls.batches.create())
     free = (
         machine.connected
         and not machine.desk.outbox.blocked

@@ -62,6 +62,11 @@ class Conversation:
         entry = self._entries.get(item_id)
         return "" if entry is None else view(entry).text
 
+    def server_label_of(self, item_id: str) -> str:
+        """The MCP server that the item is of; "" where it is of none."""
+        entry = self._entries.get(item_id)
+        return "" if entry is None else entry.server_label or ""
+
     @property
     def coming_ids(self) -> tuple[str, ...]:
         """What we asked for and the service has not added yet."""

@@ -40,6 +40,7 @@ _ABOUT: dict[str, type[events.ClientEvent]] = {
     "item_create_duplicate_item_id": events.ConversationItemCreate,
     "item_create_invalid_previous_item_id": events.ConversationItemCreate,
     "invalid_tool_call_id": events.ConversationItemCreate,
+    "invalid_approval_request_id": events.ConversationItemCreate,
     "cannot_update_voice": events.SessionUpdate,
 }
 _TEXTS: tuple[tuple[str, type[events.ClientEvent]], ...] = (

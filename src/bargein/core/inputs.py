@@ -103,10 +103,12 @@ class Asked(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolApproved(msgspec.Struct, frozen=True, tag=True):
-    """The application decided about a call that needs approval: `AskApproval`'s answer."""
+    """The application decided about a call that needs approval: `AskApproval`'s answer. `reason`
+    is told to the model where it may not run."""
 
     call_id: str
     granted: bool
+    reason: str = ""
 
 
 class ToolReturned(msgspec.Struct, frozen=True, tag=True):

@@ -132,7 +132,9 @@ class Machine:
             case inputs.Asked():
                 self.requests.handle(happened.ask_id, happened.ask)
             case inputs.ToolApproved():
-                self.calls.approved(happened.call_id, granted=happened.granted)
+                self.calls.approved(
+                    happened.call_id, granted=happened.granted, reason=happened.reason
+                )
             case inputs.ToolReturned():
                 self.calls.returned(happened.call_id, happened.output, failed=happened.failed)
             case inputs.Blocked():

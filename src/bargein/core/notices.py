@@ -18,8 +18,18 @@ Asker: TypeAlias = Literal[
 ]
 """`service`: it cancelled a response on its own, and what it had sent was heard to the end."""
 ToolStatus: TypeAlias = Literal[
-    "returned", "failed", "unknown", "refused", "timed_out", "cancelled", "lost", "late"
+    "returned",
+    "failed",
+    "incomplete",
+    "unknown",
+    "refused",
+    "timed_out",
+    "cancelled",
+    "lost",
+    "late",
 ]
+ToolKind: TypeAlias = Literal["function", "mcp"]
+"""`mcp`: a tool of an MCP server that the service itself calls."""
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "application"]
 
 
@@ -132,6 +142,9 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
 class ToolCalled(msgspec.Struct, frozen=True, tag=True):
     """The model called a function; the arguments are whole. In a session without tools the result
     is the application's to send; else `ToolAnswered` follows.
+
+    A call of the kind `mcp` the service runs by itself; its `call_id` is its item's id, or that of
+    the request for its approval where that came first.
     """
 
     call_id: str
@@ -139,10 +152,14 @@ class ToolCalled(msgspec.Struct, frozen=True, tag=True):
     arguments: str
     item_id: str
     response_id: str
+    kind: ToolKind = "function"
+    server_label: str = ""
 
 
 class ToolAnswered(msgspec.Struct, frozen=True, tag=True):
-    """A call has its one answer. `late`: a tool said something after that; it was sent nowhere."""
+    """A call has its one answer. `late`: a tool said something after that; it was sent nowhere.
+    `incomplete`: it was cut off before its arguments were whole, so no `ToolCalled` came before.
+    """
 
     call_id: str
     name: str
@@ -150,6 +167,8 @@ class ToolAnswered(msgspec.Struct, frozen=True, tag=True):
     output: str
     """What the model was told, and of a tool in the background what it is told as news."""
     took_us: int = 0
+    kind: ToolKind = "function"
+    server_label: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True, tag=True):

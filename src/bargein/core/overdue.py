@@ -69,6 +69,7 @@ def _response_overdue(machine: Machine, response_id: str) -> None:
     reply = machine.responses.replies.get(response_id)
     if reply is not None and not reply.done:
         machine.finish(reply, "cancelled")
+        machine.calls.hosted.over(reply, by_service=False)
 
 
 def _never_created(machine: Machine, key: str) -> None:

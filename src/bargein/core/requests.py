@@ -124,7 +124,7 @@ class Requests:
     def _cancel_reply(self, ask_id: int, reply_ask_id: int) -> None:
         machine = self._m
         responses = machine.responses
-        if machine.calls.give_up(reply_ask_id):
+        if machine.calls.batches.give_up(reply_ask_id):
             self._desk.answer(ask_id)
             return
         for create in responses.held:
@@ -246,6 +246,9 @@ class Requests:
                 self._remembered(self._update(event.session), "session", ask_id)
                 return
             case events.ConversationItemCreate():
+                if (why := self._m.calls.answers(event.item)) is not None:
+                    self._desk.fail(ask_id, why, "local")
+                    return
                 self._send_item(event)
             case events.ConversationItemDelete() if self._m.conversation.is_going(event.item_id):
                 # Its deletion is under way already, and a second one would be refused.

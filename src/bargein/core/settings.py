@@ -25,6 +25,16 @@ class ToolRule(msgspec.Struct, frozen=True, kw_only=True):
     """It runs only when the application has approved the call."""
 
 
+class ServerRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How the calls are treated that the service makes of one MCP server (`core/hosted.py`)."""
+
+    label: str
+    approval: bool = True
+    """Each call is asked about; else what the service asks is granted."""
+    trusted: tuple[str, ...] = ()
+    """Tools that run unasked."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A trace begins with these; a machine made from them and fed the same inputs does the same."""
 
@@ -44,3 +54,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the player said of itself at the start; see `DeviceChanged`."""
     tools: tuple[ToolRule, ...] | None = None
     """The tools of ours that answer the model's calls; None: the application answers them."""
+    servers: tuple[ServerRule, ...] = ()
+    """MCP servers that the service calls, whose approvals and replies are ours to see to."""

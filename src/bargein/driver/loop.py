@@ -179,7 +179,7 @@ class Driver:
         assert self._tools is not None, "a machine that knows tools is given what runs them"
         match command:
             case cmd.AskApproval(call_id=call_id, name=name, arguments=arguments):
-                self._tools.ask(call_id, name, arguments)
+                self._tools.ask(call_id, name, arguments, command.server_label)
             case cmd.RunTool(call_id=call_id, name=name, arguments=arguments):
                 self._tools.run(call_id, name, arguments)
             case cmd.CancelTool(call_id=call_id):
@@ -187,7 +187,7 @@ class Driver:
 
     def _reported(self, report: ToolReport) -> None:
         if isinstance(report, Approved):
-            self.feed(inp.ToolApproved(report.call_id, report.granted))
+            self.feed(inp.ToolApproved(report.call_id, report.granted, report.reason))
         else:
             self.feed(inp.ToolReturned(report.call_id, report.output, report.failed))
 

@@ -23,10 +23,11 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """Somebody decided whether this call may run."""
+    """Somebody decided whether this call may run; `reason` is for the model, why it may not."""
 
     call_id: str
     granted: bool
+    reason: str = ""
 
 
 ToolReport: TypeAlias = Returned | Approved
@@ -38,8 +39,9 @@ class Toolbox(Protocol):
     def attach(self, report: Callable[[ToolReport], None]) -> None:
         """Where reports go from now on. Called once, before everything else."""
 
-    def ask(self, call_id: str, name: str, arguments: str) -> None:
-        """Begin to ask whether the call may run."""
+    def ask(self, call_id: str, name: str, arguments: str, server_label: str = "") -> None:
+        """Begin to ask whether the call may run. `server_label`: it is the service that would
+        call, a tool of this MCP server."""
 
     def run(self, call_id: str, name: str, arguments: str) -> None:
         """Begin to run it."""

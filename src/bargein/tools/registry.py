@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, overload
 
 from bargein.errors import LocalValueError
-from bargein.tools.adapters import adapted
 from bargein.tools.signature import Signature, signature_of
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -18,15 +16,19 @@ _POLICIES = ("finish", "cancel", "background")
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that asks to be approved. `arguments` are the model's text, JSON if it kept to it."""
+    """A call that asks to be approved. `arguments` are the model's text, JSON if it kept to it.
+    `server_label` is that of the MCP server whose tool the service would call; "" for our own.
+    """
 
     call_id: str
     name: str
     arguments: str
+    server_label: str = ""
 
 
 Approver: TypeAlias = Callable[[ToolCall], bool | Awaitable[bool]]
-"""Says whether a call may run; may take minutes. One that is no coroutine runs in a thread."""
+"""Says whether a call may run; may take minutes. One that is no coroutine runs in a thread. The
+text of a `ToolError` that it raises is told to the model as the reason why not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,32 +125,3 @@ def tool(
         )
 
     return make if function is None else make(function)
-
-
-def tools_of(given: Iterable[Any]) -> tuple[list[Tool], list[dict[str, Any]]]:
-    """What `connect(tools=…)` was given: our tools, and declarations whose calls the application
-    answers. A plain function is made a tool, and a tool of a framework is adapted.
-
-    Raises `LocalValueError` for anything else, and for a name that is there twice.
-    """
-    ours: list[Tool] = []
-    declared: list[dict[str, Any]] = []
-    for index, one in enumerate(given):
-        if isinstance(one, Tool):
-            ours.append(one)
-        elif isinstance(one, Mapping):
-            declared.append(dict(one))
-        elif inspect.isroutine(one):
-            ours.append(tool(one))
-        elif (theirs := adapted(one)) is not None:
-            ours += theirs
-        else:
-            raise LocalValueError(
-                f"tools[{index}]: {type(one).__name__}; give a function, a bargein.Tool, a tool of "
-                "LlamaIndex, LangChain or pydantic-ai, or a mapping as in session.tools"
-            )
-    names = [one.name for one in ours] + [str(one.get("name")) for one in declared if "name" in one]
-    for name in names:
-        if names.count(name) > 1:
-            raise LocalValueError(f"tools: {name!r} is there {names.count(name)} times")
-    return ours, declared

@@ -6,7 +6,7 @@
    conversation that waits.
 3. Whatever a tool does comes out as text for the model: its result as JSON (a text as it is), or
    an error. `ToolError` speaks to the model in its own words; of other exceptions it gets the type,
-   and the log the rest.
+   and the log the rest. An approver that raises has not consented; its words are treated alike.
 4. A thread cannot be cancelled. It is told by `ToolContext.cancelled`, and its result is ignored.
 """
 
@@ -25,6 +25,7 @@ import msgspec
 
 from bargein.errors import LocalValueError
 from bargein.tools.base import Approved, Returned, ToolReport
+from bargein.tools.hosted import McpServer
 from bargein.tools.registry import Approver, Tool, ToolCall
 from bargein.tools.signature import ArgumentsError, ToolContext, ToolError
 
@@ -35,18 +36,26 @@ CLOSE_S = 1.0
 
 
 class Runner:
-    """A `Toolbox` of functions. `approve` is asked for tools whose `approval` is True."""
+    """A `Toolbox` of functions, and of consents to what the service calls of `servers`. `approve`
+    is asked for those whose `approval` is True."""
 
     def __init__(
-        self, tools: Iterable[Tool], *, approve: Approver | None = None, at_once: int = AT_ONCE
+        self,
+        tools: Iterable[Tool],
+        *,
+        servers: Iterable[McpServer] = (),
+        approve: Approver | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._servers = {server.label: server for server in servers}
         self._approve = approve
-        for tool in self._tools.values():
-            if tool.approval is True and approve is None:
-                raise LocalValueError(
-                    f"tool {tool.name}: needs approval; give connect(approve=…) a callable"
-                )
+        asking = [f"tool {tool.name}" for tool in self._tools.values() if tool.approval is True]
+        asking += [server.name for server in self._servers.values() if server.approval is True]
+        if asking and approve is None:
+            raise LocalValueError(
+                f"{asking[0]}: needs approval; give connect(approve=…) a callable"
+            )
         self._report: Callable[[ToolReport], None] = lambda report: None
         self._slots = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -63,9 +72,9 @@ class Runner:
         """Where reports go from now on."""
         self._report = report
 
-    def ask(self, call_id: str, name: str, arguments: str) -> None:
+    def ask(self, call_id: str, name: str, arguments: str, server_label: str = "") -> None:
         """Begin to ask for approval."""
-        self._begin(call_id, self._ask(ToolCall(call_id, name, arguments)))
+        self._begin(call_id, self._ask(ToolCall(call_id, name, arguments, server_label)))
 
     def run(self, call_id: str, name: str, arguments: str) -> None:
         """Begin to run."""
@@ -100,16 +109,19 @@ class Runner:
         task.add_done_callback(over)
 
     async def _ask(self, call: ToolCall) -> None:
-        own = self._tools[call.name].approval
-        approver = own if callable(own) else self._approve
+        asked = self._servers[call.server_label] if call.server_label else self._tools[call.name]
+        approver = asked.approval if callable(asked.approval) else self._approve
         assert approver is not None, "seen when the session began"
-        granted = False
+        granted, reason = False, ""
         try:
             granted = bool(await called(approver, (call,), {}))
-        except Exception:
+        except ToolError as error:
+            reason = str(error)
+        except Exception as error:
             # An approver is anybody's code; one that cannot decide has not consented.
             log.exception("the approver of %s failed; the call is not approved", call.name)
-        self._report(Approved(call.call_id, granted))
+            reason = f"Who was asked for approval failed: {type(error).__name__}."
+        self._report(Approved(call.call_id, granted, reason))
 
     async def _run(self, call_id: str, tool: Tool, arguments: str) -> None:
         context = ToolContext(call_id, tool.name, self.session)

@@ -95,7 +95,7 @@ STORIES = {
         "sounds:1 blocked drained &append &truncate:1",
     ),
     "calls 1: told once": ("told", "turn:1"),
-    "calls 2: cut off": ("sounds:1 call:1:incomplete got", "sounds:1 call:1 got"),
+    "calls 1: cut off": ("sounds:1 call:1:incomplete got", "sounds:1 call:1 got"),
     "faults 2: matched by its text": ("shorter got", "active got"),
     "faults 4: absorbed": ("active got", "sounds:1"),
     "requests 2: events of its own": ("ask:event", "ask:interrupt"),

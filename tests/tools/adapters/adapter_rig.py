@@ -13,14 +13,14 @@ from bargein.server.engines.scenario import Scenario
 from bargein.server.serving import serve_local
 from bargein.tools import Runner
 from bargein.tools.base import Returned, ToolReport
-from bargein.tools.registry import tools_of
+from bargein.tools.given import sorted_out
 
 
 async def outcome(tools: Sequence[Any], name: str, arguments: Any = None) -> tuple[str, bool]:
     """What the model is told of a call as `connect(tools=…)` would have it run, and whether it
     failed."""
     reported: asyncio.Future[ToolReport] = asyncio.get_running_loop().create_future()
-    runner = Runner(tools_of(tools)[0], approve=lambda call: True)
+    runner = Runner(sorted_out(tools).tools, approve=lambda call: True)
     runner.attach(reported.set_result)
     runner.run("call_1", name, msgspec.json.encode(arguments or {}).decode())
     report = await reported

@@ -11,7 +11,8 @@ from tests.tools.adapters.frameworks import TESTED, lacking
 
 from bargein.errors import LocalValueError
 from bargein.tools.adapters.shared import adapt, distinct, legal
-from bargein.tools.registry import Tool, tools_of
+from bargein.tools.given import sorted_out
+from bargein.tools.registry import Tool
 
 PACKAGES = {
     "langchain": ("langchain_core.tools", "langchain-core"),
@@ -52,9 +53,9 @@ def test_without_its_framework_an_adapter_says_what_to_install(
 def test_to_take_a_function_no_framework_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, _ in PACKAGES.values():
         monkeypatch.setitem(sys.modules, module, None)
-    assert [tool.name for tool in tools_of([nothing])[0]] == ["nothing"]
+    assert [tool.name for tool in sorted_out([nothing]).tools] == ["nothing"]
     with pytest.raises(LocalValueError, match=r"tools\[0\]: object; give .* LangChain"):
-        tools_of([object()])
+        sorted_out([object()])
 
 
 @pytest.mark.parametrize(

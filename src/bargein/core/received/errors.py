@@ -58,12 +58,17 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
                 return machine.settlement.refused(cut.sent, memory, item, body, exact=cut.exact)
         case events.ResponseCancel():
             reply = machine.responses.replies.get(memory.key)
-            return machine.settlement.cancel_refused(memory, reply, body)
+            blame = machine.settlement.cancel_refused(memory, reply, body)
+            if reply is not None and not reply.done and not machine.capabilities.cancel:
+                machine.calls.hosted.goes_on(reply)
+            return blame
         case events.ResponseCreate():
             return _create_refused(machine, memory, body)
         case events.ConversationItemCreate():
             machine.conversation.not_coming(memory.key)
-            machine.calls.refused(memory.key)
+            machine.calls.batches.refused(memory.key)
+            if machine.calls.hosted.crossed(memory.event.item):
+                return "crossing"
         case events.InputAudioBufferCommit():
             return "application" if memory.by_application else "ours"
         case _:

@@ -35,6 +35,15 @@ def done(machine: Machine, event: events.ConversationItemDone) -> None:
     if isinstance(item_id, str):
         machine.conversation.done(item_id, event.item)
         item_over(machine, item_id, event.item)
+        machine.calls.hosted.requested(event.item)
+        machine.calls.hosted.ended(event.item)
+
+
+def not_listed(machine: Machine, event: events.McpListToolsFailed) -> None:
+    """The service could not have the tools of an MCP server: the model cannot call them."""
+    label = machine.conversation.server_label_of(event.item_id)
+    message = f"the tools of the MCP server {label!r} could not be listed"
+    machine.fault("theirs", "mcp_list_tools_failed", message, about="session.update")
 
 
 def retrieved(machine: Machine, event: events.ConversationItemRetrieved) -> None:

@@ -39,7 +39,7 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
     if reply.default:
         machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
     if reply.default and reply.cut_id is None:
-        reply.ask_ids += machine.calls.created(machine.conversation.coming_ids)
+        reply.ask_ids += machine.calls.batches.created(machine.conversation.coming_ids)
     machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
     if reply.cut_id is not None:
         machine.cuts.born(reply)
@@ -68,6 +68,7 @@ def output_item_added(machine: Machine, event: events.ResponseOutputItemAdded) -
     """An item of the response began."""
     reply = _reply(machine, event.response_id)
     item_id = event.item.id
+    machine.calls.hosted.begun(event.item, event.response_id)
     message = isinstance(event.item, events.MessageItem)
     if reply is not None and isinstance(item_id, str) and message:
         _spoken(machine, reply, item_id)
@@ -89,7 +90,18 @@ def output_item_done(machine: Machine, event: events.ResponseOutputItemDone) -> 
         machine.conversation.done(item_id, event.item)
         item_over(machine, item_id, event.item)
     reply = machine.responses.replies.get(event.response_id)
-    machine.calls.seen(event.item, event.response_id, reply)
+    _called(machine, event.item, event.response_id, reply)
+
+
+def _called(machine: Machine, item: events.Item, response_id: str, reply: Reply | None) -> None:
+    machine.calls.seen(item, response_id, reply)
+    machine.calls.hosted.requested(item, response_id)
+    machine.calls.hosted.ended(item, response_id)
+
+
+def remote_arguments_done(machine: Machine, event: events.ResponseMcpCallArgumentsDone) -> None:
+    """The arguments of a call that the service makes are whole."""
+    machine.calls.hosted.has_arguments(event.item_id, event.arguments)
 
 
 def item_over(machine: Machine, item_id: str, item: events.Item) -> None:
@@ -224,9 +236,12 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
         if isinstance(item_id, str):
             machine.conversation.done(item_id, output)
             item_over(machine, item_id, output)
-        machine.calls.seen(output, response.id, reply)
+        _called(machine, output, response.id, reply)
     _cancel_answered(machine, response)
     machine.finish(reply, response.status or "completed")
+    if reply.default and reply.status == "completed":
+        machine.calls.ended_well()
+    machine.calls.hosted.over(reply, by_service=True)
     if isinstance(response.usage, events.Usage):
         machine.usage.add(response.usage)
         machine.desk.notify(UsageReported(response.id, response.usage))

@@ -134,7 +134,7 @@ def item_done(scene: Scene, event: events.ResponseOutputItemDone, entry: Entry) 
         if reply.cut:
             scene.races["call after the cut"] += 1
         if event.item.status == "incomplete":
-            scene.rules["calls 2: cut off"] += 1
+            scene.rules["calls 1: cut off"] += 1
 
 
 def done(scene: Scene, event: events.ResponseDone, entry: Entry) -> None:

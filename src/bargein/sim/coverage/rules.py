@@ -56,7 +56,7 @@ RULES: Mapping[str, str] = {
     "conversation 1: not at the end": "An item was added before the last one.",
     "conversation 3: share of the text": "The words of a cut part were estimated.",
     "calls 1: told once": "A function call was told.",
-    "calls 2: cut off": "A function call ended incomplete, and was not told.",
+    "calls 1: cut off": "A function call ended incomplete: it was answered, and not run.",
     "faults 2: matched by its text": "A refusal named no event.",
     "faults 4: absorbed": "A refusal was a crossing, or the server's own business.",
     "requests 2: events of its own": "The application sent an event of its own.",

@@ -107,11 +107,13 @@ class EachCallOnce(Invariant):
 
 
 class EachCallAnswered(Invariant):
-    """Of a session with tools of its own.
+    """Of a session with tools of its own. A call that was cut off is answered, too, without having
+    been told or run.
 
     Excused: a call of a response out of band, and one that the server does not remember any more;
     an output that the service refused; at the end, a pipe that died or was closed. From being
-    spoken about: what the user interrupted after the output was sent. From being answered at the
+    spoken about: what the user interrupted after the output was sent; a call that was cut off with
+    its response by a cut, or behind another one that was cut off. From being answered at the
     interruption: what waits for the socket, or for the player's answer. From its tool's policy:
     one during which a single response was given up.
     """
@@ -134,11 +136,14 @@ class EachCallAnswered(Invariant):
         self._refused: set[str] = set()
         self._given_up: list[int] = []
         self._during_stop: set[str] = set()
+        self._cut_off: dict[str, tuple[str, str]] = {}
+        """Calls that were cut off: the item and the response of each."""
 
     def watches(self) -> Iterable[Watched]:
         if self.options.own_tools is None:
             return ()
         return (
+            ("client_got", events.ResponseOutputItemDone, self._item_done),
             ("input", inputs.Asked, self._ask),
             ("notice", notices.ToolCalled, self._tell),
             ("notice", notices.ToolAnswered, self._answer),
@@ -149,6 +154,11 @@ class EachCallAnswered(Invariant):
             ("server_sent", events.ConversationItemAdded, self._add),
             ("client_got", events.Error, self._error),
         )
+
+    def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:
+        item = event.item
+        if isinstance(item, events.FunctionCallItem) and item.status == "incomplete":
+            self._cut_off[str(item.call_id)] = str(item.id), event.response_id
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
         match asked.ask:
@@ -190,6 +200,8 @@ class EachCallAnswered(Invariant):
             return
         if call_id in self._answered:
             self.fail(f"the call {call_id} is answered twice")
+        if (notice.status == "incomplete") is not (call_id in self._cut_off):
+            self.fail(f"the call {call_id} ended {notice.status}, and it was cut off or was not")
         self._answered[call_id] = notice, self.facts.place
         if self.facts.stopping is not None:
             self._during_stop.add(call_id)
@@ -219,13 +231,14 @@ class EachCallAnswered(Invariant):
         over = final.lost or final.left
         held = {item.id for item in final.memory}
         outputs = {call_id for call_id, _ in self._sent.values()}
-        for call_id, called in self._called.items():
-            reply = facts.replies.get(called.response_id)
+        made = {call_id: (one.item_id, one.response_id) for call_id, one in self._called.items()}
+        for call_id, (made_item, response_id) in (made | self._cut_off).items():
+            reply = facts.replies.get(response_id)
             if reply is None or not reply.in_band:
                 continue
             if call_id not in self._answered:
                 self.fail(f"the call {call_id} was never answered")
-            elif called.item_id in held and call_id not in outputs and not over:
+            elif made_item in held and call_id not in outputs and not over:
                 self.fail(f"the call {call_id} has no output")
         if over:
             return
@@ -260,5 +273,9 @@ class EachCallAnswered(Invariant):
         answered, _ = self._answered[call_id]
         if answered.status == "cancelled" or max(facts.cuts, default=-1) > place:
             return
+        if call_id in self._cut_off:
+            reply = facts.replies[self._cut_off[call_id][1]]
+            if next(iter(self._cut_off)) != call_id or facts.first_cut(reply) < place:
+                return
         if not any(reply.in_band and reply.created > added for reply in facts.replies.values()):
             self.fail(f"nothing was said about the output of {call_id}")
