@@ -3,7 +3,9 @@
 1. Whole features are off in most episodes, so that each is met alone as well as with others (a
    swarm). The defaults are the plainest world. `features.py` has their names.
 2. An episode prints its options, so a seed that fails is a readable report.
-3. Each option has a stream of its own, so that a new one does not change the tapes that exist.
+3. Each option has a stream of its own, so that a new one does not change the tapes that exist. A
+   value may stand in a list more than once, behind all others: what costs many times the mean of an
+   episode (progress with every block, small blocks, small chunks, many acts) is drawn seldom.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ Direction: TypeAlias = Literal["", "down", "up"]
 
 MICROPHONE_LIMIT_MS = 10_000
 """As the client has it by default: no socket blocks as long."""
-_REPORT_MS = (100, 100, 250, 0)
+_REPORT_MS = (100, 100, 250, 0, 100, 250, 100, 250)
 """How often a player tells its progress: as browsers and bridges do, or with each block."""
+_BLOCKS = (480, 240, 441, 960, 1_024, 2_048, 960, 1_024, 480)
 
 WORD_US = 200 * US_PER_MS
 """Within this a player answers a stop; one that does not is no longer believed
@@ -202,7 +205,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         closes=draw.pick("close_code", 1001, 1011) if draw.rarely("closes", 50) else 0,
         card=_draw_card(draw, sound_format),
         card_changes=_draw_change(draw, sound_format) if draw.rarely("card_changes", 25) else None,
-        chunk_ms=draw.pick("chunk_ms", 100, 60, 40, 20),
+        chunk_ms=draw.pick("chunk_ms", 100, 60, 40, 20, 100, 60, 100),
         microphone_limit_ms=draw.pick(
             "microphone_limit_ms", MICROPHONE_LIMIT_MS, MICROPHONE_LIMIT_MS, 300
         ),
@@ -211,7 +214,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
-        acts=draw.number("acts", 2, 5),
+        acts=draw.pick("acts", 2, 3, 4, 5, 2, 3),
     )
 
 
@@ -264,7 +267,7 @@ def _draw_card(draw: _Draw, sound_format: AudioFormat) -> CardSettings:
         first_error = draw.number("card.first_error", 0, 1_920) - 960
     return CardSettings(
         rate=rate,
-        block=draw.pick("card.block", 480, 240, 441, 960, 1_024, 2_048),
+        block=draw.pick("card.block", *_BLOCKS),
         latency_us=draw.number("card.latency_ms", 0, 250) * US_PER_MS,
         on_stop="discard" if draw.rarely("card.discards", 2) else "drain",
         fade_us=draw.pick("card.fade_us", 5_000, 0),
@@ -292,7 +295,7 @@ def _draw_change(draw: _Draw, sound_format: AudioFormat) -> CardChange:
         accuracy = Unknown()
     settings = CardSettings(
         rate=draw.pick("other_card.rate", rate, other_rate),
-        block=draw.pick("other_card.block", 480, 240, 441, 960, 1_024, 2_048),
+        block=draw.pick("other_card.block", *_BLOCKS),
         latency_us=draw.number("other_card.latency_ms", 0, 250) * US_PER_MS,
         on_stop=draw.pick("other_card.on_stop", "drain", "discard"),
         accuracy=accuracy,

@@ -15,14 +15,14 @@ from bargein.sim.coverage.tally import CATALOGUE, GROUPS
 from bargein.sim.episode import run
 
 SEEDS: tuple[int, ...] = (
-    10, 144, 157, 426, 441, 563, 858, 1036, 1168, 1270, 1293, 1367, 1532, 1600,
-    1663, 1679, 1743, 1933, 1944, 2434, 3291, 3778, 4000, 4837, 5348, 5350, 5419, 6286,
-    6368, 6652, 6992, 7217, 7956, 10063,
+    52, 426, 547, 550, 563, 611, 729, 751, 1168, 1262, 1663, 1786, 1804, 1944, 2232,
+    2913, 3390, 3634, 3727, 3728, 3745, 3778, 4900, 4955, 5961, 6004, 6368, 6473, 6826,
+    6992, 7285, 7699, 10063,
 )  # fmt: skip
 
 LEANING: tuple[tuple[int, Mapping[str, int]], ...] = (
     # Death in the 150 ms between a stop and its answer: about one conversation in several thousand.
-    (484, {"options.dies": 49, "options.card.late": 3, "options.card.delay_ms": 149}),
+    (315, {"options.dies": 49, "options.card.late": 3, "options.card.delay_ms": 149}),
 )
 """Seeds with some draws fixed: what is met too seldom to be found among seeds alone."""
 

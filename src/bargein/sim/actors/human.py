@@ -2,8 +2,9 @@
 
 1. An episode is a few acts, one after the other begun, not ended: the user may speak, press and
    type all at once. The first one asks for something, so that there is something to cut.
-2. Half of the acts come at a moment of the world (`moments.py`), the other half after 0 to 9 s. A
-   moment may be a notice: then the application acts before it does anything else.
+2. Half of the acts come at a moment of the world (`moments.py`), the other half after 0 to 9 s, or
+   to 4 s where the user has less patience. A moment may be a notice: then the application acts
+   before it does anything else.
 3. What the application does by itself is in `application.py`.
 """
 
@@ -15,7 +16,7 @@ from typing import Literal, TypeAlias
 from bargein import events
 from bargein.core import asks, commands, notices
 from bargein.core.notices import Notice
-from bargein.server.model.semantic import LONGEST_MS
+from bargein.server.model.semantic import finished, silence_ms
 from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
 from bargein.sim.actors.microphone import Microphone
@@ -24,16 +25,18 @@ from bargein.sim.log import Log
 from bargein.sim.moments import ANCHORS, OF_NOTICES, Anchor, Moments
 from bargein.sim.options import Options
 from bargein.sim.world import Action, World
-from bargein.units import US_PER_MS, US_PER_S, AudioFormat
+from bargein.units import US_PER_MS, AudioFormat
 
 _SAMPLE_US = (-125, -42, -1, 0, 1, 42, 125)
 """A microsecond or a sample, at 24 or 8 kHz, before and after; 0 is the moment itself."""
 _OFFSETS_US = (0, *_SAMPLE_US, -30_000, 80_000, 500_000)
-_PATIENCE_US = 9 * US_PER_S
+_PATIENCE_MS = (9_000, 4_000)
 _SILENCE_BEHIND_US = 200 * US_PER_MS
 """More than the frames and chunks that a turn's end may take beyond its silence."""
 _DROPPED_US = 2_500 * US_PER_MS
 _EAGERNESS: Literal["high"] = "high"
+_SEMANTIC_MS = silence_ms(_EAGERNESS, finished("", 0.0))
+"""How long the server waits at most for more of a voice of which it knows no words."""
 _Act: TypeAlias = Callable[[], object]
 
 
@@ -128,7 +131,7 @@ class Human:
 
         return run
 
-    def _at_moment(self, stream: str, action: _Act) -> None:
+    def _at_moment(self, stream: str, action: _Act, patience_ms: int = _PATIENCE_MS[0]) -> None:
         anchor: Anchor = self._choices.pick(stream, ANCHORS)
         offset_us = self._choices.pick(stream, _OFFSETS_US)
 
@@ -136,7 +139,7 @@ class Human:
             self._log.write("note", f"acts at {anchor} {offset_us:+} us")
             action()
 
-        self._moments.when(anchor, offset_us, _PATIENCE_US, self._promise(act))
+        self._moments.when(anchor, offset_us, patience_ms * US_PER_MS, self._promise(act))
 
     def _act(self) -> None:
         self._acted += 1
@@ -160,10 +163,11 @@ class Human:
     def _plan(self) -> None:
         """Half of the moments are relative to something that happens."""
         choices, stream = self._choices, self._stream
+        patience_ms = choices.pick(f"{stream}.patience", _PATIENCE_MS)
         if choices.rarely(stream, 2):
-            self._at_moment(stream, self._act)
+            self._at_moment(stream, self._act, patience_ms)
         else:
-            self._soon(self._act, choices.draw(stream, 0, 9_000) * US_PER_MS)
+            self._soon(self._act, choices.draw(stream, 0, patience_ms) * US_PER_MS)
 
     def _acts_first(self) -> tuple[_Act, ...]:
         return (self._application.say, self._speak, self._application.respond)
@@ -297,7 +301,7 @@ class Human:
     def _silence_ms(self) -> int:
         """How long one is silent until the server takes the turn for over, at most."""
         if self._options.turns == "semantic_vad":
-            return LONGEST_MS[_EAGERNESS]
+            return _SEMANTIC_MS
         return self._options.silence_ms
 
 
