@@ -22,6 +22,7 @@ from bargein.core import inputs as inp
 from bargein.core import notices as note
 from bargein.core.conversation import Conversation
 from bargein.core.settings import Settings
+from bargein.core.usage import UsageTotal
 from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.driver.ports import Passed
@@ -50,7 +51,7 @@ class Stage:
         self.answers = answers or (lambda ask_id, ask: [cmd.Answer(ask_id)])
         self.machine = Scripted(self._react)
         self.conversation = Conversation()
-        self.usage = "so much"
+        self.usage = UsageTotal(responses=7)
         near, self.peer = pair()
         self.board = Board()
         limits = limits or Limits()
@@ -213,7 +214,7 @@ def test_asks_give_what_the_machine_answers() -> None:
             asks.Resume(),
             asks.Say("x", reply=False),
         ]
-        assert stage.session.usage == "so much"
+        assert stage.session.usage == UsageTotal(responses=7)
         assert stage.session.conversation == ()
 
     staged(body, answers=lambda ask_id, ask: [cmd.Answer(ask_id, RECORD)])

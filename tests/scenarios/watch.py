@@ -8,7 +8,7 @@ import msgspec
 
 from bargein import events
 from bargein.core import asks, commands, inputs
-from bargein.core.notices import Connected, Interruption
+from bargein.core.notices import Connected, Interruption, UsageReported
 from bargein.core.responses import METADATA_KEY
 
 
@@ -105,7 +105,8 @@ def _ours(kind: str, our_id: object) -> bool:
 def _is_of_its_types(command: commands.Command) -> None:
     """Every label of a command or notice is one that its type names: roles, askers, actions, ids.
 
-    What is sent is read back from the wire. A session is the service's own and comes as it is.
+    What is sent is read back from the wire. A session and a usage are the service's own and come as
+    they are.
     """
     match command:
         case commands.Send(event=event):
@@ -115,6 +116,8 @@ def _is_of_its_types(command: commands.Command) -> None:
             assert events.encode(read) == frame
         case commands.Notify(notice=Connected(session=session)):
             assert isinstance(session, events.Session)
+        case commands.Notify(notice=UsageReported(usage=usage)):
+            assert isinstance(usage, events.Usage)
         case commands.Answer():
             assert type(command.ask_id) is int
             assert command.kind in (None, "local", "refused", "late", "lost")

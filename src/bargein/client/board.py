@@ -16,7 +16,7 @@ from bargein.client.reply import Reply
 from bargein.client.subscription import Subscription
 from bargein.client.telemetry import Telemetry
 from bargein.core.commands import Answer
-from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted
+from bargein.core.notices import Fault, Lost, Notice, TurnEnded, TurnStarted, UsageReported
 from bargein.driver.ports import Passed, WireEvent
 from bargein.errors import (
     BargeinError,
@@ -115,6 +115,10 @@ class Board:
                         reply.ended(notice)
                 for ask_id in ask_ids:
                     self._replies.pop(ask_id, None)
+            case UsageReported(response_id=response_id, usage=usage):
+                for reply in self._replies.values():
+                    if reply.id == response_id:
+                        reply.cost(usage)
             case Fault():
                 self._fault = notice
             case Lost():

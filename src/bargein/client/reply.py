@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bargein import events
 from bargein.core.notices import TurnEnded
+from bargein.core.usage import UsageTotal
 from bargein.errors import BargeinError
 
 
@@ -20,6 +22,7 @@ class Reply:
         self._failure: BargeinError | None = None
         self._over = asyncio.Event()
         self._texts: list[str] = []
+        self._usage = UsageTotal()
 
     def __repr__(self) -> str:
         state = "waiting" if self._id is None else "begun"
@@ -39,6 +42,11 @@ class Reply:
     def over(self) -> bool:
         """Whether it has ended, in whatever way."""
         return self._over.is_set()
+
+    @property
+    def usage(self) -> UsageTotal:
+        """What it has cost, all of its responses: of one with tools those before and after them."""
+        return self._usage
 
     async def done(self) -> TurnEnded:
         """Wait until it was heard to its end, was cut, or came to nothing; `status` says which.
@@ -73,6 +81,10 @@ class Reply:
     def begun(self, response_id: str | None) -> None:
         """For the session: the response has begun."""
         self._id = response_id or self._id
+
+    def cost(self, usage: events.Usage) -> None:
+        """For the session: a response of it has told what it cost."""
+        self._usage += UsageTotal.of_response(usage)
 
     def goes_on(self, end: TurnEnded) -> None:
         """For the session: a response of it is over, and it waits for tools."""

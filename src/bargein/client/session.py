@@ -34,6 +34,7 @@ from bargein.core import asks
 from bargein.core.inputs import Asked
 from bargein.core.notices import Interruption, Notice
 from bargein.core.settings import Settings
+from bargein.core.usage import UsageTotal
 from bargein.driver.limits import Limits
 from bargein.driver.loop import Driver
 from bargein.driver.ports import Mirror, Passed
@@ -241,8 +242,11 @@ class Session:
         return self._mirror.words_heard(item_id)
 
     @property
-    def usage(self) -> Any:
-        """What the session has cost so far, as the service counts."""
+    def usage(self) -> UsageTotal:
+        """What the session has cost so far, as the service counts; see `Reply.usage` for one reply.
+
+        A value that stays as it is: read it again for what has been added since.
+        """
         return self._mirror.usage
 
     async def close(self) -> None:

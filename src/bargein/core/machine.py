@@ -41,7 +41,7 @@ from bargein.core.requests import Requests
 from bargein.core.responses import Reply, Responses
 from bargein.core.settings import Settings
 from bargein.core.settlement import Settlement
-from bargein.core.usage import UsageTotal
+from bargein.core.usage import Meter, UsageTotal
 from bargein.deadlines import Timer
 from bargein.units import AudioFormat
 
@@ -73,7 +73,7 @@ class Machine:
         self.leaving: int | None = None
         self.holding: dict[str, int] = {}
         self.effective = settings.session
-        self.usage = UsageTotal()
+        self.meter = Meter()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
         self.calls = Calls(self)
@@ -92,6 +92,11 @@ class Machine:
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known now."""
         return self.settlement.capabilities
+
+    @property
+    def usage(self) -> UsageTotal:
+        """What the session has cost so far."""
+        return self.meter.total
 
     def words_heard(self, item_id: str) -> str:
         """The words of the item up to the last heard sample, as far as can be told now."""
@@ -214,6 +219,7 @@ class Machine:
             if isinstance(command, SendAudio):
                 samples = listening.audio_format.samples(len(command.audio))
                 listening.clock.appended(samples, self.desk.now_us)
+                self.meter.listened(samples, listening.audio_format)
 
     def _drained(self) -> None:
         self._report_dropped()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from bargein import events
 from bargein.core import commands as cmd
 from bargein.core import inputs as inp
 from bargein.core.conversation import Conversation
 from bargein.core.notices import Notice
+from bargein.core.usage import UsageTotal
 
 WireEvent: TypeAlias = "events.ClientEvent | events.ServerEvent | events.Unknown | events.Malformed"
 
@@ -56,7 +57,7 @@ class Mirror(Protocol):
         """The conversation as the service has it."""
 
     @property
-    def usage(self) -> Any:
+    def usage(self) -> UsageTotal:
         """What it has cost."""
 
     def words_heard(self, item_id: str) -> str:

@@ -13,6 +13,7 @@ from bargein import events
 from bargein.core.listening import format_of
 from bargein.core.notices import Transcript, TurnStarted, UsageReported
 from bargein.core.responses import Reply
+from bargein.core.usage import usage_of
 from bargein.core.utterances import SpokenItem
 from bargein.deadlines import Timer
 from bargein.units import AudioFormat
@@ -133,6 +134,7 @@ def audio_delta(machine: Machine, event: events.ResponseOutputAudioDelta) -> Non
     if reply is None:
         return
     item = _spoken(machine, reply, event.item_id)
+    machine.meter.spoke(len(event.delta), reply.audio_format)
     _unheard(machine, reply, item, event.content_index)
     if not machine.conversation.announced and reply.default:
         # A server that never says `added` holds what it speaks.
@@ -230,6 +232,8 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
     response = event.response
     reply = _reply(machine, response.id)
     if reply is None or reply.done:
+        # It was waited for long enough, and it cost what it cost.
+        _count(machine, event)
         return
     for output in response.output:
         item_id = output.id
@@ -242,15 +246,19 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
     if reply.default and reply.status == "completed":
         machine.calls.ended_well()
     machine.calls.hosted.over(reply, by_service=True)
-    if isinstance(response.usage, events.Usage):
-        machine.usage.add(response.usage)
-        machine.desk.notify(UsageReported(response.id, response.usage))
+    _count(machine, event)
     details = response.status_details
     error = details.error if isinstance(details, events.StatusDetails) else None
     if isinstance(error, events.StatusError):
         code = error.code if isinstance(error.code, str) else None
         message = error.message if isinstance(error.message, str) else "the response failed"
         machine.fault("theirs", code, message, about="response")
+
+
+def _count(machine: Machine, event: events.ResponseDone) -> None:
+    response_id, usage = event.response.id, usage_of(event)
+    if usage is not None and machine.meter.responded(response_id, usage):
+        machine.desk.notify(UsageReported(response_id, usage))
 
 
 def _cancel_answered(machine: Machine, response: events.Response) -> None:

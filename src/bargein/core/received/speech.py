@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from bargein import events
 from bargein.core.interruption import Decision, View, decide
 from bargein.core.notices import Transcript, TurnEnded, TurnStarted
@@ -94,6 +96,8 @@ def transcription_completed(
     machine: Machine, event: events.ConversationItemInputAudioTranscriptionCompleted
 ) -> None:
     """All of what the user said."""
+    if event.usage is not UNSET:
+        machine.meter.transcribed(event.item_id, event.content_index, event.usage)
     _user_text(machine, event.item_id, event.content_index, event.transcript, final=True)
 
 
