@@ -23,6 +23,7 @@ class Timer(enum.Enum):
     CREATED = "`response.created` after our `response.create`; then the reply is lost"
     TURN_ANSWERED = "the service's own response to a turn; then we ask for it ourselves"
     ACKNOWLEDGED = "the answer to an item, an update or a commit; then the ask ends as lost"
+    EDIT = "the conversation to come to rest before an edit; then it fails and nothing was sent"
     TOOL = "a tool's end, unless the tool has a time of its own; then the call is answered without"
     LEAVE = "what is still unsettled when the application leaves; then the pipe closes"
 
@@ -44,6 +45,7 @@ _LASTS_US = {
     Timer.CREATED: 15 * US_PER_S,
     Timer.TURN_ANSWERED: 5 * US_PER_S,
     Timer.ACKNOWLEDGED: 15 * US_PER_S,
+    Timer.EDIT: 10 * US_PER_S,
     Timer.TOOL: 60 * US_PER_S,
     Timer.LEAVE: 3 * US_PER_S,
 }

@@ -351,7 +351,10 @@ class Wire:
             if event.event_id not in self._answered:
                 self._answered.add(str(event.event_id))
                 item = json.loads(events.encode(event))["item"]
-                previous, self._last_item = self._last_item, str(event.item.id)
+                place = event.previous_item_id
+                previous = None if place == "root" else place
+                if not isinstance(place, str):
+                    previous, self._last_item = self._last_item, str(event.item.id)
                 self.receive("conversation.item.added", previous_item_id=previous, item=item)
                 self.receive("conversation.item.done", previous_item_id=previous, item=item)
 

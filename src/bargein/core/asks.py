@@ -69,6 +69,20 @@ class SendEvent(msgspec.Struct, frozen=True, tag=True):
     event: events.ClientEvent
 
 
+class Edit(msgspec.Struct, frozen=True, tag=True):
+    """Have the conversation as it is wished (`wishes.py`), by the least difference. Answered with
+    `Edited` when the service has acknowledged it.
+
+    An `item_reference` stands for an item that is there; everything else is new. `delete` names
+    what is to go although the wish could not have shown it. `seen` are the ids that the
+    application knew of when it wished; None: all that are there when it asks.
+    """
+
+    wish: tuple[events.Item, ...]
+    delete: tuple[str, ...] = ()
+    seen: tuple[str, ...] | None = None
+
+
 class Leave(msgspec.Struct, frozen=True, tag=True):
     """End the session: stop the sound, settle what is heard, close the pipe."""
 
@@ -85,5 +99,6 @@ Ask: TypeAlias = (
     | Mute
     | Update
     | SendEvent
+    | Edit
     | Leave
 )

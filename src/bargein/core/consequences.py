@@ -1,7 +1,8 @@
 """What follows from the records, recomputed after every input, in the order of the promises.
 
 1. What was cut is settled first: the service is told before anything new begins.
-2. Then what had to wait for a stop: typed messages, and the microphone after a press.
+2. Then what had to wait for a stop: typed messages, and the microphone after a press; and edits,
+   which wait for more.
 3. Then sound, then the ends of replies, then the next response (rules 7 and 13), then the floor.
 """
 
@@ -26,6 +27,8 @@ def recompute(machine: Machine) -> None:
         cuts.advance()
     if (machine.after_stop or machine.listening.waiting) and not cuts.stopping:
         _after_stop(machine)
+    if machine.edits.waiting:
+        machine.edits.advance()
     machine.desk.commands.extend(ledger.flow())
     if ledger.dropped_samples:
         machine.desk.notify(Dropped("playback", ledger.dropped_samples))

@@ -102,6 +102,15 @@ class Faults:
         """What is unanswered, oldest first."""
         return tuple(self._open.values())
 
+    @property
+    def changing(self) -> bool:
+        """The conversation is about to change: an item's create or delete is unanswered."""
+        kinds = events.ConversationItemCreate, events.ConversationItemDelete
+        return any(
+            isinstance(sent.event, kinds) and sent.key and not sent.overdue
+            for sent in self._open.values()
+        )
+
     def remember(self, sent: Sent) -> None:
         """It is under way. Beyond the limit the oldest is forgotten: its answer is long overdue."""
         while len(self._open) >= REMEMBERED_LIMIT:

@@ -25,6 +25,7 @@ from bargein.core.conversation import Conversation
 from bargein.core.cut import Cut
 from bargein.core.cuts import Cuts
 from bargein.core.desk import Desk
+from bargein.core.edits import Edits
 from bargein.core.faults import Faults
 from bargein.core.ledger import Ledger
 from bargein.core.listening import Listening
@@ -77,6 +78,7 @@ class Machine:
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
         self.calls = Calls(self)
+        self.edits = Edits(self)
 
     @property
     def ending(self) -> bool:
@@ -174,6 +176,7 @@ class Machine:
         for sent in self.faults.open:
             self.desk.fail(sent.ask_id, reason, "lost")
         self.faults.clear()
+        self.edits.lost(reason)
         for turn in self.responses.turns:
             turn.cut_id = None
         self.calls.lost()

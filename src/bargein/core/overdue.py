@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from bargein.core.machine import Machine
 
 
-ANSWERS = (Timer.SETTLEMENT, Timer.CREATED, Timer.ACKNOWLEDGED, Timer.RESPONSE_OVER)
-"""Waits for the service's answer to something that was sent."""
+ANSWERS = (
+    Timer.SETTLEMENT,
+    Timer.CREATED,
+    Timer.ACKNOWLEDGED,
+    Timer.RESPONSE_OVER,
+    Timer.EDIT,
+)
+"""Waits for the service's answer to something that was sent, or is to be sent."""
 
 
 def tick(machine: Machine) -> None:
@@ -45,6 +51,8 @@ def tick(machine: Machine) -> None:
             case Timer.SESSION:
                 machine.fault("theirs", None, "the service did not begin the session in time")
                 machine.close("no session")
+            case Timer.EDIT:
+                machine.edits.overdue(key)
             case Timer.TOOL:
                 machine.calls.overdue(key)
             case Timer.LEAVE:
@@ -63,6 +71,7 @@ def _unsettled(machine: Machine, event_id: str) -> None:
     item = machine.ledger.items.get(memory.key) if found is None else found[1]
     if item is not None:
         machine.settlement.unconfirmed(memory, item)
+    machine.edits.unanswered(memory)
 
 
 def _response_overdue(machine: Machine, response_id: str) -> None:
@@ -85,3 +94,4 @@ def _unacknowledged(machine: Machine, event_id: str) -> None:
     if memory is not None:
         machine.faults.forget(memory)
         machine.desk.fail(memory.ask_id, "the service did not answer in time", "late")
+        machine.edits.unanswered(memory)

@@ -18,6 +18,7 @@ from bargein.core.commands import HoldPlayback, MuteMicrophone, ResumePlayback
 from bargein.core.faults import Sent
 from bargein.core.notices import TurnEnded, TurnStarted
 from bargein.core.responses import Create
+from bargein.core.wishes import New
 from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Requests:
                 self._remembered(self._update(ask.session), "session", ask_id)
             case asks.SendEvent():
                 self._send(ask_id, ask.event)
+            case asks.Edit():
+                self._m.edits.ask(ask_id, ask)
             case asks.Leave():
                 self._leave(ask_id)
             case _:
@@ -89,6 +92,12 @@ class Requests:
     def _create_item(
         self, create: events.ConversationItemCreate, item_id: str, *, by_application: bool
     ) -> None:
+        memory = self._coming(create, item_id, by_application=by_application)
+        self._m.after_stop.append(memory.event)
+
+    def _coming(
+        self, create: events.ConversationItemCreate, item_id: str, *, by_application: bool
+    ) -> Sent:
         event = create
         if event.event_id is None:
             event = _with_id(create, self._desk.new_id("evt"))
@@ -96,7 +105,28 @@ class Requests:
         memory = Sent(event, event.event_id or "", item_id, by_application=by_application)
         self._m.faults.remember(memory)
         self._desk.deadlines.arm(Timer.ACKNOWLEDGED, memory.event_id, self._desk.now_us)
-        self._m.after_stop.append(event)
+        return memory
+
+    def put_item(self, new: New) -> Sent:
+        """Add an item of the application's in its place, now."""
+        create = events.ConversationItemCreate(previous_item_id=new.previous_item_id, item=new.item)
+        memory = self._coming(create, new.item_id, by_application=True)
+        self._desk.send(memory.event)
+        return memory
+
+    def delete_item(self, event: events.ConversationItemDelete) -> Sent:
+        """Delete it for the application, now. It is going already: a cut does not delete or
+        truncate it once more (scenario 24)."""
+        event = _with_id(event, event.event_id or self._desk.new_id("evt"))
+        memory = Sent(event, event.event_id or "", event.item_id, by_application=True)
+        self._m.conversation.going(event.item_id)
+        item = self._m.ledger.items.get(event.item_id) or self._m.cuts.item(event.item_id)
+        if item is not None:
+            item.going = True
+        self._m.faults.remember(memory)
+        self._desk.deadlines.arm(Timer.SETTLEMENT, memory.event_id, self._desk.now_us)
+        self._desk.send(event)
+        return memory
 
     def add_item(self, item: events.Item) -> None:
         """Add an item of the machine's own, under the id that it has."""
@@ -253,31 +283,22 @@ class Requests:
             case events.ConversationItemDelete() if self._m.conversation.is_going(event.item_id):
                 # Its deletion is under way already, and a second one would be refused.
                 pass
+            case events.ConversationItemDelete():
+                self.delete_item(event)
             case (
                 events.ConversationItemTruncate()
-                | events.ConversationItemDelete()
                 | events.ConversationItemRetrieve()
                 | events.InputAudioBufferCommit()
                 | events.InputAudioBufferClear()
                 | events.OutputAudioBufferClear()
             ):
                 event = _with_id(event, event.event_id or self._desk.new_id("evt"))
-                if isinstance(event, events.ConversationItemDelete):
-                    self._deleted_by_application(event)
                 key = getattr(event, "item_id", "")
                 self._m.faults.remember(Sent(event, event.event_id or "", key, by_application=True))
                 self._desk.send(event)
             case _:
                 assert_never(event)
         self._desk.answer(ask_id)
-
-    def _deleted_by_application(self, event: events.ConversationItemDelete) -> None:
-        """It is going already: a cut does not delete or truncate it once more (scenario 24)."""
-        self._m.conversation.going(event.item_id)
-        item = self._m.ledger.items.get(event.item_id) or self._m.cuts.item(event.item_id)
-        if item is not None:
-            item.going = True
-            self._desk.deadlines.arm(Timer.SETTLEMENT, event.event_id or "", self._desk.now_us)
 
     def _send_item(self, event: events.ConversationItemCreate) -> None:
         item_id = getattr(event.item, "id", None)

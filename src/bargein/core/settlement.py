@@ -300,6 +300,12 @@ class Settlement:
             self._undo_delete(item)
         return self._faults.blame_theirs(f"delete/{code}", memory)
 
+    def cannot_delete(self, memory: Sent, body: events.ErrorBody) -> Blame:
+        """The service refused a delete of an edit, and the item is there. Whose doing it is."""
+        code = body.code if isinstance(body.code, str) else "refused"
+        self._learn_from(body, delete=False)
+        return self._faults.blame_theirs(f"delete/{code}", memory)
+
     def _undo_delete(self, item: SpokenItem) -> None:
         """It is there, and since it was to be deleted the player has said that some was heard."""
         item.going = False

@@ -203,7 +203,7 @@ def _without(union: Any, *strange: type[Any]) -> Any:
 _UNREADABLE: Final = (msgspec.MsgspecError, lenient.WrongValue, LookupError, TypeError, ValueError)
 _LINE: Final = msgspec.json.Decoder(Line)
 _PLAIN_INPUTS: Final = _without(inputs.Input, inputs.Received, inputs.Asked)
-_PLAIN_ASKS: Final = _without(asks.Ask, asks.Respond, asks.Update, asks.SendEvent)
+_PLAIN_ASKS: Final = _without(asks.Ask, asks.Respond, asks.Update, asks.SendEvent, asks.Edit)
 _PLAIN_COMMANDS: Final = _without(commands.Command, commands.Send, commands.Notify)
 _PLAIN_NOTICES: Final = _without(notices.Notice, notices.Connected, notices.UsageReported)
 
@@ -236,6 +236,12 @@ def _ask(raw: JsonObject) -> asks.Ask:
             return asks.Update(lenient.build(events.Session, raw["session"]))
         case "SendEvent":
             return asks.SendEvent(_client_event(raw["event"]))
+        case "Edit":
+            params = lenient.build(events.ResponseParams, {"input": raw["wish"]})
+            wish = params.input if isinstance(params.input, tuple) else ()
+            seen = raw.get("seen")
+            known = None if seen is None else tuple(seen)
+            return asks.Edit(wish, tuple(raw.get("delete", ())), known)
         case _:
             found: asks.Ask = msgspec.convert(raw, _PLAIN_ASKS)
             return found

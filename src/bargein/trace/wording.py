@@ -48,6 +48,9 @@ def ask(raw: JsonObject) -> str:
     match raw:
         case {"session": dict(session)}:
             return f"{name} {', '.join(_leaves(session))}"
+        case {"wish": list(wish)}:
+            deletes = _value(raw.get("delete") or [])
+            return f"{name} {len(wish)} items wished, to delete {deletes}"
         case {"event": dict(inner)}:
             return f"{name} {' '.join(event(inner))}".rstrip()
         case _:

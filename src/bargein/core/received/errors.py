@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from bargein import events
 from bargein.core.faults import Sent
 from bargein.core.notices import Blame
+from bargein.core.received.items import gone
 from bargein.core.responses import ATTEMPTS_LIMIT, UNSEEN
+from bargein.core.settlement import GONE
 from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
         case events.ConversationItemTruncate() | events.ConversationItemDelete():
             found = machine.cuts.find(memory)
             if memory.by_application:
-                _deletion_refused(machine, memory)
-            elif found is not None:
+                return _application_refused(machine, memory, body)
+            if found is not None:
                 cut, item = found
                 return machine.settlement.refused(cut.sent, memory, item, body, exact=cut.exact)
         case events.ResponseCancel():
@@ -67,6 +69,7 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
         case events.ConversationItemCreate():
             machine.conversation.not_coming(memory.key)
             machine.calls.batches.refused(memory.key)
+            machine.edits.refused(memory, body)
             if machine.calls.hosted.crossed(memory.event.item):
                 return "crossing"
         case events.InputAudioBufferCommit():
@@ -76,12 +79,19 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
     return "application" if memory.by_application or memory.ask_id is not None else "theirs"
 
 
-def _deletion_refused(machine: Machine, memory: Sent) -> None:
-    """The application's own delete did not happen: the item is ours to settle again."""
-    item = machine.ledger.items.get(memory.key)
-    if item is not None and isinstance(memory.event, events.ConversationItemDelete):
-        item.going = False
-    machine.conversation.staying(memory.key)
+def _application_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
+    """A truncate or delete of the application's own, or a delete of its edit, did not happen."""
+    if isinstance(memory.event, events.ConversationItemDelete):
+        item = machine.ledger.items.get(memory.key)
+        if body.code in GONE:
+            # That is what was wanted.
+            gone(machine, memory.key)
+        else:
+            # The item is ours to settle again.
+            machine.conversation.staying(memory.key)
+            if item is not None:
+                item.going = False
+    return machine.edits.refused(memory, body) or "application"
 
 
 def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:

@@ -27,6 +27,8 @@ def added(
     spoken = machine.ledger.items.get(item_id)
     if spoken is not None:
         spoken.held = True
+    if memory is not None:
+        machine.edits.answered(memory)
 
 
 def done(machine: Machine, event: events.ConversationItemDone) -> None:
@@ -77,15 +79,22 @@ def truncated(machine: Machine, event: events.ConversationItemTruncated) -> None
 
 def deleted(machine: Machine, event: events.ConversationItemDeleted) -> None:
     """The service holds the item no more."""
-    machine.conversation.deleted(event.item_id)
     memory = machine.faults.oldest(events.ConversationItemDelete, event.item_id)
     if memory is not None:
         machine.settlement.closed(memory)
+    gone(machine, event.item_id)
+    if memory is not None:
+        machine.edits.answered(memory)
+
+
+def gone(machine: Machine, item_id: str) -> None:
+    """The service holds the item no more."""
+    machine.conversation.deleted(item_id)
     for cut in (*machine.cuts.open, *machine.cuts.settled):
         for item in cut.items:
-            if item.item_id == event.item_id:
+            if item.item_id == item_id:
                 machine.settlement.deleted(item)
-    spoken = machine.ledger.items.get(event.item_id)
+    spoken = machine.ledger.items.get(item_id)
     if spoken is not None:
         # A later cut may take it in, and must find it answered.
         machine.settlement.deleted(spoken)

@@ -144,10 +144,21 @@ class Wording:
                 return f"updates the session: {_turns(session)}"
             case asks.SendEvent(event=event):
                 return f"sends {self.event(event)}"
+            case asks.Edit(wish=wish, delete=delete):
+                return "edits: " + self._wish(wish, delete)
             case asks.Hold() | asks.Resume() | asks.Leave():
                 return {"Hold": "pauses", "Resume": "resumes"}.get(
                     type(asked.ask).__name__, "leaves"
                 )
+
+    def _wish(self, wish: tuple[events.Item, ...], delete: tuple[str, ...]) -> str:
+        """The items that are wished, `new` for what is described, and what is to be deleted."""
+        wished = [
+            self.id(str(item.id)) if isinstance(item, events.ItemReference) else "new"
+            for item in wish
+        ]
+        named = ", without " + " ".join(map(self.id, delete)) if delete else ""
+        return f"[{' '.join(wished)}]{named}"
 
     def command(self, command: object) -> str | None:
         """What the client does besides sending."""
