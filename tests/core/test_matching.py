@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bargein import events
 from bargein.core.items import ContentView, ItemView
 from bargein.core.matching import described, heaviest, made_anew, says
+from bargein.core.messages import items_of, messages
 
 
 def view(kind: str, text: str, role: str = "user", **fields: object) -> ItemView:
@@ -37,7 +38,7 @@ def test_what_is_made_anew_says_the_same(item: ItemView) -> None:
     made = made_anew(item, "new")
     assert made is not None
     assert made.id == "new"
-    assert described(made) == says(item)
+    assert {described(made)} == says(item)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,26 @@ def test_an_item_with_an_image_says_more_than_its_text() -> None:
     text = ContentView("input_text", "Look.")
     image = ContentView("input_image", "")
     shown = ItemView("a", "message", "user", "there", "completed", (text, image))
-    assert says(shown) is None
+    assert says(shown) == {("message", "user", "Look.\n[image]")}
     assert described(events.MessageItem(role="user", content=(events.InputAudio(),))) is None
 
 
+@pytest.mark.parametrize(
+    ("item", "content"),
+    [
+        (view("output_audio", "Once upon", "assistant", cut=True), "Once upon [interrupted]"),
+        (view("input_audio", ""), "[speech, not transcribed]"),
+    ],
+)
+def test_a_message_finds_the_item_that_it_tells_of(item: ItemView, content: str) -> None:
+    (message,) = messages([item])
+    assert message["content"] == content
+    (told,) = items_of([message])
+    assert described(told) in says(item)
+
+
 def test_what_says_nothing_is_like_nothing() -> None:
-    assert says(view("input_audio", "")) is None
+    assert says(ItemView("a", "message", "user", "there", None)) == set()
     assert described(events.MessageItem(role="user", content=())) is None
 
 

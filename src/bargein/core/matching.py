@@ -1,7 +1,8 @@
 """Which items of a wish are items of the conversation, and which of them can stay where they are.
 
 1. An item that the wish describes, and does not name, is one that says the same: the same role and
-   text, the same call, the same output for it.
+   text, the same call, the same output for it. Of an item that was cut, or has no words, it also
+   says what `messages.py` makes of it, so that messages find their items again.
 2. Of all ways to let items stay, each in the order of both lists, the heaviest is taken: that is
    the longest, and one that leaves what cannot be made anew in its place wherever there is one.
 """
@@ -13,6 +14,7 @@ from typing import TypeAlias
 
 from bargein import events
 from bargein.core.items import ItemView
+from bargein.core.messages import content_of
 
 Says: TypeAlias = tuple[str, ...]
 
@@ -20,18 +22,19 @@ _TEXT_KINDS = ("input_text", "output_text", "text")
 _IMAGE_KIND = "input_image"
 
 
-def says(item: ItemView) -> Says | None:
-    """What the item says, where text can say it."""
+def says(item: ItemView) -> set[Says]:
+    """What the item says, as far as text can say it."""
     match item.type:
         case "message":
             has_image = any(part.kind == _IMAGE_KIND for part in item.content)
-            return None if has_image or not item.text else ("message", item.role or "", item.text)
+            texts = {content_of(item), "" if has_image else item.text} - {""}
+            return {("message", item.role or "", text) for text in texts}
         case "function_call":
-            return "function_call", item.call_id or "", item.name or "", item.payload or ""
+            return {("function_call", item.call_id or "", item.name or "", item.payload or "")}
         case "function_call_output":
-            return "function_call_output", item.call_id or "", item.payload or ""
+            return {("function_call_output", item.call_id or "", item.payload or "")}
         case _:
-            return None
+            return set()
 
 
 def described(item: events.Item) -> Says | None:

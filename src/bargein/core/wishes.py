@@ -157,11 +157,21 @@ class _Planning:
                         f"edit: item {entry}: there is an item with the id {item_id!r}; name it by "
                         "its id alone, or leave the id out to have another one"
                     )
-                self._new[entry] = item
+                self._describes(entry, item)
             elif (place := self._place.get(str(item_id))) is not None:
                 self._refs[entry] = place
             else:
                 self._differs(str(item_id), "unconfirmed" if item_id in self._coming else "gone")
+
+    def _describes(self, entry: int, item: events.Item) -> None:
+        """Messages tell the call of an MCP server's tool as a call and its output; it is one item,
+        named by the id of the call."""
+        call_id = getattr(item, "call_id", None)
+        place = self._place.get(call_id) if isinstance(call_id, str) else None
+        if place is None or self._held[place].type != "mcp_call":
+            self._new[entry] = item
+        elif isinstance(item, events.FunctionCallItem):
+            self._refs[entry] = place
 
     # -- what stays in its place ---------------------------------------------------------------
 
@@ -170,9 +180,9 @@ class _Planning:
         named = set(self._refs.values())
         alike: dict[Says, list[int]] = {}
         for place, item in enumerate(self._held):
-            said = says(item)
-            if said is not None and place not in named and self._is_open(item):
-                alike.setdefault(said, []).append(place)
+            if place not in named and self._is_open(item):
+                for said in says(item):
+                    alike.setdefault(said, []).append(place)
         heavy = len(self._wish) + 1
         candidates: list[Sequence[int]] = []
         weights: list[int] = []
@@ -182,8 +192,9 @@ class _Planning:
                 candidates.append((ref,))
                 weights.append(1 if made_anew(self._held[ref], "") is not None else heavy)
             else:
-                said = self._described(entry)
-                candidates.append(alike.get(said, ())[-CANDIDATES_LIMIT:] if said else ())
+                described_so = self._described(entry)
+                known = alike.get(described_so, ()) if described_so else ()
+                candidates.append(known[-CANDIDATES_LIMIT:])
                 weights.append(1)
         return heaviest(candidates, weights)
 
