@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import secrets
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 
 from msgspec.structs import replace
 
@@ -29,7 +28,8 @@ from bargein.capabilities import Capabilities, Interrupts
 from bargein.client import config
 from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Turns
-from bargein.client.servers import capabilities_of, headers_for, key_variable, usual_auth
+from bargein.client.dialling import ApiKey, MakePipe, base_of, dialling, taking
+from bargein.client.servers import capabilities_of, headers_for, usual_auth
 from bargein.client.session import Session
 from bargein.client.standing import standing
 from bargein.core.machine import Machine
@@ -43,17 +43,12 @@ from bargein.errors import (
     LocalValueError,
     TransportError,
 )
-from bargein.secret import Secret
 from bargein.tools.given import Given, sorted_out
 from bargein.tools.registry import Approver, Tool
 from bargein.tools.runner import Runner
 from bargein.tracing import TraceWriter
 from bargein.transports.base import Pipe
 from bargein.transports.websocket import Auth, WebSocketPipe
-
-ApiKey: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
-
-MakePipe: TypeAlias = Callable[[], Awaitable[Pipe]]
 
 
 class Devices(Protocol):
@@ -149,7 +144,7 @@ def connect(
             raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
         new_pipe = partial(
             WebSocketPipe,
-            auth=auth or usual_auth(_base(url)),
+            auth=auth or usual_auth(base_of(url)),
             headers=headers_for(can, headers),
             subprotocols=tuple(subprotocols),
             compression=compression,
@@ -159,9 +154,9 @@ def connect(
             proxy=proxy,
             ssl=ssl,
         )
-        make_pipe = _dialling(url, model, api_key, new_pipe)
+        make_pipe = dialling(url, model, api_key, new_pipe)
     else:
-        make_pipe = _given(transport)
+        make_pipe = taking(transport)
     if audio is not None and not hasattr(audio, "player"):
         raise LocalValueError(
             f"audio: {audio!r}; give Wav(in_path, out_path), Audio(player, recorder) or None"
@@ -216,58 +211,6 @@ def _rule_of(tool: Tool) -> ToolRule:
         timeout_ms=None if tool.timeout_s is None else max(1, round(tool.timeout_s * 1_000)),
         approval=bool(tool.approval),
     )
-
-
-def _dialling(
-    url: str | None,
-    model: str,
-    api_key: ApiKey | None,
-    new_pipe: Callable[[str, Secret], Pipe],
-) -> MakePipe:
-    """A WebSocket to make when the session begins: a key from a callable must not be old then."""
-    address = config.socket_url(_base(url), model)
-    variable = key_variable(address)
-    if api_key is None and not os.environ.get(variable):
-        raise LocalValueError(
-            f"api_key: none was given and {variable} is not set; set it, or give api_key"
-        )
-
-    async def dial() -> Pipe:
-        return new_pipe(address, await _secret(api_key, variable))
-
-    return dial
-
-
-def _base(url: str | None) -> str:
-    return url or os.environ.get("OPENAI_BASE_URL") or config.OPENAI_URL
-
-
-def _given(pipe: Pipe) -> MakePipe:
-    async def take() -> Pipe:
-        return pipe
-
-    return take
-
-
-async def _secret(api_key: ApiKey | None, variable: str) -> Secret:
-    if api_key is None:
-        return Secret(os.environ.get(variable, ""))
-    if isinstance(api_key, str):
-        return Secret(api_key)
-    if not callable(api_key):
-        raise LocalValueError(f"api_key: a {type(api_key).__name__}; give a str or a callable")
-    failed = ""
-    value: Any = None
-    try:
-        value = api_key()
-        if inspect.isawaitable(value):
-            value = await value
-    except Exception as error:
-        failed = type(error).__name__
-    if failed:
-        # Raised outside of the handler: the other exception may quote what it worked with.
-        raise TransportError(f"api_key: the callable raised {failed}")
-    return Secret(value)
 
 
 class Connecting:
