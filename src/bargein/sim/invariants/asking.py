@@ -12,7 +12,7 @@ from bargein.sim.invariants.facts import NEVER, Reply
 from bargein.sim.invariants.sending import asks_for_a_reply, key_of
 
 _NO_ASK = -1
-"""The output of a call is under way as a message is, and no ask made it."""
+"""An output of a call, or its news, is under way as a message is, and no ask made it."""
 
 
 class TheNextReplyAnswers(Invariant):
@@ -79,8 +79,7 @@ class TheNextReplyAnswers(Invariant):
                 pass
 
     def _item_sent(self, entry: Entry, event: events.ConversationItemCreate) -> None:
-        if isinstance(event.item, events.FunctionCallOutputItem):
-            self._coming[str(event.item.id)] = _NO_ASK
+        self._coming.setdefault(str(event.item.id), _NO_ASK)
 
     def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
         self._coming.pop(str(event.item.id), None)
