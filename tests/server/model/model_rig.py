@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from bargein import events
+from bargein.events.dialect import Dialect
 from bargein.server.model import score
 from bargein.server.model.commands import (
     CallTool,
@@ -19,9 +20,11 @@ from bargein.server.model.commands import (
     ListTools,
     Overhear,
     SendEvent,
+    SendMedia,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopMedia,
     StopRemote,
     StopTranscription,
 )
@@ -31,6 +34,7 @@ from bargein.server.model.inputs import (
     FrameReceived,
     Input,
     Opened,
+    PipeKind,
     Produced,
     SessionKind,
     Tick,
@@ -74,6 +78,8 @@ class Rig:
         *,
         overhears: bool = False,
         kind: SessionKind = "realtime",
+        pipe: PipeKind = "websocket",
+        dialect: Dialect = "ga",
     ) -> None:
         self.machine = Machine(
             ids=Ids(itertools.count(1).__next__), detector=EnergyVad(), options=options
@@ -87,7 +93,12 @@ class Rig:
         self.overheard: list[Overhear] = []
         self.remote: list[ListTools | CallTool] = []
         self.closed: ClosePipe | None = None
-        self.give(Opened(model, WALL_TIME_S, overhears=overhears, kind=kind))
+        self.addressed: list[int | None] = []
+        self.left: list[tuple[int, SendMedia]] = []
+        self.silenced_us: list[int] = []
+        self.give(
+            Opened(model, WALL_TIME_S, overhears=overhears, kind=kind, pipe=pipe, dialect=dialect)
+        )
 
     def give(self, input: Input, *, after_us: int = 0) -> list[dict[str, Any]]:
         self.now_us += after_us
@@ -97,8 +108,9 @@ class Rig:
         sent: list[dict[str, Any]] = []
         for command in commands:
             match command:
-                case SendEvent(event=event):
+                case SendEvent(event=event, to=to):
                     sent.append(json.loads(events.encode(event)))
+                    self.addressed.append(to)
                 case StartEngine():
                     self.started.append(command)
                 case StopEngine(response_id=response_id):
@@ -107,6 +119,10 @@ class Rig:
                     self.to_transcribe.append(command)
                 case StopTranscription(item_id=item_id):
                     self.not_to_transcribe.append(item_id)
+                case SendMedia():
+                    self.left.append((self.now_us, command))
+                case StopMedia():
+                    self.silenced_us.append(self.now_us)
                 case ListTools() | CallTool():
                     self.remote.append(command)
                 case StopRemote(item_id=item_id):

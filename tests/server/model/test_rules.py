@@ -303,6 +303,17 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
 
 
 @case(
+    "append_beside_track",
+    "invalid_value",
+    "type",
+    "The input audio of this session comes from its audio track: send it there.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = Rig(pipe="webrtc")
+    return rig, rig.append(silence(20))
+
+
+@case(
     "texts_full",
     "conversation_full",
     None,

@@ -11,9 +11,28 @@ from bargein.units import AudioFormat
 
 
 class SendEvent(msgspec.Struct, frozen=True, gc=False):
-    """Send to the client."""
+    """Send to the client: to the pipe `to`, or to all of the session's."""
 
     event: events.ServerEvent
+    to: int | None = None
+
+
+class SendMedia(msgspec.Struct, frozen=True, gc=False):
+    """Send 20 ms of a response on the call's track, now. It counts as having left.
+
+    `at_us` is its place on the track, a whole number of frames from the last one; `more` says that
+    another follows 20 ms later. Where none does, the track is silent.
+    """
+
+    response_id: str
+    audio: bytes
+    format: AudioFormat
+    at_us: int
+    more: bool
+
+
+class StopMedia(msgspec.Struct, frozen=True, gc=False):
+    """The track is silent from here on: the frame that was announced does not follow."""
 
 
 class ClosePipe(msgspec.Struct, frozen=True, gc=False):
@@ -118,6 +137,8 @@ class StopRemote(msgspec.Struct, frozen=True, gc=False):
 
 Command: TypeAlias = (
     SendEvent
+    | SendMedia
+    | StopMedia
     | ClosePipe
     | StartEngine
     | StopEngine

@@ -10,21 +10,31 @@
 4. Nobody speaks for `idle_timeout_ms` after the last response was played: `timeout_triggered`, and
    the silence is committed and answered like a turn (protocol.md §4.11). Once for each response.
 5. A commit by hand never creates a response (protocol.md §4.4).
+6. Over WebRTC the server owns the output buffer (`output_buffer`): `speech_started` clears it and
+   truncates, whatever `interrupt_response` says and long after `response.done` (protocol.md §4.6 d
+   to f). The user is heard on the track.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never
 
 from bargein import events
 from bargein.server.model.commands import Overhear
 from bargein.server.model.entries import Entry, Part, entry_of
 from bargein.server.model.inputs import Opened
-from bargein.server.model.listening import Listening, TurnHeard, TurnStarted, TurnStopped
+from bargein.server.model.listening import (
+    Decided,
+    Listening,
+    TurnHeard,
+    TurnStarted,
+    TurnStopped,
+)
 from bargein.server.model.memory import Conversation
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
+from bargein.server.model.output_buffer import OutputBuffer
 from bargein.server.model.refusal import RefusedError
 from bargein.server.model.rules import refuse
 from bargein.server.model.session import SessionState, values_of
@@ -54,12 +64,13 @@ class Desk:
         self._options = options
         self.expires_us = now_us + options.session_us
         self.session = SessionState(
-            session_id=outbox.ids.mint("sess"),
+            session_id=opened.session_id or outbox.ids.mint("sess"),
             model=opened.model,
             kind=opened.kind,
             expires_at=opened.wall_time_s + options.session_us // US_PER_S,
             options=options,
             dialect=opened.dialect,
+            pipe=opened.pipe,
         )
         self.conversation = Conversation(
             conversation_id=outbox.ids.mint("conv"),
@@ -74,15 +85,27 @@ class Desk:
             overhears=opened.overhears,
             guessed=self.transcribing.guessed,
         )
-        self._configure_listening()
+        self.output_buffer: OutputBuffer | None = None
+        if opened.pipe == "webrtc":
+            self.output_buffer = OutputBuffer(
+                outbox=outbox,
+                conversation=self.conversation,
+                options=options,
+                origin_us=now_us,
+            )
         self.speaking = Speaking(
-            outbox=outbox, session=self.session, conversation=self.conversation, options=options
+            outbox=outbox,
+            session=self.session,
+            conversation=self.conversation,
+            options=options,
+            output_buffer=self.output_buffer,
         )
         self._handlers: Mapping[type, Callable[[Any, int], None]] = {
             events.SessionUpdate: self._session_update,
             events.InputAudioBufferAppend: self._append,
             events.InputAudioBufferCommit: self._commit,
             events.InputAudioBufferClear: self._clear,
+            events.OutputAudioBufferClear: self._clear_output,
             events.ConversationItemCreate: self._item_create,
             events.ConversationItemTruncate: self._truncate,
             events.ConversationItemDelete: self._delete,
@@ -90,7 +113,12 @@ class Desk:
             events.ResponseCreate: self._response_create,
             events.ResponseCancel: self._response_cancel,
         }
+        wanted = opened.session or {}
+        if wanted:
+            self.session.update(wanted)
+        self._configure_listening()
         outbox.send(events.SessionCreated(event_id=outbox.event_id(), session=self.session.shown()))
+        self.speaking.remote_tools.declare(wanted.get("tools", ()))
 
     def handle(self, event: events.ClientEvent, now_us: int) -> None:
         """Do what the event asks for. Raises `RefusedError`."""
@@ -123,7 +151,16 @@ class Desk:
             self.transcribing.forget(item_id)
 
     def _append(self, event: events.InputAudioBufferAppend, now_us: int) -> None:
-        for decided in self.listening.append(event.audio):
+        if self.output_buffer is not None and not self._options.appends_beside_track:
+            raise refuse("append_beside_track")
+        self._follow(self.listening.append(event.audio), now_us)
+
+    def hear(self, audio: bytes, now_us: int) -> None:
+        """Sound of the call's track."""
+        self._follow(self.listening.append(audio, by_track=True), now_us)
+
+    def _follow(self, decisions: Sequence[Decided], now_us: int) -> None:
+        for decided in decisions:
             match decided:
                 case TurnStarted():
                     self._turn_started(decided, now_us)
@@ -142,10 +179,31 @@ class Desk:
                 item_id=turn.item_id,
             )
         )
+        clears_first = self._options.clears_before_closing
+        if self.output_buffer is not None and clears_first:
+            self.output_buffer.clear()
         turns = self.session.turns
         if turns is not None and turns.interrupt_response:
             self.speaking.interrupt(now_us)
+        if self.output_buffer is not None and not clears_first:
+            self.output_buffer.clear()
         self.speaking.quiet_from_us = None
+
+    @property
+    def playing_due_us(self) -> int | None:
+        """When the output buffer has something to do."""
+        return None if self.output_buffer is None else self.output_buffer.deadline_us
+
+    def play(self, due_us: int) -> None:
+        """Do what is due at `playing_due_us`."""
+        assert self.output_buffer is not None, "playing_due_us was not None"
+        has_run_dry = self.output_buffer.run(due_us)
+        if has_run_dry and self.speaking.quiet_from_us is not None:
+            self.speaking.quiet_from_us = due_us
+
+    def _clear_output(self, event: events.OutputAudioBufferClear, now_us: int) -> None:
+        assert self.output_buffer is not None, "over WebSocket it is refused by its type"
+        self.output_buffer.clear_for_client()
 
     def _turn_heard(self, turn: TurnHeard) -> None:
         format = self.session.input_format
@@ -168,6 +226,8 @@ class Desk:
         """When the user has been silent for too long."""
         turns, quiet_from_us = self.session.turns, self.speaking.quiet_from_us
         if turns is None or turns.idle_timeout_ms is None or quiet_from_us is None:
+            return None
+        if self.output_buffer is not None and self.output_buffer.is_playing:
             return None
         if self.listening.speaking_item_id is not None:
             # He began before the response ended, so his turn says how it goes on.

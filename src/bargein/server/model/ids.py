@@ -21,6 +21,7 @@ ids."""
 _TIME_CHARS = 5
 _DRAWN_CHARS = 16
 _DRAWN_IDS = 62**_DRAWN_CHARS
+_MEDIA_DIGITS = 16
 
 
 def base62(number: int, chars: int) -> str:
@@ -58,6 +59,10 @@ class Ids:
     def mint(self, prefix: str) -> str:
         """A new id for an `event`, `item`, `resp`, `conv` or `sess`."""
         return f"{prefix}_{self._time}{base62(self._draw() % _DRAWN_IDS, _DRAWN_CHARS)}"
+
+    def mint_media_event(self) -> str:
+        """A new id for an event of the media server: 16 hex digits, no time (protocol.md §2.0)."""
+        return f"event_{self._draw() % 16**_MEDIA_DIGITS:0{_MEDIA_DIGITS}x}"
 
     def mint_call(self) -> str:
         """A new id for a function call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -14,30 +14,51 @@ from bargein.server.model.score import Step
 SessionKind: TypeAlias = Literal["realtime", "transcription"]
 """One holds conversations, the other only writes down what it hears."""
 
+PipeKind: TypeAlias = Literal["websocket", "webrtc"]
+"""What carries a session's sound: its events, or a track in each direction."""
+
+MAIN_PIPE = 0
+"""The number of the pipe that the session was opened on; a sideband has another."""
+
 
 class Opened(msgspec.Struct, frozen=True, gc=False):
     """A client was admitted. `wall_time_s` labels ids and `expires_at`; nothing is decided by
     it. `overhears`: the engine wants the user's turns while they are spoken. A session of the kind
     `transcription` has no model of its own (protocol.md §2.6): `model` is empty. `dialect`: what
-    the client's frames are written in; events are GA in and out (`events.dialect`)."""
+    the client's frames are written in; events are GA in and out (`events.dialect`).
+
+    `session_id` and `session`: the id that was promised to the client, and what it wants of the
+    session from the first, checked by `starting`; None: nothing in particular."""
 
     model: str
     wall_time_s: int
     overhears: bool = False
     kind: SessionKind = "realtime"
     dialect: Dialect = "ga"
+    pipe: PipeKind = "websocket"
+    session_id: str | None = None
+    session: dict[str, Any] | None = None
 
 
 class FrameReceived(msgspec.Struct, frozen=True, gc=False):
-    """One WebSocket frame, unread; bytes for a binary frame."""
+    """One frame of this pipe, unread; bytes for a binary one."""
 
     frame: str | bytes
+    pipe: int = MAIN_PIPE
 
 
 class EventReceived(msgspec.Struct, frozen=True, gc=False):
     """A client event whose shape is known to be right (the simulator's way in)."""
 
     event: events.ClientEvent
+    pipe: int = MAIN_PIPE
+
+
+class MediaReceived(msgspec.Struct, frozen=True, gc=False):
+    """Sound of the call's track: PCM at 24 kHz, the next piece of time, silence where nothing
+    came."""
+
+    audio: bytes
 
 
 class Produced(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +127,7 @@ Input: TypeAlias = (
     Opened
     | FrameReceived
     | EventReceived
+    | MediaReceived
     | Produced
     | EngineFailed
     | Transcribed

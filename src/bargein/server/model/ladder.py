@@ -26,6 +26,7 @@ from bargein.server.model.closing_parts import Place
 from bargein.server.model.entries import Entry, Part
 from bargein.server.model.memory import Conversation
 from bargein.server.model.outbox import Outbox
+from bargein.server.model.output_buffer import OutputBuffer
 from bargein.units import AudioFormat, us_of_samples
 
 
@@ -63,6 +64,8 @@ class Ladder:
     speaks: bool
     format: AudioFormat
     phases: bool = False
+    output_buffer: OutputBuffer | None = None
+    """Of a call: it plays what over WebSocket is sent."""
     outputs: list[Output] = field(default_factory=list)
     has_spoken: bool = False
     called: list[Output] = field(default_factory=list)
@@ -245,6 +248,10 @@ class Ladder:
         entry = self._message.entry
         self.conversation.hear(part, audio)
         self.has_spoken = self.in_band
+        if self.output_buffer is not None:
+            if not self.output_buffer.hear(self.response_id, entry, part, audio):
+                raise BadScoreError("it is too far ahead of what is played")
+            return
         self.outbox.send(
             events.ResponseOutputAudioDelta(
                 event_id=self.outbox.event_id(),
@@ -381,5 +388,7 @@ class Ladder:
         part, self._part = self._part, None
         assert part is not None and output is not None, "the caller saw an open part"
         part.closed = True
+        if self.output_buffer is not None:
+            self.output_buffer.closed()
         place = Place(self.response_id, output.entry.id, output.index, len(output.entry.parts) - 1)
         closing_parts.tell(self.outbox, part, place)

@@ -244,15 +244,19 @@ class Listening:
         samples = 2 * FRAME_MS * self._format.rate // 1_000
         return samples * self._format.bytes_per_sample
 
-    def append(self, audio: bytes) -> list[Decided]:
-        """Take audio and say what it decided. Raises `RefusedError`."""
+    def append(self, audio: bytes, *, by_track: bool = False) -> list[Decided]:
+        """Take audio and say what it decided. Raises `RefusedError`; not for a track, which goes on
+        whatever the client does: there the oldest is let go."""
         if len(audio) % self._format.bytes_per_sample:
             raise refuse("not_audio", path="audio")
         held, limit = self._buffer.held_bytes, self._limits.input_buffer_bytes
         settings = self._turns.settings
         is_silent = settings is not None and self._item_id is None
         if held + len(audio) > limit and not is_silent:
-            raise refuse("input_buffer_full", held=held, limit=limit)
+            if not by_track:
+                raise refuse("input_buffer_full", held=held, limit=limit)
+            samples = self._format.samples(limit - len(audio))
+            self._buffer.forget_before(self._buffer.end - samples)
         self._buffer.append(audio)
         if settings is None:
             return self._hear_by_hand(audio)

@@ -16,6 +16,7 @@ network.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any, TypeGuard, assert_never
 
 import msgspec
@@ -33,8 +34,10 @@ from bargein.server.model.inputs import (
     EventReceived,
     FrameReceived,
     Input,
+    MediaReceived,
     Opened,
     PipeClosed,
+    PipeKind,
     Produced,
     Tick,
     ToolReturned,
@@ -47,7 +50,13 @@ from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
 from bargein.server.model.refusal import RefusedError
 from bargein.server.model.rules import refuse
-from bargein.server.model.schema import MAX_EVENT_ID, check_event
+from bargein.server.model.schema import (
+    GA,
+    MAX_EVENT_ID,
+    OUTPUT_CLEAR,
+    Vocabulary,
+    check_event,
+)
 from bargein.server.model.vad import Detector
 from bargein.server.model.validate import MAX_AUDIO_BYTES, parse
 from bargein.units import US_PER_S
@@ -63,13 +72,14 @@ class Machine:
     def __init__(self, *, ids: Ids, detector: Detector, options: Options | None = None) -> None:
         self._options = options or Options()
         self._detector = detector
-        self._outbox = Outbox(ids)
+        self._outbox = Outbox(ids, errors_for_all=self._options.errors_on_all_pipes)
         self._desk: Desk | None = None
         self._dialect: Dialect = "ga"
+        self._known = self._known_structs = GA
         self._ended = False
         self._due_us: int | None = None
         self._now_us = 0
-        self._waiting: deque[tuple[int, events.ClientEvent]] = deque()
+        self._waiting: deque[tuple[int, events.ClientEvent, int]] = deque()
         self._waiting_bytes = 0
 
     @property
@@ -130,6 +140,9 @@ class Machine:
         speaking_us = self._desk.speaking.deadline_us
         if speaking_us is not None and speaking_us < due_us:
             due_us = speaking_us
+        playing_us = self._desk.playing_due_us
+        if playing_us is not None and playing_us < due_us:
+            due_us = playing_us
         idle_us = self._desk.idle_due_us
         if idle_us is not None and idle_us < due_us:
             due_us = idle_us
@@ -138,12 +151,14 @@ class Machine:
         return due_us
 
     def _take(self, input: Input, now_us: int) -> None:
-        self._outbox.ids.at(now_us)
+        self._outbox.at(now_us)
         desk = self._desk
         match input:
             case Opened():
                 if desk is None:
                     self._dialect = input.dialect
+                    self._known = _vocabulary(input.dialect, input.pipe)
+                    self._known_structs = _vocabulary("ga", input.pipe)
                     self._desk = Desk(
                         input,
                         outbox=self._outbox,
@@ -158,10 +173,16 @@ class Machine:
             case _ if desk is None:
                 # A client that is not admitted yet cannot have asked for anything.
                 pass
-            case FrameReceived(frame=frame):
-                self._receive_frame(frame, now_us)
-            case EventReceived(event=event):
-                self._receive_event(event, now_us)
+            case FrameReceived(frame=frame, pipe=pipe):
+                self._outbox.asker = pipe
+                self._receive_frame(frame, pipe, now_us)
+                self._outbox.asker = None
+            case EventReceived(event=event, pipe=pipe):
+                self._outbox.asker = pipe
+                self._receive_event(event, pipe, now_us)
+                self._outbox.asker = None
+            case MediaReceived(audio=audio):
+                desk.hear(audio, now_us)
             case Produced(response_id=response_id, steps=steps, final=final):
                 desk.speaking.produced(response_id, steps, final, now_us)
             case EngineFailed():
@@ -179,7 +200,7 @@ class Machine:
             case _:
                 assert_never(input)
 
-    def _receive_frame(self, frame: str | bytes, now_us: int) -> None:
+    def _receive_frame(self, frame: str | bytes, pipe: int, now_us: int) -> None:
         event_id: str | None = None
         try:
             if isinstance(frame, bytes):
@@ -193,26 +214,24 @@ class Machine:
             else:
                 raw = parse(frame)
                 event_id = _event_id(raw.get("event_id"))
+                check_event(raw, self._known)
                 if self._dialect == "beta":
-                    check_event(raw, BETA)
                     event = dialect.decode_client(frame)
-                else:
-                    check_event(raw)
-            self._accept(event, now_us)
+            self._accept(event, pipe, now_us)
         except RefusedError as error:
             self._outbox.refuse(error.refusal, event_id)
 
-    def _receive_event(self, event: events.ClientEvent, now_us: int) -> None:
+    def _receive_event(self, event: events.ClientEvent, pipe: int, now_us: int) -> None:
         try:
             if not is_plain_append(event):
                 # Who gives structs may have built them by hand, and their types hold no limits.
-                check_event(_raw(event))
-            self._accept(event, now_us)
+                check_event(_raw(event), self._known_structs)
+            self._accept(event, pipe, now_us)
         except RefusedError as error:
             self._outbox.refuse(error.refusal, event.event_id)
 
     def _accept(
-        self, event: events.ClientEvent | events.Unknown | events.Malformed, now_us: int
+        self, event: events.ClientEvent | events.Unknown | events.Malformed, pipe: int, now_us: int
     ) -> None:
         """Handle an event whose shape is right, now or when its turn comes."""
         if isinstance(event, events.Unknown | events.Malformed):
@@ -230,7 +249,7 @@ class Machine:
             or self._waiting_bytes + size > limits.waiting_bytes
         ):
             raise refuse("too_much_waiting")
-        self._waiting.append((now_us + delay_us, event))
+        self._waiting.append((now_us + delay_us, event, pipe))
         self._waiting_bytes += size
 
     def _do(self, event: events.ClientEvent, now_us: int) -> None:
@@ -244,12 +263,15 @@ class Machine:
         """Do what is due by now, in the order of time; then it is known when to come back."""
         while (due_us := self._next_due_us()) is not None and due_us <= now_us:
             assert self._desk is not None, "there is a deadline"
-            self._outbox.ids.at(due_us)
+            self._outbox.at(due_us)
             if self._waiting and self._waiting[0][0] == due_us:
-                _, event = self._waiting.popleft()
+                _, event, self._outbox.asker = self._waiting.popleft()
                 if isinstance(event, events.InputAudioBufferAppend):
                     self._waiting_bytes -= len(event.audio)
                 self._do(event, due_us)
+                self._outbox.asker = None
+            elif self._desk.playing_due_us == due_us:
+                self._desk.play(due_us)
             elif self._desk.speaking.deadline_us == due_us:
                 self._desk.speaking.run(due_us)
             elif self._desk.idle_due_us == due_us:
@@ -275,6 +297,8 @@ class Machine:
             for response_id in self._desk.speaking.stop():
                 self._outbox.command(StopEngine(response_id))
             self._desk.transcribing.stop()
+            if self._desk.output_buffer is not None:
+                self._desk.output_buffer.stop()
         self._ended = True
         self._waiting.clear()
 
@@ -298,6 +322,14 @@ def is_plain_append(
         and 0 < len(event.audio) <= MAX_AUDIO_BYTES
         and (event.event_id is None or len(event.event_id) <= MAX_EVENT_ID)
     )
+
+
+def _vocabulary(dialect: Dialect, pipe: PipeKind) -> Vocabulary:
+    """What the client may say."""
+    known = BETA if dialect == "beta" else GA
+    if pipe == "websocket":
+        return known
+    return replace(known, events={**known.events, **OUTPUT_CLEAR})
 
 
 def _event_id(given: object) -> str | None:

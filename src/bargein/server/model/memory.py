@@ -196,6 +196,10 @@ class Conversation:
         length_ms = self.length_ms(part)
         if audio_end_ms > length_ms:
             raise refuse("truncate_too_long", length_ms=length_ms, asked_ms=audio_end_ms)
+        self.cut(part, audio_end_ms)
+
+    def cut(self, part: Part, audio_end_ms: int) -> None:
+        """Keep the first `audio_end_ms` of a part that is remembered, and not its transcript."""
         self._sound_bytes -= part.cut(samples_floor(audio_end_ms, part.format.rate))
 
     def length_ms(self, part: Part) -> int:

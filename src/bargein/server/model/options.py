@@ -36,6 +36,8 @@ class Limits:
     """MCP servers that are known by their labels: as many as one update may bring."""
     mcp_bytes: int = 8 * 1024 * 1024
     """What their declarations take together, as JSON."""
+    output_buffer_bytes: int = 64 * 1024 * 1024
+    """Sound that waits to leave over WebRTC; beyond it the response fails."""
     waiting_steps: int = 500_000
     """Steps of an engine's score that wait for their time."""
     waiting_events: int = 10_000
@@ -89,6 +91,25 @@ class Options:
     echo_images: bool = True
     """Whether the events that show an item carry its images. That they do is inferred (protocol.md
     §4.14); `retrieved` has them in any case."""
+    clears_before_closing: bool = True
+    """Over WebRTC, whether the output buffer is cleared and its items truncated before the response
+    that the user interrupts is closed out, or behind its `response.done`. No log shows one that is
+    still being made (protocol.md §4.6 e)."""
+    truncates_unplayed: bool = True
+    """Whether a clear of the output buffer truncates items of which nothing has left, at 0. No log
+    shows a response of several items. Without it they are remembered whole."""
+    plays_on_after_clear: bool = False
+    """Whether what a response makes after a clear is played. Under `interrupt_response: false`
+    generation goes on (protocol.md §4.6 f); what becomes of its sound is not told."""
+    answers_empty_clear: bool = False
+    """Whether `output_audio_buffer.clear` is answered when nothing plays, with the response that
+    played last. The record is silent."""
+    appends_beside_track: bool = False
+    """Whether `input_audio_buffer.append` is heard where a track carries the sound. OpenAI's answer
+    is not known (protocol.md §1.2.3); without this it is refused."""
+    errors_on_all_pipes: bool = False
+    """Whether an error is told to a call and all its sidebands, or only to the one whose event it
+    answers. The record is silent."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -13,23 +13,35 @@ from bargein.server.model.rules import in_beta
 class Outbox:
     """The commands of one `handle`, and the ids that what is sent needs."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, *, errors_for_all: bool = False) -> None:
         self.ids = ids
         self.dialect: Dialect = "ga"
+        self.now_us = 0
+        """When what is done now happens."""
+        self.asker: int | None = None
+        """The pipe whose event is handled; None: nobody asked."""
+        self.errors_for_all = errors_for_all
         self._commands: list[Command] = []
+
+    def at(self, now_us: int) -> None:
+        """Move to this moment."""
+        self.now_us = now_us
+        self.ids.at(now_us)
 
     def event_id(self) -> str:
         """The id of the next event."""
         return self.ids.mint("event")
 
-    def send(self, event: events.ServerEvent) -> None:
-        self._commands.append(SendEvent(event))
+    def send(self, event: events.ServerEvent, to: int | None = None) -> None:
+        """To one pipe, or to all."""
+        self._commands.append(SendEvent(event, to))
 
     def command(self, command: Command) -> None:
         self._commands.append(command)
 
     def refuse(self, refusal: Refusal, client_event_id: str | None) -> None:
-        """Answer with an `error`. `client_event_id` is None for what no event asked for."""
+        """Answer with an `error` whoever asked. `client_event_id` is None for what no event asked
+        for."""
         if self.dialect == "beta":
             refusal = in_beta(refusal)
         self.send(
@@ -42,7 +54,8 @@ class Outbox:
                     param=refusal.param,
                     event_id=client_event_id if refusal.names_event else None,
                 ),
-            )
+            ),
+            None if self.errors_for_all else self.asker,
         )
 
     def take(self) -> list[Command]:

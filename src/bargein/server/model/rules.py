@@ -219,6 +219,12 @@ RULES: Mapping[str, Rule] = {
         "Commit or clear it first.",
         source=None,
     ),
+    "append_beside_track": Rule(
+        "invalid_value",
+        "The input audio of this session comes from its audio track: send it there.",
+        "type",
+        source=None,
+    ),
     # Responses.
     "already_active": Rule(
         "conversation_already_has_active_response",

@@ -370,6 +370,8 @@ class Vocabulary:
 
 
 GA = Vocabulary(EVENTS, _ITEMS, _INPUT_ITEMS)
+OUTPUT_CLEAR: Mapping[str, Record | None] = {"output_audio_buffer.clear": Record(_COMMON)}
+"""What is said where the server owns the output buffer only (protocol.md §1.2.3)."""
 
 
 def check_event(event: dict[str, Plain], known: Vocabulary = GA) -> None:

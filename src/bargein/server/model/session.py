@@ -23,7 +23,7 @@ from msgspec import UNSET, UnsetType
 
 from bargein import events
 from bargein.events.dialect import Dialect
-from bargein.server.model.inputs import SessionKind
+from bargein.server.model.inputs import PipeKind, SessionKind
 from bargein.server.model.models import LIVE_MODELS, TRANSCRIPTION_MODELS, VOICES, has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.refusal import listed
@@ -86,10 +86,12 @@ class SessionState:
         kind: SessionKind = "realtime",
         options: Options | None = None,
         dialect: Dialect = "ga",
+        pipe: PipeKind = "websocket",
     ) -> None:
         newer = has_reasoning(model) or kind == "transcription"
         self.kind = kind
         self.dialect = dialect
+        self._pipe = pipe
         self._options = options or Options()
         self.id = session_id
         self.model = model
@@ -294,7 +296,9 @@ class SessionState:
 
     def _read(self) -> None:
         """Keep at hand what is asked for with every event."""
-        self.input_format = AudioFormat(self._values["audio"]["input"]["format"]["type"])
+        # A track's codec was negotiated, and its sound comes decoded: the format is shown only.
+        named = AudioFormat(self._values["audio"]["input"]["format"]["type"])
+        self.input_format = AudioFormat.PCM if self._pipe == "webrtc" else named
         self.voice: object = self._values["audio"].get("output", {}).get("voice")
         self.turns = self._read_turns()
         self.include: tuple[str, ...] = tuple(self._values["include"] or ())

@@ -30,6 +30,7 @@ from bargein.server.model.memory import Conversation
 from bargein.server.model.models import has_reasoning
 from bargein.server.model.options import Options
 from bargein.server.model.outbox import Outbox
+from bargein.server.model.output_buffer import OutputBuffer
 from bargein.server.model.refusal import SERVER_ERROR, RefusedError
 from bargein.server.model.remote_calls import RemoteCalls
 from bargein.server.model.remote_tools import RemoteTools
@@ -45,12 +46,19 @@ class Speaking:
     """The responses of one session."""
 
     def __init__(
-        self, *, outbox: Outbox, session: SessionState, conversation: Conversation, options: Options
+        self,
+        *,
+        outbox: Outbox,
+        session: SessionState,
+        conversation: Conversation,
+        options: Options,
+        output_buffer: OutputBuffer | None = None,
     ) -> None:
         self._outbox = outbox
         self._session = session
         self._conversation = conversation
         self._options = options
+        self._output_buffer = output_buffer
         self._briefing = Briefing(
             outbox=outbox, session=session, conversation=conversation, options=options
         )
@@ -121,6 +129,7 @@ class Speaking:
                 speaks="audio" in values["output_modalities"],
                 format=AudioFormat(values["audio"]["output"]["format"]["type"]),
                 phases=has_reasoning(self._session.model),
+                output_buffer=self._output_buffer,
             ),
             input=usage.measure_input(entries, values),
             last_due_us=now_us,
@@ -336,7 +345,9 @@ class Speaking:
         del self._running[running.id]
         if self._default is running:
             self._default = None
-            self.quiet_from_us = now_us + running.ladder.audio_us
+            # Over WebRTC it is known when the sound has ended (`Desk.play`).
+            by_track = self._output_buffer is not None
+            self.quiet_from_us = now_us + (0 if by_track else running.ladder.audio_us)
         used = usage.measure(
             running.input, running.ladder.entries, status=status, cost=running.cost
         )
@@ -347,6 +358,8 @@ class Speaking:
                 response=self._shown(running, status, details, used),
             )
         )
+        if self._output_buffer is not None:
+            self._output_buffer.over(running.id)
         if not running.final:
             self._outbox.command(StopEngine(running.id))
         if self._session.dialect == "ga":

@@ -20,9 +20,11 @@ from bargein.server.model.commands import (
     ListTools,
     Overhear,
     SendEvent,
+    SendMedia,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopMedia,
     StopRemote,
     StopTranscription,
 )
@@ -127,6 +129,9 @@ class Service(ABC):
                     self._hang_up(code, reason)
                 case StopEngine() | Overhear() | StartTranscription() | StopTranscription():
                     # A simulated model has said all at once, and has no ears.
+                    pass
+                case SendMedia() | StopMedia():
+                    # Over WebSocket there is no track.
                     pass
                 case ListTools() | CallTool() | StopRemote():
                     # Nobody in an episode declares an MCP server.
