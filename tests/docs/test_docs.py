@@ -28,7 +28,7 @@ from bargein.driver.limits import Limits
 from bargein.server import admission, websocket
 from bargein.server.engines import scenario
 from bargein.server.engines.base import Engine
-from bargein.server.host import HostLimits
+from bargein.server.limits import HostLimits
 from bargein.server.model import score
 from bargein.server.model.commands import StartEngine
 from bargein.server.model.options import Limits as SessionLimits

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bargein.server.admission import Policy
-from bargein.server.host import HostLimits
+from bargein.server.limits import HostLimits
 from bargein.server.serving import Server
 
 BEARER = {"Authorization": f"Bearer {KEY}"}

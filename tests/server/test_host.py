@@ -14,7 +14,7 @@ from tests.server.host_rig import MODEL, Peer, S, begin, host, played, without_e
 
 from bargein.errors import LocalValueError
 from bargein.server.engines.base import Batch, EngineError
-from bargein.server.host import HostLimits
+from bargein.server.limits import HostLimits
 from bargein.server.model.commands import Command
 from bargein.server.model.inputs import FrameReceived, Input
 from bargein.server.model.machine import Machine

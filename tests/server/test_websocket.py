@@ -30,7 +30,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bargein.server import serving, websocket
-from bargein.server.host import HostLimits
+from bargein.server.limits import HostLimits
 from bargein.server.model.options import Limits, Options
 from bargein.server.serving import Server
 

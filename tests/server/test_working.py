@@ -13,7 +13,8 @@ from tests.server.model.model_rig import silence, speech
 
 from bargein import events
 from bargein.server.engines.base import Batch, EngineError
-from bargein.server.host import Host, HostLimits
+from bargein.server.host import Host
+from bargein.server.limits import HostLimits
 from bargein.server.model.commands import ListTools, Overhear, StartTranscription
 from bargein.server.model.heard import Heard, Words
 from bargein.server.model.vad import EnergyVad

@@ -260,7 +260,7 @@ def server_of(
         raise DeviceError(_MISSING)
     try:
         from bargein.server.engines.scenario import DEFAULT_SCENARIO
-        from bargein.server.host import HostLimits
+        from bargein.server.limits import HostLimits
         from bargein.server.model.options import Options
         from bargein.server.serving import hand_over_quickly, serve_local
     except ImportError as error:

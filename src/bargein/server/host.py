@@ -1,13 +1,12 @@
-"""The only loop of the server: one session is a machine, an engine and a connection.
+"""The only loop of the server: one session is a machine, an engine and one connection or more.
 
 1. Everything that happens to a session stands in one queue and is handled by one task, in order;
    the machine's `deadline_us` is the one timer.
-2. What is to be sent waits in a queue of its own. While much waits, nothing more is read from that
-   client; a client that takes nothing for `write_deadline_s`, or for which too much waits, is cut
-   off. Other sessions do not notice.
+2. A connection that does not read is cut off (`pipe`), and its session with it; a sideband alone.
+   Other sessions do not notice.
 3. No session holds up the others: between any two inputs the loop is everybody's, and a frame that
    takes long (minutes of audio in one append) is handled in slices or in a thread.
-4. When the session ends, for whatever reason, its engine, its tasks and its connection end with
+4. When the session ends, for whatever reason, its engine, its tasks and its connections end with
    it.
 5. What a client does is its own affair and is never logged as an error; what an engine does wrong
    is (`working`).
@@ -20,16 +19,15 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Any, assert_never
 
 from bargein import events
-from bargein.errors import LocalValueError
 from bargein.events.dialect import ENCODERS, Dialect
 from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
 from bargein.server.inbox import Inbox
+from bargein.server.limits import HostLimits
 from bargein.server.model.commands import (
     CallTool,
     ClosePipe,
@@ -37,17 +35,21 @@ from bargein.server.model.commands import (
     ListTools,
     Overhear,
     SendEvent,
+    SendMedia,
     StartEngine,
     StartTranscription,
     StopEngine,
+    StopMedia,
     StopRemote,
     StopTranscription,
 )
 from bargein.server.model.ids import Ids
 from bargein.server.model.inputs import (
+    MAIN_PIPE,
     EventReceived,
     FrameReceived,
     Input,
+    MediaReceived,
     Opened,
     PipeClosed,
     SessionKind,
@@ -55,65 +57,17 @@ from bargein.server.model.inputs import (
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
-from bargein.server.outgoing import Outgoing
+from bargein.server.pipe import Connection, Media, Pipe
 from bargein.server.slicing import slices
 from bargein.server.working import Working, end
 from bargein.units import US_PER_S
 
 log = logging.getLogger(__name__)
 
-GOING_AWAY, INTERNAL_ERROR = 1001, 1011
+NORMAL, GOING_AWAY, INTERNAL_ERROR = 1000, 1001, 1011
 _ID_BITS = 128
 _QUICKLY_READ_BYTES = 256 * 1024
 """A frame of this length is decoded in a fraction of a millisecond."""
-
-
-class Connection(Protocol):
-    """One client, admitted. One reader and one writer at a time."""
-
-    async def receive(self) -> str | bytes | None:
-        """The next frame; None once the client is gone."""
-
-    async def send(self, frame: str) -> None:
-        """Write one text frame; returns when there is room for more. Silent if the client is
-        gone."""
-
-    async def close(self, code: int, reason: str) -> None:
-        """Send the close frame. Silent if the client is gone."""
-
-    def abort(self) -> None:
-        """Drop the connection and what still waits to be written. Any number of times."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostLimits:
-    """What the server bears, beside what one session may hold (`Options.limits`)."""
-
-    sessions: int = 64
-    write_deadline_s: float = 20.0
-    """How long a client may take for nothing of what waits for it."""
-    close_deadline_s: float = 2.0
-    """How long the writing may take that is left when the session ends."""
-    engine_close_deadline_s: float = 5.0
-    """How long the engine may take to let go of what it holds when the session ends."""
-    unread_bytes: int = 4 * 1024 * 1024
-    """While so much waits to be sent, nothing more is read from that client."""
-    outgoing_bytes: int = 256 * 1024 * 1024
-    """A client for which more waits is cut off. One retrieved item may be very large."""
-    waiting_inputs: int = 4
-    """Frames and batches of a session that wait to be handled."""
-    mcp_lists: int = 8
-    """MCP servers that are asked for their tools at once, of one session; more wait."""
-    mcp_calls: int = 16
-    """Calls of their tools that run at once, of one session; more wait."""
-    inline_frame_bytes: int = 8 * 1024
-    """A longer frame is handled in slices, if it is audio in which turns are detected, and else in
-    a thread: 8 KiB are 128 ms of audio, a millisecond of detecting turns."""
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise LocalValueError(f"{name} is {getattr(self, name)}: give more than 0")
 
 
 class Host:
@@ -131,6 +85,7 @@ class Host:
         self.options = options or Options()
         self.limits = limits or HostLimits()
         self.sessions: dict[str, Session] = {}
+        self._calls: dict[str, Session] = {}
         self.sessions_opened = 0
         self.cut_off = 0
         """Clients that were cut off because they did not read."""
@@ -151,9 +106,13 @@ class Host:
         model: str,
         kind: SessionKind = "realtime",
         dialect: Dialect = "ga",
+        wanted: dict[str, Any] | None = None,
+        session_id: str | None = None,
+        media: Media | None = None,
     ) -> None:
         """Hold a session with an admitted client until it is over. Never raises for the client's
-        or the engine's doing."""
+        or the engine's doing. `wanted` and `session_id` are as in `Opened`; with `media` it is a
+        call, which `find` knows by that id."""
         self.sessions_opened += 1
         key = f"session-{self.sessions_opened}"
         try:
@@ -163,12 +122,30 @@ class Host:
             log.exception("%s: the engine cannot be made", key)
             await connection.close(INTERNAL_ERROR, "")
             return
-        session = Session(key, self, connection, engine, self._new_detector())
+        session = Session(key, self, connection, engine, self._new_detector(), media)
         self.sessions[key] = session
+        if session_id is not None:
+            self._calls[session_id] = session
+        opened = Opened(
+            model,
+            int(time.time()),
+            overhears=engine.overhears,
+            kind=kind,
+            dialect=dialect,
+            pipe="websocket" if media is None else "webrtc",
+            session_id=session_id,
+            session=wanted,
+        )
         try:
-            await session.run(model, kind, dialect)
+            await session.run(opened)
         finally:
             del self.sessions[key]
+            if session_id is not None:
+                del self._calls[session_id]
+
+    def find(self, session_id: str) -> Session | None:
+        """The call whose session has this id, while it lasts."""
+        return self._calls.get(session_id)
 
     async def close(self) -> None:
         """End all sessions, telling each client so, and wait for their ends."""
@@ -188,7 +165,13 @@ class Session:
     """One client's session. `machine` is for looking at, from the loop's thread."""
 
     def __init__(
-        self, key: str, host: Host, connection: Connection, engine: Engine, detector: Detector
+        self,
+        key: str,
+        host: Host,
+        connection: Connection,
+        engine: Engine,
+        detector: Detector,
+        media: Media | None = None,
     ) -> None:
         self.key = key
         self.machine = Machine(
@@ -198,7 +181,7 @@ class Session:
         self._encode = ENCODERS["ga"]
         self._host = host
         self._limits = host.limits
-        self._connection = connection
+        self._media = media
         self._inbox = Inbox(self._limits.waiting_inputs, lambda: len(host.sessions) == 1)
         self._working = Working(
             key,
@@ -207,10 +190,14 @@ class Session:
             lists_at_once=self._limits.mcp_lists,
             calls_at_once=self._limits.mcp_calls,
         )
-        self._overhears = engine.overhears
-        self._outgoing = Outgoing()
+        self._main = Pipe(
+            MAIN_PIPE, connection, self._limits, heard=self._heard, gone=self._main_gone
+        )
+        self._pipes = {MAIN_PIPE: self._main}
+        self._attached = 0
         self._in_thread: asyncio.Future[list[Command]] | None = None
         self._stop = asyncio.Event()
+        self._over = asyncio.Event()
 
     @property
     def producing(self) -> int:
@@ -224,18 +211,50 @@ class Session:
 
     def end(self, code: int, reason: str) -> None:
         """Ask the session to end with this close code; the first one asked for counts."""
-        self._outgoing.close(code, reason)
+        for pipe in self._pipes.values():
+            pipe.close(code, reason)
         self._stop.set()
 
-    async def run(self, model: str, kind: SessionKind, dialect: Dialect) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Whether one more sideband may be attached."""
+        return len(self._pipes) <= self._limits.sidebands and not self._stop.is_set()
+
+    async def attach(self, connection: Connection) -> None:
+        """Hold a sideband until it or the session is over (protocol.md §1.1.6)."""
+        self._attached += 1
+        number = self._attached
+
+        def gone(why: str) -> None:
+            self._note_cut_off(f"sideband {number}", why)
+
+        pipe = Pipe(number, connection, self._limits, heard=self._heard, gone=gone)
+        self._pipes[number] = pipe
+        name = f"{self.key} sideband {number}"
+        reader = asyncio.create_task(pipe.read(), name=f"{name} reader")
+        writer = asyncio.create_task(pipe.write(), name=f"{name} writer")
+        over = asyncio.create_task(_set(self._over), name=f"{name} over")
+        try:
+            await asyncio.wait({reader, writer, over}, return_when=asyncio.FIRST_COMPLETED)
+            if over.done():
+                pipe.close(NORMAL, "")
+                await asyncio.wait({writer}, timeout=self._limits.close_deadline_s)
+        finally:
+            del self._pipes[number]
+            if not (reader.done() or writer.done()):
+                pipe.abort()
+            await end(reader, writer, over)
+
+    async def run(self, opened: Opened) -> None:
         """From the admission to the end of everything that belongs to the session."""
-        _, reader, writer, _ = tasks = [
+        _, reader, writer, _, *_ = tasks = [
             asyncio.create_task(work, name=f"{self.key} {name}")
             for name, work in (
-                ("handler", self._handle(model, kind, dialect)),
-                ("reader", self._read()),
-                ("writer", self._write()),
-                ("stop", self._wait_for_stop()),
+                ("handler", self._handle(opened)),
+                ("reader", self._main.read()),
+                ("writer", self._main.write()),
+                ("stop", _set(self._stop)),
+                *([("ears", self._hear(self._media))] if self._media is not None else []),
             )
         ]
         try:
@@ -246,19 +265,17 @@ class Session:
                 if (fault := task.exception()) is not None:
                     log.error("%s broke", self.key, exc_info=fault)
                     self.end(INTERNAL_ERROR, "")
-            if self._outgoing.closing is not None:
+            if self._main.closing:
                 await asyncio.wait({writer}, timeout=self._limits.close_deadline_s)
         finally:
             if not (reader.done() or writer.done()):
-                self._connection.abort()
+                self._main.abort()
+            self._over.set()
             await end(*tasks)
             self._inbox.close()
             await self._working.end(self._limits.engine_close_deadline_s)
             await self._end_machine()
             self.ended.set()
-
-    async def _wait_for_stop(self) -> None:
-        await self._stop.wait()
 
     async def _end_machine(self) -> None:
         """Tell the machine that it is over. Its last commands have nobody left to do them."""
@@ -267,12 +284,18 @@ class Session:
             await asyncio.wait({self._in_thread})
         self.machine.handle(PipeClosed(), now_us=_now_us())
 
-    async def _handle(self, model: str, kind: SessionKind, dialect: Dialect) -> None:
+    async def _heard(self, frame: FrameReceived) -> None:
+        self._host.note(self.key, "client", frame.frame)
+        await self._inbox.put(frame)
+
+    async def _hear(self, media: Media) -> None:
+        """Until the client's track is gone."""
+        while (audio := await media.receive()) is not None:
+            await self._inbox.put(MediaReceived(audio))
+
+    async def _handle(self, opened: Opened) -> None:
         """The one place where inputs are handled, in order, and deadlines kept."""
-        self._encode = ENCODERS[dialect]
-        opened = Opened(
-            model, int(time.time()), overhears=self._overhears, kind=kind, dialect=dialect
-        )
+        self._encode = ENCODERS[opened.dialect]
         self._perform(self.machine.handle(opened, now_us=_now_us()))
         while not self.machine.ended:
             await self._take(await self._inbox.next(self.machine.deadline_us))
@@ -308,14 +331,13 @@ class Session:
     def _perform(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case SendEvent(event=event):
-                    frame = self._encode(event)
-                    if frame is None:
-                        continue
-                    self._host.note(self.key, "server", frame)
-                    self._outgoing.put(frame)
+                case SendEvent(event=event, to=to):
+                    self._send(event, to)
+                case SendMedia() | StopMedia():
+                    self._play(command)
                 case ClosePipe(code=code, reason=reason):
-                    self._outgoing.close(code, reason)
+                    for pipe in self._pipes.values():
+                        pipe.close(code, reason)
                 case StartEngine():
                     self._working.respond(command)
                 case StopEngine(response_id=response_id):
@@ -334,47 +356,34 @@ class Session:
                     self._working.stop_transcription(item_id)
                 case _:
                     assert_never(command)
-        out = self._outgoing
-        if out.waiting_bytes > self._limits.outgoing_bytes:
-            self._cut_off(f"{out.waiting_bytes} bytes wait for it")
-        elif out.waiting_bytes > self._limits.unread_bytes:
-            out.roomy.clear()
 
-    def _cut_off(self, why: str) -> None:
-        log.info("%s: the client does not read (%s) and is cut off", self.key, why)
-        self._host.cut_off += 1
-        self._outgoing.drop()
-        self._connection.abort()
+    def _send(self, event: events.ServerEvent, to: int | None) -> None:
+        frame = self._encode(event)
+        if frame is None:
+            return
+        self._host.note(self.key, "server", frame)
+        for number, pipe in tuple(self._pipes.items()):
+            if to in (None, number):
+                pipe.put(frame)
+
+    def _play(self, command: SendMedia | StopMedia) -> None:
+        assert self._media is not None, "only a call has sound to send"
+        if isinstance(command, SendMedia):
+            self._media.play(command)
+        else:
+            self._media.silence()
+
+    def _main_gone(self, why: str) -> None:
+        self._note_cut_off("the client", why)
         self._stop.set()
 
-    async def _read(self) -> None:
-        while True:
-            await self._outgoing.roomy.wait()
-            frame = await self._connection.receive()
-            if frame is None:
-                return
-            self._host.note(self.key, "client", frame)
-            await self._inbox.put(FrameReceived(frame))
+    def _note_cut_off(self, who: str, why: str) -> None:
+        log.info("%s: %s does not read (%s) and is cut off", self.key, who, why)
+        self._host.cut_off += 1
 
-    async def _write(self) -> None:
-        out = self._outgoing
-        while True:
-            while out.frames:
-                frame = out.frames.popleft()
-                try:
-                    async with asyncio.timeout(self._limits.write_deadline_s):
-                        await self._connection.send(frame)
-                except TimeoutError:
-                    self._cut_off(f"nothing was taken for {self._limits.write_deadline_s} s")
-                    return
-                out.waiting_bytes -= len(frame)
-                if out.waiting_bytes <= self._limits.unread_bytes:
-                    out.roomy.set()
-            if out.closing is not None:
-                await self._connection.close(*out.closing)
-                return
-            out.changed.clear()
-            await out.changed.wait()
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 def _refuses(command: Command) -> bool:

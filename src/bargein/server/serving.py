@@ -28,7 +28,8 @@ from bargein.server.engines.espeak import speak
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
 from bargein.server.engines.script import ScriptEngine
 from bargein.server.framelog import FrameLog
-from bargein.server.host import Host, HostLimits, Session
+from bargein.server.host import Host, Session
+from bargein.server.limits import HostLimits
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector
 from bargein.server.websocket import HttpProtocol, Protocol

@@ -30,8 +30,9 @@ STORIES: dict[str, tuple[Story, str | None, str | None, Options]] = {}
 ELSEWHERE = {
     "session_expired": "test_websocket.test_the_end_of_a_session_is_told_by_an_error_and_1001",
     "no_turn_detection": "test_transcription_session.test_a_live_model_has_no_turn_detection",
+    "append_beside_track": "test_rules.test_a_refusal_says_what_the_service_says",
 }
-"""Rows with a test of their own: one that sees the close, and one of another kind of session."""
+"""Rows with a test of their own: one that sees the close, and those of other kinds of session."""
 
 UNNAMED = {"truncate_too_long", "no_reasoning", "session_expired", "internal"}
 """Refusals that name no event although one caused them (protocol.md §6.1, §6.2)."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bargein.lab.bench.figures import percentile
-from bargein.server.host import HostLimits
+from bargein.server.limits import HostLimits
 from bargein.server.serving import hand_over_quickly, serve_local
 
 LAG_EVERY_S = 0.005

@@ -107,7 +107,7 @@ class Machine:
     def slice_bytes(self) -> int | None:
         """How much audio of an append is heard at one go where turns are detected; None where it
         need not be cut up, or where what waits for its time is counted."""
-        if self._desk is None or self._options.processing_us:
+        if self._desk is None or self._options.processing_us or self._desk.output_buffer:
             return None
         return self._desk.listening.slice_bytes
 

@@ -1,8 +1,8 @@
 """The shapes of what a client may send over WebSocket (protocol.md §2.2, §3.2), for `validate`.
 
 The field names are those of the vocabulary in `bargein.events`, and a test compares the two; the
-limits are the service's. What the service makes and a client does not is absent here and so
-refused: calls of remote tools, their lists, and requests for approval.
+limits are the service's. What only the service makes is absent and so refused: calls of remote
+tools, their lists, and requests for approval.
 """
 
 from __future__ import annotations
@@ -355,14 +355,12 @@ EVENTS: Mapping[str, Record | None] = {
     "response.cancel": Record({**_COMMON, "response_id": _or_null(a_string=_ID)}),
 }
 """By type, in the order in which the service lists them (protocol.md §2.2). None: it belongs to
-another kind of session, so the service knows the name, and a realtime session has no use for
-it."""
+another kind of session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a client may say: `events` as `EVENTS`, the items it may create, and those that it may
-    give as `input` of a response."""
+    """What a client may say, the items it may create, and give as `input` of a response."""
 
     events: Mapping[str, Record | None]
     items: Mapping[str, Schema]
@@ -370,8 +368,8 @@ class Vocabulary:
 
 
 GA = Vocabulary(EVENTS, _ITEMS, _INPUT_ITEMS)
-OUTPUT_CLEAR: Mapping[str, Record | None] = {"output_audio_buffer.clear": Record(_COMMON)}
-"""What is said where the server owns the output buffer only (protocol.md §1.2.3)."""
+# Only where the server owns the output buffer (protocol.md §1.2.3).
+OUTPUT_CLEAR: Mapping[str, Record] = {"output_audio_buffer.clear": Record(_COMMON)}
 
 
 def check_event(event: dict[str, Plain], known: Vocabulary = GA) -> None:
