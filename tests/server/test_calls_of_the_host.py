@@ -175,13 +175,16 @@ def test_a_call_has_room_for_so_many_sidebands() -> None:
         task = call(server, peer, tracks)
         await peer.until("session.created")
         session = server.find(SESSION_ID)
-        assert session is not None and session.has_room
+        assert session is not None
+        room = [session.has_room]
         attached = await attach(server, sideband)
-        assert not session.has_room
+        room.append(session.has_room)
         session.end(1000, "")
+        room.append(session.has_room)
         await task
         await attached
-        assert not session.has_room and peer.closed == (1000, "") == sideband.closed
+        assert room == [True, False, False]
+        assert peer.closed == (1000, "") == sideband.closed
 
     played(scenario)
 
