@@ -19,6 +19,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     playback_owner: Literal["client", "server"] = "client"
     """Who holds the queue of sound that is not heard yet: over WebRTC it is the server."""
+    media: Literal["here", "elsewhere"] = "here"
+    """Where the sound of a call comes out: here, or, of a call that was joined, at another peer."""
     truncate: bool = True
     """It obeys `conversation.item.truncate`; without it a cut is local only."""
     delete: bool = True
@@ -47,7 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         return f"Capabilities({shown})"
 
 
-_LATER = {"interrupts": "as_told", "dialect": "ga"}
+_LATER = {"media": "here", "interrupts": "as_told", "dialect": "ga"}
 
 
 def from_file(text: str | bytes) -> Capabilities:

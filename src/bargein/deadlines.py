@@ -20,6 +20,8 @@ class Timer(enum.Enum):
     ITEM_OVER = "the end of an item that is to be deleted; then it is deleted as it is"
     SETTLEMENT = "the answer to a truncate or delete; then it is unconfirmed"
     RESPONSE_OVER = "`response.done` after a cancel; then the next response is asked for anyway"
+    CLEARED = "the service's word that its output buffer is empty; then we go on without"
+    SOUND_OVER = "the last sound of a reply that has left the service; then it is taken for heard"
     CREATED = "`response.created` after our `response.create`; then the reply is lost"
     TURN_ANSWERED = "the service's own response to a turn; then we ask for it ourselves"
     ACKNOWLEDGED = "the answer to an item, an update or a commit; then the ask ends as lost"
@@ -42,6 +44,8 @@ _LASTS_US = {
     Timer.ITEM_OVER: 1 * US_PER_S,
     Timer.SETTLEMENT: 2 * US_PER_S,
     Timer.RESPONSE_OVER: 5 * US_PER_S,
+    Timer.CLEARED: 1 * US_PER_S,
+    Timer.SOUND_OVER: 2 * US_PER_S,
     Timer.CREATED: 15 * US_PER_S,
     Timer.TURN_ANSWERED: 5 * US_PER_S,
     Timer.ACKNOWLEDGED: 15 * US_PER_S,

@@ -268,6 +268,17 @@ class Dice:
             ]
         )
 
+    def call_move(self) -> Move:
+        """Anything that can happen where the service owns playback."""
+        match self.one(["move", "move", "buffer", "media"]):
+            case "buffer":
+                return self.event(self.one(OF_BUFFER))
+            case "media":
+                place = self.one([0, 480, 960, 1_440, 7_200, 24_000, 480_000, -480])
+                sound = self.one([b"\x10\x27", b"\0\0"]) * self.one([0, 1, 480, 480, 480])
+                return inputs.MediaArrived(place, sound)
+        return self.move()
+
     def move(self) -> Move:
         """Anything that can happen, in an answer to the machine or out of the blue."""
         back = self.one(range(4))
@@ -305,9 +316,21 @@ TELLING: tuple[type[Any], ...] = (
     events.InputAudioBufferSpeechStopped,
     events.InputAudioBufferCommitted,
 )
+OF_BUFFER: tuple[type[Any], ...] = (
+    events.OutputAudioBufferStarted,
+    events.OutputAudioBufferStarted,
+    events.OutputAudioBufferStopped,
+    events.OutputAudioBufferCleared,
+    events.ConversationItemTruncated,
+    events.ResponseContentPartAdded,
+    events.ResponseOutputAudioTranscriptDelta,
+)
 _DICE = Dice(0)
 MOVES: tuple[Move, ...] = tuple(_DICE.move() for _ in range(2_000))
 """Drawn once, so that hypothesis chooses each with one draw, and shrinks a list by leaving out."""
+_CALLS_DICE = Dice(1)
+CALL_MOVES: tuple[Move, ...] = tuple(_CALLS_DICE.call_move() for _ in range(2_000))
+"""The same where the service owns playback."""
 ENDINGS: tuple[Move, ...] = (inputs.PipeClosed(1006, ""), Ask(asks.Leave()))
 
 

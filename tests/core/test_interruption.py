@@ -20,7 +20,7 @@ from bargein.core.settings import BargeIn
 def test_what_speech_does_to_a_reply(
     barge_in: BargeIn, service_cancels: bool, decided: Decision
 ) -> None:
-    assert decide(barge_in, View(service_cancels=service_cancels)) is decided
+    assert decide(barge_in, View(service_cuts=service_cancels)) is decided
 
 
 def test_a_policy_that_the_service_makes_false_is_refused_with_the_way_out() -> None:

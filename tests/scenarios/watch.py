@@ -17,6 +17,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.open = False
+        self.owned = False
         self.done: set[str] = set()
         self.cancelled: set[str] = set()
         self.truncated: set[tuple[str, int, int]] = set()
@@ -29,8 +30,9 @@ class Watch:
     def input(self, happened: inputs.Input) -> None:
         """Before the machine has it."""
         match happened:
-            case inputs.PipeOpened():
+            case inputs.PipeOpened(capabilities=can):
                 self.open = True
+                self.owned = can.playback_owner == "server"
                 self.truncated.clear()
                 self.deleted.clear()
                 self.cancelled.clear()
@@ -78,6 +80,8 @@ class Watch:
 
     def _sent(self, event: events.ClientEvent) -> None:
         match event:
+            case events.ConversationItemTruncate() | events.ConversationItemDelete() if self.owned:
+                raise AssertionError("the service settles by itself what it plays")
             case events.ConversationItemTruncate():
                 key = event.item_id, event.content_index, event.audio_end_ms
                 assert key not in self.truncated, f"truncated twice alike: {key}"
@@ -142,6 +146,8 @@ def line(event: events.ClientEvent) -> str:
             return "commit"
         case events.InputAudioBufferClear():
             return "clear"
+        case events.OutputAudioBufferClear():
+            return "clear output"
         case events.ConversationItemCreate(item=events.MessageItem(content=content)):
             texts = [part.text for part in content if isinstance(part, events.InputText)]
             return f"say {''.join(texts)}"

@@ -25,6 +25,7 @@ def recompute(machine: Machine) -> None:
     cuts, ledger, responses = machine.cuts, machine.ledger, machine.responses
     if cuts.open:
         cuts.advance()
+        machine.buffer.told()
     if (machine.after_stop or machine.listening.waiting) and not cuts.stopping:
         _after_stop(machine)
     if machine.edits.waiting:
@@ -93,7 +94,8 @@ def _cut_short(machine: Machine, reply: Reply) -> bool:
     items = [
         item for item in machine.ledger.items.values() if item.response_id == reply.response_id
     ]
-    if not reply.default:
+    if not reply.default or machine.buffer.owned:
+        # Where the service owns the queue, it keeps what left it.
         return False
     if any(part.clipped for item in items for part in item.parts.values()):
         return True
@@ -156,6 +158,7 @@ def _floor_is_free(machine: Machine) -> bool:
         and machine.responses.open_default is None
         and not machine.responses.asking
         and not machine.ledger.sounding
+        and not machine.buffer.sounding
     )
 
 

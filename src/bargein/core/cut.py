@@ -21,6 +21,8 @@ class Cut:
     replies: list[Reply] = field(default_factory=list)
     items: list[SpokenItem] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    clearing: dict[str, None] = field(default_factory=dict)
+    """Responses whose sound the service has not yet said to be gone from its output buffer."""
     stopping: bool = True
     margin_samples: int | None = 0
     impatient: bool = False

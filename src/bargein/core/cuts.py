@@ -24,6 +24,7 @@ from bargein.core.heard_words import HeardWords
 from bargein.core.inputs import PlaybackStopped
 from bargein.core.ledger import Ledger
 from bargein.core.notices import Asker
+from bargein.core.output_buffer import OutputBuffer
 from bargein.core.responses import Reply, Responses
 from bargein.core.settlement import Settlement
 from bargein.core.utterances import SpokenItem, Utterance
@@ -37,6 +38,7 @@ class Cuts:
     """All cuts that are not settled, and the last ones that are."""
 
     __slots__ = (
+        "_buffer",
         "_desk",
         "_ledger",
         "_responses",
@@ -53,7 +55,9 @@ class Cuts:
         responses: Responses,
         conversation: Conversation,
         settlement: Settlement,
+        buffer: OutputBuffer,
     ) -> None:
+        self._buffer = buffer
         self._desk = desk
         self._ledger = ledger
         self._responses = responses
@@ -71,7 +75,9 @@ class Cuts:
     def undecided(self) -> bool:
         """Something must still be sent for a cut before the next response is asked for."""
         return any(
-            cut.stopping or any(self._settlement.undecided(item) for item in cut.items)
+            cut.stopping
+            or cut.clearing
+            or any(self._settlement.undecided(item) for item in cut.items)
             for cut in self.open
         )
 
@@ -105,6 +111,7 @@ class Cuts:
         else:
             return None
         self._take(cut, replies, service_cancels=service_cancels)
+        self._buffer.cut(cut, asker)
         if of_ask_id is not None:
             self._responses.give_up(of_ask_id, cut.cut_id)
         else:
@@ -112,7 +119,7 @@ class Cuts:
                 self._settlement.superseded(create)
         if ask_id is not None:
             cut.ask_ids.append(ask_id)
-        if cut.stopping and not self._ledger.held_back:
+        if cut.stopping and not (self._ledger.held_back or self._buffer.stands_in(cut)):
             self._stopped(cut)
         elif not cut.stopping:
             self._answer_asks(cut)
@@ -285,6 +292,7 @@ class Cuts:
             )
             and not self._responses.requests_of(cut.cut_id)
             and not cut.sent
+            and not cut.clearing
         )
 
     def _undo(self, cut: Cut) -> None:
@@ -319,6 +327,8 @@ class Cuts:
     def advance(self) -> None:
         """Do for each cut what can be done now, and close the records that are complete."""
         for cut in list(self.open):
+            if cut.clearing:
+                self._buffer.advance(cut)
             if cut.stopping:
                 continue
             self._settle(cut)
@@ -333,6 +343,7 @@ class Cuts:
     def _complete(self, cut: Cut) -> bool:
         return (
             all(reply.done for reply in cut.replies)
+            and not cut.clearing
             and not self._responses.requests_of(cut.cut_id)
             and not any(self._settlement.unanswered(item) for item in cut.items)
         )

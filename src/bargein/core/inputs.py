@@ -56,6 +56,18 @@ class Captured(msgspec.Struct, frozen=True, tag=True):
     audio: bytes
 
 
+class MediaArrived(msgspec.Struct, frozen=True, tag=True):
+    """A piece of the service's sound came by a channel of its own, as 16-bit PCM at 24 kHz.
+
+    `place` is where its first sample stands on the sender's clock, in samples at 24 kHz: the RTP
+    timestamp, not wrapped. Pieces come in the order of their places; where one is missing, nothing
+    or what was made up in its place comes.
+    """
+
+    place: int
+    audio: bytes
+
+
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     """Progress of the player: heard so far, for the parts whose count changed."""
 
@@ -138,6 +150,7 @@ Input: TypeAlias = (
     | PipeClosed
     | Received
     | Captured
+    | MediaArrived
     | Rendered
     | PlaybackHeld
     | PlaybackStopped

@@ -27,19 +27,28 @@ class Decision(Enum):
 class View:
     """What a policy may look at."""
 
-    service_cancels: bool
-    """`interrupt_response` is in effect: the open response is being cancelled as we speak."""
+    service_cuts: bool
+    """The service is cutting the reply as we speak: `interrupt_response` is in effect, or its
+    output buffer is its own and it clears it, whatever that says."""
 
 
 def decide(barge_in: BargeIn, view: View) -> Decision:
     """What `input_audio_buffer.speech_started` does to the reply."""
-    if barge_in == "keep_talking" and not view.service_cancels:
+    if barge_in == "keep_talking" and not view.service_cuts:
         return Decision.IGNORE
     return Decision.CUT
 
 
-def refusal(barge_in: BargeIn, *, service_cancels: bool) -> str | None:
+def refusal(
+    barge_in: BargeIn, *, service_cancels: bool, service_clears: bool = False
+) -> str | None:
     """Why this policy cannot be had with this turn detection, and the way out; None if it can."""
+    if barge_in == "keep_talking" and service_clears:
+        return (
+            'barge_in="keep_talking": over WebRTC the service itself clears the reply when the '
+            "user speaks, also with interrupt_response false; give turns=PushToTalk(), or "
+            'transport="websocket", or barge_in="cut"'
+        )
     if barge_in == "keep_talking" and service_cancels:
         return (
             'barge_in="keep_talking": with interrupt_response true the service itself cancels the '

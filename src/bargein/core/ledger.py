@@ -69,6 +69,22 @@ class Ledger:
             self.items[item_id] = found
         return found
 
+    def expect(self, item: SpokenItem, content_index: int, *, first: bool, cut: bool) -> Utterance:
+        """A part whose sound comes from the service's output buffer, paced, and after a while.
+
+        RTP tells no parts apart, so all sound of a response is given as that of its `first` one.
+        """
+        part = Part(item.response_id, item.item_id, content_index)
+        utterance = Utterance(
+            part, AudioFormat.PCM, item.in_conversation, self.margin_samples, cut=cut, paced=True
+        )
+        utterance.loudness = Loudness(AudioFormat.PCM)
+        item.parts[content_index] = utterance
+        self.utterances[part] = utterance
+        if first and not cut:
+            self._queue.append(utterance)
+        return utterance
+
     def arrived(
         self,
         item: SpokenItem,

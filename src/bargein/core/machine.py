@@ -38,6 +38,8 @@ from bargein.core.notices import (
     Lost,
     TurnEnded,
 )
+from bargein.core.output_buffer import OutputBuffer
+from bargein.core.received import session
 from bargein.core.requests import Requests
 from bargein.core.responses import Reply, Responses
 from bargein.core.settings import Settings
@@ -62,8 +64,16 @@ class Machine:
         self.conversation = Conversation()
         self.faults = Faults()
         self.listening = Listening(settings.pre_roll_ms)
-        self.settlement = Settlement(self.desk, self.conversation, self.faults)
-        self.cuts = Cuts(self.desk, self.ledger, self.responses, self.conversation, self.settlement)
+        self.buffer = OutputBuffer(self)
+        self.settlement = Settlement(self.desk, self.conversation, self.faults, self.buffer)
+        self.cuts = Cuts(
+            self.desk,
+            self.ledger,
+            self.responses,
+            self.conversation,
+            self.settlement,
+            self.buffer,
+        )
         self.ledger.player_is_worth(settings.player_margin_samples)
         self.open = False
         self.closing = False
@@ -125,6 +135,8 @@ class Machine:
             case inputs.Captured():
                 self._captured(happened.audio)
                 return desk.commands
+            case inputs.MediaArrived():
+                self.buffer.media(happened)
             case inputs.Rendered():
                 self.ledger.heard(happened.heard)
             case inputs.PlaybackStopped():
@@ -165,7 +177,11 @@ class Machine:
         self.open = True
         self.settlement.use(pipe.capabilities)
         self.listening.interrupts = pipe.capabilities.interrupts
+        self.buffer.use(pipe.capabilities)
+        self.desk.outbox.sound_apart = self.buffer.owned
         self.desk.deadlines.arm(Timer.SESSION, "", self.desk.now_us)
+        if self.buffer.elsewhere:
+            session.asked(self)
 
     def _closed(self, pipe: inputs.PipeClosed) -> None:
         """Rule 14: ids belong to one pipe. Everything that waits for an answer ends as lost."""
@@ -181,6 +197,7 @@ class Machine:
             turn.cut_id = None
         self.calls.lost()
         self.cuts.lost()
+        self.buffer.lost()
         for create in (*self.responses.sent, *self.responses.held):
             self.end_turn("lost", tuple(create.ask_ids))
         self.responses.sent.clear()
@@ -325,7 +342,8 @@ class Machine:
             if item.response_id == reply.response_id:
                 item.over = True
                 for utterance in item.parts.values():
-                    utterance.audio_over = True
+                    utterance.made()
+        self.buffer.made(reply)
 
     def close(self, reason: str) -> None:
         """Nothing leaves after this; what still arrives is recorded until the pipe has ended."""

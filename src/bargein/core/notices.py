@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.units import ms_floor
 
 Role: TypeAlias = Literal["user", "assistant"]
 Floor: TypeAlias = Literal["user", "assistant", "nobody"]
@@ -137,6 +138,11 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
     commands: tuple[str, ...]
     """What was sent for it, in order: `response.cancel`, `conversation.item.truncate`, …"""
     settle_latency_us: int = 0
+
+    @property
+    def left_ms(self) -> int:
+        """What had left the service and come here, heard or not, in whole milliseconds."""
+        return sum(ms_floor(part.received_samples, part.rate) for part in self.parts)
 
 
 class ToolCalled(msgspec.Struct, frozen=True, tag=True):

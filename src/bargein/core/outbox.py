@@ -41,6 +41,7 @@ class Outbox:
         "_rest",
         "_shut",
         "dropped",
+        "sound_apart",
     )
 
     def __init__(self, microphone_limit_ms: int) -> None:
@@ -51,6 +52,8 @@ class Outbox:
         self._first: deque[Send] = deque()
         self._rest: deque[Send | SendAudio] = deque()
         self._audio_samples = 0
+        self.sound_apart = False
+        """Sound has a channel of its own, and waits for no event."""
         self.dropped = 0
         """Samples thrown away since this was last read and set to 0."""
 
@@ -88,7 +91,7 @@ class Outbox:
         """Microphone audio: now, or when the socket takes again, or never if it waits too long."""
         if self._shut:
             return []
-        if not self._blocked:
+        if not self._blocked or self.sound_apart:
             return [SendAudio(audio)]
         self._rest.append(SendAudio(audio))
         self._audio_samples += self._format.samples(len(audio))

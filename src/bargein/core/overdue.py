@@ -32,6 +32,10 @@ def tick(machine: Machine) -> None:
             case Timer.STOP_ANSWER:
                 machine.held(key)
                 machine.cuts.overdue(key)
+            case Timer.CLEARED:
+                machine.buffer.not_cleared(key)
+            case Timer.SOUND_OVER:
+                machine.buffer.overdue(key)
             case Timer.ITEM_OVER:
                 machine.cuts.item_overdue(key)
             case Timer.SETTLEMENT:

@@ -236,6 +236,14 @@ class Requests:
             self._desk.answer(ask_id, False)
 
     def _hold(self, ask_id: int) -> None:
+        if self._m.buffer.owned:
+            self._desk.fail(
+                ask_id,
+                "hold needs playback that is the client's own, and over WebRTC the service goes on "
+                "sending; interrupt it, or connect by WebSocket",
+                "local",
+            )
+            return
         if self._m.cuts.stopping or not self._m.ledger.sounding:
             self._desk.answer(ask_id)
             return

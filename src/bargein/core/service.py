@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bargein import events
-from bargein.core.received import errors, items, responses, session, speech
+from bargein.core.received import errors, items, playback, responses, session, speech
 
 if TYPE_CHECKING:
     from bargein.core.machine import Machine
@@ -26,9 +26,6 @@ IGNORED: frozenset[type[Any]] = frozenset(
         events.InputAudioBufferDtmfEventReceived,
         events.McpListToolsCompleted,
         events.McpListToolsInProgress,
-        events.OutputAudioBufferCleared,
-        events.OutputAudioBufferStarted,
-        events.OutputAudioBufferStopped,
         events.RateLimitsUpdated,
         events.ResponseFunctionCallArgumentsDelta,
         events.ResponseFunctionCallArgumentsDone,
@@ -68,6 +65,9 @@ HANDLERS: dict[type[Any], Callable[[Machine, Any], None]] = {
     events.InputAudioBufferTimeoutTriggered: speech.timeout_triggered,
     events.Malformed: session.malformed,
     events.McpListToolsFailed: items.not_listed,
+    events.OutputAudioBufferCleared: playback.cleared,
+    events.OutputAudioBufferStarted: playback.started,
+    events.OutputAudioBufferStopped: playback.stopped,
     events.ResponseContentPartAdded: responses.content_part_added,
     events.ResponseContentPartDone: responses.content_part_done,
     events.ResponseCreated: responses.created,

@@ -20,6 +20,7 @@ from bargein.core.conversation import Conversation
 from bargein.core.desk import Desk
 from bargein.core.faults import Faults, Sent, Shorter, shorter
 from bargein.core.notices import Blame, TurnEnded
+from bargein.core.output_buffer import OutputBuffer
 from bargein.core.responses import Create, Reply
 from bargein.core.utterances import Delete, SpokenItem, Utterance, deeds
 from bargein.deadlines import Timer
@@ -37,9 +38,12 @@ GONE = "item_truncate_invalid_item_id", "item_delete_invalid_item_id"
 class Settlement:
     """Sends truncates, deletes and cancels, and takes their answers."""
 
-    __slots__ = ("_can", "_conversation", "_desk", "_faults", "grid_ms")
+    __slots__ = ("_buffer", "_can", "_conversation", "_desk", "_faults", "grid_ms")
 
-    def __init__(self, desk: Desk, conversation: Conversation, faults: Faults) -> None:
+    def __init__(
+        self, desk: Desk, conversation: Conversation, faults: Faults, buffer: OutputBuffer
+    ) -> None:
+        self._buffer = buffer
         self._desk = desk
         self._conversation = conversation
         self._faults = faults
@@ -90,7 +94,7 @@ class Settlement:
 
     def undecided(self, item: SpokenItem) -> bool:
         """Something may still have to be sent for the item."""
-        if item.going or not item.in_conversation:
+        if item.going or not item.in_conversation or self._buffer.owned:
             return False
         if not item.over:
             return True
@@ -106,6 +110,9 @@ class Settlement:
 
     def settle(self, sent: list[str], item: SpokenItem, *, exact: bool) -> None:
         """Send for the item what can be decided now."""
+        if self._buffer.owned:
+            self._buffer.settle(item)
+            return
         found = deeds(item, exact=exact, grid_ms=self.grid_ms, may_truncate=self._can.cancel)
         for deed in found:
             if isinstance(deed, Delete):
@@ -120,7 +127,7 @@ class Settlement:
 
         An item of which nothing at all was heard is deleted by `settle`.
         """
-        if item.untouched(exact=exact) or not item.held:
+        if item.untouched(exact=exact) or not item.held or self._buffer.owned:
             return
         if item.going:
             # Unanswered or unconfirmed, it may be gone already.

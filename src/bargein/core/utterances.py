@@ -62,6 +62,10 @@ class Utterance:
     given_samples: int = 0
     heard_samples: int = 0
     audio_over: bool = False
+    paced: bool = False
+    """It comes as it sounds, from the service's output buffer, which alone says when it ends."""
+    left_whole: bool = False
+    """Paced, and all of it has left the service."""
     finished: bool = False
     clipped: bool = False
     """Some of it was dropped for want of room; nothing after the gap is played."""
@@ -112,9 +116,14 @@ class Utterance:
             slack = samples_floor(ESTIMATE_SLACK_MS, self.format.rate)
         return self.heard_samples + slack >= self.given_samples
 
+    def made(self) -> None:
+        """The service has made all of its sound."""
+        self.audio_over = self.audio_over or not self.paced
+
     def words_heard(self, text: str, *, whole: bool) -> str:
         """What was heard of its text. `whole`: all of the text is here, and all of the sound."""
         heard, came = self.heard_samples, self.received_samples
+        whole = whole and (self.left_whole or not self.paced)
         return timeline(text, self.loudness, self.format.rate, came, whole=whole).heard(heard)
 
     def record(self) -> PartRecord:

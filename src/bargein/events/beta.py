@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-GA_NAMES: Final[Mapping[str, str]] = {
-    f"response.{old}.{end}": f"response.{new}.{end}"
+BETA_NAMES: Final[Mapping[str, str]] = {
+    f"response.{new}.{end}": f"response.{old}.{end}"
     for old, new in (
         ("text", "output_text"),
         ("audio", "output_audio"),
@@ -19,10 +19,20 @@ GA_NAMES: Final[Mapping[str, str]] = {
     )
     for end in ("delta", "done")
 }
-"""Types of server events, from the old name to the present one. All others kept theirs."""
+"""Types of server events, from the present name to the old one. All others kept theirs."""
 
-BETA_NAMES: Final[Mapping[str, str]] = {new: old for old, new in GA_NAMES.items()}
-"""The same, from the present name to the old one."""
+EARLY_NAMES: Final[Mapping[str, str]] = {
+    "output_audio_buffer.audio_started": "output_audio_buffer.started",
+    "output_audio_buffer.audio_stopped": "output_audio_buffer.stopped",
+    "output_audio_buffer.audio_cleared": "output_audio_buffer.cleared",
+}
+"""What was said over WebRTC in February 2025; before summer the beta, too, spoke as GA does."""
+
+GA_NAMES: Final[Mapping[str, str]] = {
+    **{old: new for new, old in BETA_NAMES.items()},
+    **EARLY_NAMES,
+}
+"""Types of server events, from every old name to the present one."""
 
 GA_CONTENT: Final[Mapping[str, str]] = {"text": "output_text", "audio": "output_audio"}
 """Types of the content parts in an assistant's items, from the old name to the present one."""

@@ -60,6 +60,9 @@ def retrieved(machine: Machine, event: events.ConversationItemRetrieved) -> None
 
 def truncated(machine: Machine, event: events.ConversationItemTruncated) -> None:
     """The service keeps so much of the part."""
+    if machine.buffer.owned:
+        machine.buffer.truncated(event)
+        return
     machine.conversation.truncated(event.item_id, event.content_index, event.audio_end_ms)
     for memory in machine.faults.open:
         request = memory.event

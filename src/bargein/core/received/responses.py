@@ -113,14 +113,16 @@ def item_over(machine: Machine, item_id: str, item: events.Item) -> None:
     spoken.over = True
     spoken.completed = getattr(item, "status", None) == "completed"
     for utterance in spoken.parts.values():
-        utterance.audio_over = True
+        utterance.made()
 
 
 def content_part_added(machine: Machine, event: events.ResponseContentPartAdded) -> None:
     """A part of the item began."""
     reply = _reply(machine, event.response_id)
     if reply is not None:
-        _spoken(machine, reply, event.item_id)
+        item = _spoken(machine, reply, event.item_id)
+        if isinstance(event.part, events.AudioPart | events.OutputAudio):
+            machine.buffer.expects(reply, item, event.content_index)
 
 
 def content_part_done(machine: Machine, event: events.ResponseContentPartDone) -> None:
@@ -131,7 +133,8 @@ def content_part_done(machine: Machine, event: events.ResponseContentPartDone) -
 def audio_delta(machine: Machine, event: events.ResponseOutputAudioDelta) -> None:
     """Sound of a part."""
     reply = _reply(machine, event.response_id)
-    if reply is None:
+    if reply is None or machine.buffer.owned:
+        # Where the service owns playback, what is to be heard comes as media.
         return
     item = _spoken(machine, reply, event.item_id)
     machine.meter.spoke(len(event.delta), reply.audio_format)
@@ -156,7 +159,7 @@ def audio_done(machine: Machine, event: events.ResponseOutputAudioDone) -> None:
 def _audio_over(machine: Machine, item_id: str, content_index: int) -> None:
     item = machine.ledger.items.get(item_id)
     utterance = item.parts.get(content_index) if item is not None else None
-    if utterance is not None:
+    if utterance is not None and not utterance.paced:
         utterance.audio_over = True
         machine.conversation.sounded(item_id, content_index, "output_audio", utterance.received_ms)
 
@@ -170,6 +173,7 @@ def transcript_delta(machine: Machine, event: events.ResponseOutputAudioTranscri
     index = event.content_index
     item.texts[index] = item.texts.get(index, "") + event.delta
     _unheard(machine, reply, item, index)
+    machine.buffer.expects(reply, item, index)
     _assistant_text(machine, reply, event.item_id, index, "output_audio", event.delta, final=False)
 
 
@@ -181,6 +185,7 @@ def transcript_done(machine: Machine, event: events.ResponseOutputAudioTranscrip
     item = _spoken(machine, reply, event.item_id)
     item.texts[event.content_index] = event.transcript
     _unheard(machine, reply, item, event.content_index)
+    machine.buffer.expects(reply, item, event.content_index)
     # Final for the application when it was heard, not when it was made.
     machine.conversation.heard_text(
         event.item_id, event.content_index, "output_audio", event.transcript, final=True

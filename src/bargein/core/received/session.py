@@ -22,6 +22,12 @@ def created(machine: Machine, event: events.SessionCreated) -> None:
     if machine.settings.session == events.Session():
         _connected(machine)
         return
+    asked(machine)
+
+
+def asked(machine: Machine) -> None:
+    """Ask for ours. Of a call that was joined nothing else tells what is in effect: nobody says
+    `session.created` there (protocol.md §1.1.6)."""
     update = events.SessionUpdate(
         event_id=machine.desk.new_id("evt"), session=machine.settings.session
     )

@@ -21,13 +21,12 @@ def started(machine: Machine, event: events.InputAudioBufferSpeechStarted) -> No
     listening = machine.listening
     listening.speaking_item = event.item_id
     listening.speech_start_ms = event.audio_start_ms
+    owned = machine.buffer.owned
     service_cancels = listening.service_cancels
-    if decide(machine.settings.barge_in, View(service_cancels)) is Decision.CUT:
-        machine.cut(
-            "speech",
-            service_cancels=service_cancels,
-            captured_us=listening.speech_began_us(event.audio_start_ms),
-        )
+    if decide(machine.settings.barge_in, View(service_cancels or owned)) is Decision.CUT:
+        # Over WebRTC the service counts the sound of its own track, not what was captured.
+        began_us = None if owned else listening.speech_began_us(event.audio_start_ms)
+        machine.cut("speech", service_cancels=service_cancels, captured_us=began_us)
     # After the cut: the stop is the first command of all.
     machine.desk.notify(TurnStarted("user", event.item_id))
 

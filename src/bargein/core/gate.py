@@ -1,0 +1,259 @@
+"""Which reply a piece of media belongs to, and whether it may be heard. Over WebRTC only.
+
+RTP carries no marks of items or responses. What is known is the place of each frame on the
+sender's clock, and when the service said that a response's sound began and ended.
+
+1. Places are compared with places, so it does not matter how late the media is, nor by how much it
+   runs ahead of the events. A `started` and the first frame behind a pause of the media belong
+   together; that teaches where the sender's clock is at the time of an event. From then on each
+   `started` is a place: half-way between the end of the reply before and its own beginning, so
+   that an event that is late by less than half of the pause errs on neither side.
+   A pause is places without frames. Of a sender that fills its pauses with silent frames it is
+   those, since nothing else can be told from a reply's own pauses.
+2. A cut closes the gate: no frame passes that belongs to a response that was cut or is not known.
+   It is dropped until the service says `cleared` (or `stopped`), and is then kept for 300 ms, in
+   case it is the beginning of a reply that lives and whose `started` has not come yet.
+3. `started` of a living response opens it, from that response's first frame that is not silent.
+4. What is dropped of a cut reply is counted for it: it had left the service. What had to be
+   dropped of one that lived is counted apart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from statistics import median_low
+
+from bargein.units import US_PER_MS, AudioFormat, samples_floor, us_of_samples
+
+RATE = AudioFormat.PCM.rate
+KEPT_MS = 300
+"""How much of what may be a reply's beginning waits for its `started`."""
+KEPT_SAMPLES = samples_floor(KEPT_MS, RATE)
+_PAUSE_SAMPLES = samples_floor(100, RATE)
+"""So much without sound, and what follows is a beginning."""
+_END_SAMPLES = samples_floor(60, RATE)
+"""So far behind the place of its end a frame is not of that reply any more."""
+_APART_US = 600 * US_PER_MS
+"""Media and events are never further apart than this."""
+_AWRY_US = 200 * US_PER_MS
+"""A beginning that is further off than this from where it is expected is another one's."""
+_MEMORY = 5
+_SPANS_LIMIT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A frame and whose it is. It is to be heard, or only to be counted."""
+
+    response_id: str
+    audio: bytes
+    heard: bool
+
+
+@dataclass(slots=True)
+class _Span:
+    """One response's sound, as the events tell it."""
+
+    response_id: str
+    living: bool
+    started_us: int
+    begins: int | None
+    """The place from which on frames are of this response; None: from the beginning of all."""
+    over_us: int | None = None
+    taught: bool = False
+
+
+class Gate:
+    """Give it the events and the frames in the order they come. Times are microseconds, places
+    samples at 24 kHz."""
+
+    __slots__ = (
+        "_began",
+        "_fills_pauses",
+        "_kept",
+        "_last_frame",
+        "_last_sound",
+        "_shut",
+        "_spans",
+        "_taught",
+        "dropped_samples",
+        "lag_us",
+    )
+
+    def __init__(self) -> None:
+        self._spans: list[_Span] = []
+        self._kept: deque[tuple[int, bytes, bool]] = deque()
+        self._shut = False
+        self._taught: deque[int] = deque(maxlen=_MEMORY)
+        """Places of beginnings, in microseconds, less the times of their `started`."""
+        self._last_frame: int | None = None
+        self._last_sound: int | None = None
+        """The places behind the last frame, and behind the last one that was loud."""
+        self._fills_pauses = False
+        self._began: tuple[int, int] | None = None
+        """Place and arrival of the last beginning that no `started` was found for."""
+        self.lag_us: int | None = None
+        """How much later than its event the last frame came; None while that is not known."""
+        self.dropped_samples = 0
+        """Sound that may have been a living reply's and was dropped, since this was set to 0."""
+
+    @property
+    def _offset_us(self) -> int | None:
+        return median_low(self._taught) if self._taught else None
+
+    def started(self, response_id: str, now_us: int, *, living: bool) -> list[Piece]:
+        """The sound of a response has begun to leave. Returns what was kept of it."""
+        before = self._spans[-1] if self._spans else None
+        begins = None
+        if before is not None:
+            before.over_us = now_us if before.over_us is None else before.over_us
+            middle_us = (before.over_us + now_us) // 2
+            begins = self._place(middle_us)
+            if begins is None and not before.living:
+                # Nothing was ever told from anything: what comes from here on is the reply's.
+                begins = self._kept[0][0] if self._kept else self._next_place
+        span = _Span(response_id, living, now_us, begins)
+        self._spans.append(span)
+        del self._spans[:-_SPANS_LIMIT]
+        self._learn_from_past(span)
+        return self._released(span)
+
+    def over(self, response_id: str, now_us: int) -> None:
+        """The sound of a response has left the service, or was thrown away there."""
+        for span in self._spans:
+            if span.response_id == response_id and span.over_us is None:
+                span.over_us = now_us
+
+    def close(self) -> None:
+        """A cut: nothing that is known now is let through any more."""
+        for span in self._spans:
+            span.living = False
+        self._kept.clear()
+
+    def shut(self) -> None:
+        """The events have ended: nobody could say any more what may be heard."""
+        self.close()
+        self._shut = True
+
+    def media(self, place: int, audio: bytes, now_us: int, *, loud: bool) -> list[Piece]:
+        """A frame arrived. Returns it, if it is known whose it is."""
+        if self._shut:
+            return []
+        samples = AudioFormat.PCM.samples(len(audio))
+        self._look(place, samples, now_us, loud=loud)
+        if self._taught:
+            self.lag_us = now_us - (us_of_samples(place, RATE) - self._taught[-1])
+        span = self._span_at(place)
+        if span is not None and not self._is_behind(span, place):
+            return [Piece(span.response_id, audio, span.living)]
+        if span is not None and not span.living and span.over_us is None:
+            return [Piece(span.response_id, audio, False)]
+        self._keep(place, audio, loud=loud)
+        return []
+
+    def reached(self, response_id: str) -> bool:
+        """Whether media of a later response has come: there is no more of this one."""
+        ids = [span.response_id for span in self._spans]
+        if response_id not in ids or self._last_sound is None:
+            return False
+        later = self._spans[ids.index(response_id) + 1 :]
+        return any(span.begins is not None and span.begins <= self._last_sound for span in later)
+
+    # Whose it is.
+
+    def _span_at(self, place: int) -> _Span | None:
+        for span in reversed(self._spans):
+            if span.begins is None or span.begins <= place:
+                return span
+        return None
+
+    def _is_behind(self, span: _Span, place: int) -> bool:
+        """The response is over, and the frame lies behind its end as far as that is known."""
+        if span.over_us is None or span is not self._spans[-1]:
+            return False
+        end = self._place(span.over_us)
+        # Of a cut reply the end is not trusted to be late: what follows may be a living one's.
+        return end is None or place >= end + (_END_SAMPLES if span.living else 0)
+
+    def _place(self, at_us: int) -> int | None:
+        """Where the sender's clock was when an event was sent that came at that time."""
+        offset_us = self._offset_us
+        return None if offset_us is None else samples_of_us(offset_us + at_us)
+
+    @property
+    def _next_place(self) -> int:
+        return 0 if self._last_frame is None else self._last_frame
+
+    # What waits.
+
+    def _keep(self, place: int, audio: bytes, *, loud: bool) -> None:
+        kept = self._kept
+        kept.append((place, audio, loud))
+        while kept and place - kept[0][0] >= KEPT_SAMPLES:
+            _, old, was_loud = kept.popleft()
+            if was_loud and (not self._spans or self._spans[-1].over_us is not None):
+                self.dropped_samples += AudioFormat.PCM.samples(len(old))
+
+    def _released(self, span: _Span) -> list[Piece]:
+        """What was kept and is of this response; silence before its first sound is left out."""
+        pieces: list[Piece] = []
+        sounds = False
+        for place, audio, loud in self._kept:
+            if span.begins is not None and place < span.begins:
+                before = self._spans[-2]
+                pieces.append(Piece(before.response_id, audio, before.living and loud))
+                continue
+            sounds = sounds or loud
+            if sounds:
+                pieces.append(Piece(span.response_id, audio, span.living))
+        self._kept.clear()
+        return pieces
+
+    # Where the sender's clock is.
+
+    def _look(self, place: int, samples: int, now_us: int, *, loud: bool) -> None:
+        """A first frame behind a pause is a beginning."""
+        frame, sound = self._last_frame, self._last_sound
+        self._last_frame = max(place + samples, frame or 0)
+        if loud:
+            self._last_sound = max(place + samples, sound or 0)
+        elif self._is_idle(now_us):
+            self._fills_pauses = True
+        before = sound if self._fills_pauses else frame
+        if self._fills_pauses and not loud:
+            return
+        if before is not None and place - before < _PAUSE_SAMPLES:
+            return
+        self._began = place, now_us
+        for span in self._spans:
+            if not span.taught and now_us - span.started_us <= _APART_US:
+                self._learn(span)
+                return
+
+    def _is_idle(self, now_us: int) -> bool:
+        """No reply sounds, so what comes is no reply's own silence."""
+        if not self._spans:
+            return True
+        over_us = self._spans[-1].over_us
+        return over_us is not None and now_us - over_us > _APART_US
+
+    def _learn_from_past(self, span: _Span) -> None:
+        if self._began is not None and span.started_us - self._began[1] <= _APART_US:
+            self._learn(span)
+
+    def _learn(self, span: _Span) -> None:
+        assert self._began is not None
+        if span.begins is not None and self._began[0] < span.begins:
+            return
+        offset_us = us_of_samples(self._began[0], RATE) - span.started_us
+        known_us = self._offset_us
+        if known_us is None or abs(offset_us - known_us) <= _AWRY_US:
+            span.taught = True
+            self._taught.append(offset_us)
+            self._began = None
+
+
+def samples_of_us(us: int) -> int:
+    """Whole samples at 24 kHz in that time, rounded down, also below zero."""
+    return us * RATE // 1_000_000

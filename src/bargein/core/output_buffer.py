@@ -1,0 +1,392 @@
+"""Where the service owns the queue of sound (WebRTC, and a call that was joined): what its output
+buffer holds, and how a cut goes there. Over WebSocket nothing of this is ever asked.
+
+1. The cut is: the gate closes, an open response is cancelled unless the service does that, and
+   `output_audio_buffer.clear` is sent, once, where the buffer holds something, unless the service
+   clears it: it does at `speech_started`, also under `interrupt_response: false` (protocol.md
+   §4.6). A response that begins to sound after it was cut is cleared again.
+2. Until each cut response is said to be `cleared` or `stopped`, or was done before it had a sound,
+   the next one is not asked for: 1 s at most. A service that did not clear by itself until then is
+   asked to.
+3. What is kept is the service's own `conversation.item.truncated`: what left it, to a frame of
+   20 ms. It comes for the items of a cleared response in playing order, so the last one's word
+   ends the wait. We truncate and delete nothing. Of a response that had left whole, all is kept.
+4. What is heard is counted for a response by the player, as the sound of its first spoken part:
+   RTP tells no parts apart. A truncation of a later part says where that one began, and the counts
+   are divided there.
+5. Where the media is elsewhere the service's word stands for the player's, to one frame.
+6. Somebody else may clear the buffer: that is a cut, whose asker is the service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bargein import events
+from bargein.capabilities import Capabilities
+from bargein.core.cut import Cut
+from bargein.core.gate import Gate, Piece
+from bargein.core.inputs import Heard, MediaArrived, PlaybackStopped
+from bargein.core.loudness import levels_of
+from bargein.core.notices import Asker, Dropped
+from bargein.core.responses import Reply
+from bargein.core.utterances import SpokenItem, Utterance
+from bargein.deadlines import Timer
+from bargein.units import US_PER_MS, AudioFormat, samples_floor
+
+if TYPE_CHECKING:
+    from bargein.core.machine import Machine
+
+FRAME_SAMPLES = samples_floor(20, AudioFormat.PCM.rate)
+"""What leaves the service at once, and so the grid of its truncations."""
+SOUNDS_LIMIT = 16
+_LAG_US = 400 * US_PER_MS
+"""How late the media may be where that is not known yet."""
+_SLACK_US = 60 * US_PER_MS
+
+
+@dataclass(slots=True, eq=False)
+class Sound:
+    """One response's sound in the service's output buffer."""
+
+    response_id: str
+    started: bool = False
+    over: str = ""
+    """`stopped`, `cleared`, or `given up` where neither was said in time."""
+    clear_asked: bool = False
+    """It is on its way to be cleared, by our word or by the service's own."""
+    voice: Utterance | None = None
+    """The part that its sound is counted for."""
+
+
+class OutputBuffer:
+    """One for each machine. `owned` is false over WebSocket, and then everything is empty."""
+
+    __slots__ = ("_deferred", "_gate", "_machine", "_sounds", "elsewhere", "owned")
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._gate = Gate()
+        self._sounds: dict[str, Sound] = {}
+        self._deferred: list[events.ConversationItemTruncated] = []
+        """For the mirror, once the words that were heard are known."""
+        self.owned = False
+        self.elsewhere = False
+
+    def use(self, capabilities: Capabilities) -> None:
+        """Who owns playback, said when the pipe opens."""
+        self.owned = capabilities.playback_owner == "server"
+        self.elsewhere = self.owned and capabilities.media == "elsewhere"
+
+    @property
+    def sounding(self) -> bool:
+        """It holds sound, as far as we were told, or is about to."""
+        return any(not sound.over for sound in self._sounds.values())
+
+    # What is said of it.
+
+    def expects(self, reply: Reply, item: SpokenItem, content_index: int) -> None:
+        """A spoken part of the response was announced: its sound will come, paced."""
+        if not self.owned or content_index in item.parts:
+            return
+        sound = self._sound(reply.response_id)
+        cut = reply.cut_id is not None
+        part = self._machine.ledger.expect(item, content_index, first=sound.voice is None, cut=cut)
+        sound.voice = sound.voice or part
+        if sound.over == "stopped":
+            self._end(reply.response_id)
+
+    def started(self, response_id: str) -> None:
+        """Its first frame has left."""
+        if not self.owned:
+            return
+        machine, now_us = self._machine, self._machine.desk.now_us
+        reply = machine.responses.replies.get(response_id)
+        for earlier in self._sounds.values():
+            if earlier.started and not earlier.over and earlier.response_id != response_id:
+                earlier.over = "stopped"
+                self._left(earlier)
+        sound = self._sound(response_id)
+        sound.started = True
+        living = reply is not None and reply.cut_id is None
+        if reply is not None and sound.voice is None and not self.elsewhere:
+            self._without_an_item(reply, sound)
+        pieces = self._gate.started(response_id, now_us, living=living)
+        self._play(pieces)
+        if reply is not None and not living and not sound.clear_asked:
+            cut = machine.cuts.of(reply.cut_id)
+            self._clear([sound], cut.sent if cut is not None else [])
+            self._wait(cut, sound)
+
+    def stopped(self, response_id: str) -> None:
+        """Its last frame has left."""
+        sound = self._sounds.get(response_id)
+        if sound is None or sound.over:
+            return
+        sound.over = "stopped"
+        self._gate.over(response_id, self._machine.desk.now_us)
+        self._left(sound)
+
+    def cleared(self, response_id: str) -> None:
+        """The service threw away what was left of it."""
+        sound = self._sounds.get(response_id)
+        if sound is None or sound.over:
+            return
+        machine = self._machine
+        sound.over, sound.clear_asked = "cleared", True
+        self._gate.over(response_id, machine.desk.now_us)
+        reply = machine.responses.replies.get(response_id)
+        if reply is not None and reply.cut_id is None and not reply.ended:
+            machine.cut("service", of_ask_id=-1)
+        self._end(response_id)
+
+    def truncated(self, event: events.ConversationItemTruncated) -> None:
+        """The service keeps so much of the part, of its own accord."""
+        machine = self._machine
+        item = machine.cuts.item(event.item_id) or machine.ledger.items.get(event.item_id)
+        cut = None if item is None else self._cut_of(item)
+        if item is not None:
+            kept_samples = samples_floor(event.audio_end_ms, AudioFormat.PCM.rate)
+            part = item.parts.get(event.content_index)
+            if part is None:
+                part = machine.ledger.expect(item, event.content_index, first=False, cut=True)
+            part.kept_ms, part.answer = event.audio_end_ms, "truncated"
+            sound = self._sounds.get(item.response_id)
+            if sound is not None and sound.voice is not None:
+                self._divide(sound.voice, part, kept_samples)
+        if cut is not None and cut.stopping:
+            self._deferred.append(event)
+        else:
+            self._mirror(event)
+
+    def media(self, came: MediaArrived) -> None:
+        """A piece of sound: whose it is, and whether it may be heard, the gate says."""
+        if not self.owned:
+            return
+        loud = any(levels_of(came.audio, AudioFormat.PCM))
+        now_us = self._machine.desk.now_us
+        self._play(self._gate.media(came.place, came.audio, now_us, loud=loud))
+        for sound in self._sounds.values():
+            voice = sound.voice
+            if sound.over and voice is not None and not voice.audio_over:
+                if self._gate.reached(sound.response_id):
+                    self._end(sound.response_id)
+        if self._gate.dropped_samples:
+            self._machine.desk.notify(Dropped("playback", self._gate.dropped_samples))
+            self._gate.dropped_samples = 0
+
+    def made(self, reply: Reply) -> None:
+        """The response is done. What it has of sound is in the buffer, or was never made."""
+        sound = self._sounds.get(reply.response_id)
+        if sound is None or sound.started or sound.over:
+            return
+        if reply.status != "completed" and reply.cut_id is None:
+            self._await_start(sound.response_id, 1)
+        elif reply.cut_id is None:
+            self._await_start(sound.response_id, 5)
+
+    def overdue(self, response_id: str) -> None:
+        """The last of its sound should have come, or its first."""
+        sound = self._sounds.get(response_id)
+        if sound is None:
+            return
+        if not sound.over:
+            if any(other.started and not other.over for other in self._sounds.values()):
+                # It waits behind another one.
+                self._await_start(response_id, 5)
+                return
+            sound.over = "given up"
+        self._end(response_id)
+
+    def lost(self) -> None:
+        """The events have ended, and with them all control: what still comes is not heard."""
+        self._gate.shut()
+        for sound in self._sounds.values():
+            sound.over = sound.over or "given up"
+        for event in self._deferred:
+            self._mirror(event)
+        self._deferred.clear()
+
+    # The cut.
+
+    def cut(self, cut: Cut, asker: Asker) -> None:
+        """Rule 1, when the player was told to stop."""
+        if not self.owned:
+            return
+        self._gate.close()
+        ids = {reply.response_id for reply in cut.replies}
+        sounds = [one for one in self._sounds.values() if one.response_id in ids and not one.over]
+        held = [sound for sound in sounds if not sound.clear_asked]
+        for sound in sounds:
+            self._wait(cut, sound)
+        if asker == "speech":
+            for sound in held:
+                sound.clear_asked = True
+        elif held and asker != "service":
+            self._clear(held, cut.sent)
+
+    def advance(self, cut: Cut) -> None:
+        """Rule 2: which of its responses are still waited for."""
+        for response_id in [each for each in cut.clearing if self._is_gone(cut, each)]:
+            del cut.clearing[response_id]
+        if not cut.clearing:
+            self._machine.desk.deadlines.stop(Timer.CLEARED, cut.cut_id)
+            self._answer(cut)
+
+    def not_cleared(self, cut_id: str) -> None:
+        """Rule 2: the wait has ended without a word."""
+        cut = self._machine.cuts.of(cut_id)
+        if cut is None:
+            return
+        silent = [self._sounds[each] for each in cut.clearing if each in self._sounds]
+        unasked = [sound for sound in silent if sound.started and not sound.over]
+        if "output_audio_buffer.clear" not in cut.sent and unasked:
+            self._clear(unasked, cut.sent)
+        for sound in silent:
+            if not sound.over:
+                sound.over = "given up"
+                self._gate.over(sound.response_id, self._machine.desk.now_us)
+            self._end(sound.response_id)
+        cut.clearing.clear()
+        self._answer(cut)
+
+    def stands_in(self, cut: Cut) -> bool:
+        """Rule 5: there is no player here, and the service's word is still to come."""
+        return self.elsewhere and bool(cut.clearing)
+
+    def settle(self, item: SpokenItem) -> None:
+        """Rule 3: there is nothing to send."""
+        sound = self._sounds.get(item.response_id)
+        for part in item.parts.values():
+            if part.action == "pending":
+                part.action = "none"
+            if part.kept_ms is None and sound is not None and sound.over == "stopped":
+                part.kept_ms = part.received_ms
+
+    def told(self) -> None:
+        """The stop is answered, and the words that were heard are in the mirror: now what is kept
+        of them."""
+        if self._deferred and not self._machine.cuts.stopping:
+            for event in self._deferred:
+                self._mirror(event)
+            self._deferred.clear()
+
+    def _is_gone(self, cut: Cut, response_id: str) -> bool:
+        sound = self._sounds.get(response_id)
+        if sound is None or sound.over in ("stopped", "given up"):
+            return True
+        items = [
+            item
+            for item in cut.items
+            if item.response_id == response_id and item.in_conversation and item.parts
+        ]
+        known = not items or items[-1].going or _kept(items[-1])
+        if sound.over == "cleared":
+            return known
+        reply = self._machine.responses.replies.get(response_id)
+        if sound.started or reply is None:
+            return reply is None
+        return reply.done and (known or reply.status != "completed")
+
+    def _wait(self, cut: Cut | None, sound: Sound) -> None:
+        if cut is not None and not cut.settled:
+            cut.clearing[sound.response_id] = None
+            self._machine.desk.deadlines.arm(Timer.CLEARED, cut.cut_id, self._machine.desk.now_us)
+
+    def _clear(self, sounds: list[Sound], sent: list[str]) -> None:
+        desk = self._machine.desk
+        if desk.outbox.closed:
+            return
+        for sound in self._sounds.values():
+            sound.clear_asked = sound.clear_asked or sound in sounds
+        event = events.OutputAudioBufferClear(event_id=desk.new_id("evt"))
+        sent.append(events.type_of(event))
+        desk.send(event)
+
+    def _answer(self, cut: Cut) -> None:
+        """Rule 5."""
+        if self.elsewhere and cut.stopping:
+            heard = []
+            for part in cut.utterances:
+                samples = samples_floor(part.kept_ms or 0, AudioFormat.PCM.rate)
+                part.received_samples = part.given_samples = samples
+                heard.append(Heard(part.part, samples))
+            self._machine.cuts.stopped(PlaybackStopped(cut.cut_id, tuple(heard), FRAME_SAMPLES))
+
+    def _cut_of(self, item: SpokenItem) -> Cut | None:
+        return next((cut for cut in self._machine.cuts.open if item in cut.items), None)
+
+    def _divide(self, voice: Utterance, part: Utterance, kept_samples: int) -> None:
+        """Rule 4: the end of what was counted for the first part is the later one's."""
+        if part is voice:
+            return
+        began = max(0, voice.received_samples - kept_samples)
+        part.received_samples = voice.received_samples - began
+        part.given_samples = max(0, voice.given_samples - began)
+        part.heard_samples = max(0, voice.heard_samples - began)
+        voice.received_samples = began
+        voice.given_samples = min(voice.given_samples, began)
+        voice.heard_samples = min(voice.heard_samples, began)
+        voice.kept_ms = voice.received_ms
+
+    def _mirror(self, event: events.ConversationItemTruncated) -> None:
+        self._machine.conversation.truncated(event.item_id, event.content_index, event.audio_end_ms)
+
+    # The sound.
+
+    def _sound(self, response_id: str) -> Sound:
+        found = self._sounds.get(response_id)
+        if found is None:
+            found = self._sounds[response_id] = Sound(response_id)
+            while len(self._sounds) > SOUNDS_LIMIT:
+                del self._sounds[next(iter(self._sounds))]
+        return found
+
+    def _without_an_item(self, reply: Reply, sound: Sound) -> None:
+        """It sounds, and no item of it was ever told of: it is counted for the response."""
+        item = self._machine.ledger.item(reply.response_id, "", in_conversation=False)
+        sound.voice = self._machine.ledger.expect(item, 0, first=True, cut=reply.cut_id is not None)
+
+    def _play(self, pieces: list[Piece]) -> None:
+        ledger = self._machine.ledger
+        for piece in pieces:
+            sound = self._sounds.get(piece.response_id)
+            voice = None if sound is None else sound.voice
+            item = None if voice is None else ledger.items.get(voice.part.item_id)
+            if voice is not None and item is not None and (piece.heard or voice.cut):
+                index = voice.part.content_index
+                ledger.arrived(item, index, piece.audio, AudioFormat.PCM, cut=voice.cut)
+
+    def _left(self, sound: Sound) -> None:
+        """All of it has left the service. The last of it is still on its way to us."""
+        if self.elsewhere:
+            self._end(sound.response_id)
+            return
+        lag_us = _LAG_US if self._gate.lag_us is None else max(0, min(self._gate.lag_us, _LAG_US))
+        desk = self._machine.desk
+        desk.deadlines.arm(Timer.SOUND_OVER, sound.response_id, desk.now_us, lag_us + _SLACK_US)
+
+    def _end(self, response_id: str) -> None:
+        """No more of its sound is waited for."""
+        machine = self._machine
+        machine.desk.deadlines.stop(Timer.SOUND_OVER, response_id)
+        sound = self._sounds[response_id]
+        for item in machine.ledger.items.values():
+            if item.response_id != response_id:
+                continue
+            for index, part in item.parts.items():
+                part.audio_over = True
+                part.left_whole = sound.over == "stopped"
+                if part.left_whole and part is sound.voice and not part.cut:
+                    machine.conversation.sounded(
+                        item.item_id, index, "output_audio", part.received_ms
+                    )
+
+    def _await_start(self, response_id: str, seconds: int) -> None:
+        desk = self._machine.desk
+        desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, seconds * 1_000 * US_PER_MS)
+
+
+def _kept(item: SpokenItem) -> bool:
+    return any(part.kept_ms is not None for part in item.parts.values())

@@ -1,0 +1,184 @@
+"""Which reply a frame belongs to, whatever the way of the media and of the events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bargein.core.gate import KEPT_MS, Gate, Piece
+from bargein.units import US_PER_MS
+
+FRAME = 480
+SOUND = bytes(2 * FRAME)
+
+
+@dataclass
+class Talk:
+    """Replies on the sender's clock, and the two ways by which they are told and come.
+
+    A reply is its id, its first and its last millisecond, and whether it is cut at its end.
+    """
+
+    media_ms: int = 0
+    events_ms: int = 0
+    fills: bool = False
+    gate: Gate = field(default_factory=Gate)
+    pieces: list[tuple[int, Piece]] = field(default_factory=list)
+
+    def play(
+        self, replies: list[tuple[str, int, int, bool]], event_late_ms: list[int] | None = None
+    ) -> None:
+        late = iter(event_late_ms or [])
+        moments: list[tuple[int, int, str, str, int]] = []
+        told_ms = 0
+        for number, (name, begins, ends, cut) in enumerate(replies):
+            for kind, at in (("started", begins), ("cleared" if cut else "stopped", ends)):
+                told_ms = max(told_ms, at + self.events_ms + next(late, 0))
+                if kind == "cleared":
+                    # The cut is our own: the gate closes a little before the service obeys.
+                    moments.append((told_ms - 1, 0, "close", name, 0))
+                moments.append((told_ms, number, kind, name, 0))
+            frames = range(begins, ends, 20)
+            moments += [(at + self.media_ms, 100, "media", name, at) for at in frames]
+        end = max(ends for _, _, ends, _ in replies)
+        if self.fills:
+            quiet = (
+                at
+                for at in range(-500, end + 500, 20)
+                if not any(begins <= at < ends for _, begins, ends, _ in replies)
+            )
+            moments += [(at + self.media_ms, 100, "silence", "", at) for at in quiet]
+        for at_ms, _, kind, name, place_ms in sorted(moments):
+            self._happen(kind, name, at_ms * US_PER_MS, place_ms)
+
+    def _happen(self, kind: str, name: str, now_us: int, place_ms: int) -> None:
+        found: list[Piece] = []
+        match kind:
+            case "started":
+                found = self.gate.started(name, now_us, living=True)
+            case "close":
+                self.gate.close()
+            case "media" | "silence":
+                audio = name.encode().ljust(2 * FRAME, b"\0")
+                found = self.gate.media(
+                    (place_ms + 50_000) * 24, audio, now_us, loud=kind == "media"
+                )
+            case _:
+                self.gate.over(name, now_us)
+        self.pieces += [(now_us, piece) for piece in found]
+
+    def heard(self, name: str) -> int:
+        """Milliseconds of that reply that passed as its own."""
+        return 20 * sum(
+            piece.heard and piece.response_id == name and piece.audio.startswith(name.encode())
+            for _, piece in self.pieces
+        )
+
+    @property
+    def lead_ms(self) -> int:
+        """How far ahead the media is. A turn of the user that takes less than that cannot be: what
+        answers it would come before it is known that there was one."""
+        return max(0, (self.events_ms - self.media_ms) // 20 * 20 + 20)
+
+    @property
+    def wrong(self) -> list[Piece]:
+        """What passed in another reply's name, but for silence."""
+        return [
+            piece
+            for _, piece in self.pieces
+            if piece.heard
+            and any(piece.audio)
+            and not piece.audio.startswith(piece.response_id.encode())
+        ]
+
+
+def test_before_any_response_nothing_passes() -> None:
+    gate = Gate()
+    assert gate.media(0, SOUND, 0, loud=True) == []
+
+
+def test_what_came_before_its_started_is_kept_and_passes_then() -> None:
+    gate = Gate()
+    for place in range(3):
+        assert gate.media(place * FRAME, SOUND, place * 20_000, loud=True) == []
+    assert len(gate.started("r1", 60_000, living=True)) == 3
+
+
+def test_no_more_than_300_ms_are_kept_and_the_rest_is_counted() -> None:
+    gate = Gate()
+    for place in range(20):
+        gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    assert len(gate.started("r1", 400_000, living=True)) * 20 == KEPT_MS
+    assert gate.dropped_samples == 5 * FRAME
+
+
+def test_of_a_cut_reply_nothing_passes_and_all_is_counted() -> None:
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    gate.close()
+    pieces = [
+        piece for n in range(10) for piece in gate.media(n * FRAME, SOUND, n * 20_000, loud=True)
+    ]
+    assert pieces == [Piece("r1", SOUND, False)] * 10
+
+
+def test_a_response_that_was_cut_before_it_began_does_not_open_the_gate() -> None:
+    gate = Gate()
+    gate.started("r1", 0, living=False)
+    assert gate.media(0, SOUND, 0, loud=True) == [Piece("r1", SOUND, False)]
+
+
+def test_after_the_end_of_the_events_nothing_passes() -> None:
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    gate.shut()
+    assert gate.media(0, SOUND, 0, loud=True) == []
+
+
+def test_a_reply_that_follows_at_once_is_told_apart_by_place() -> None:
+    """The tool's reply waits in the service's buffer behind the one before it."""
+    talk = Talk(media_ms=100)
+    talk.play([("r1", 0, 1_000, False), ("r2", 1_000, 2_000, False)])
+    assert (talk.heard("r1"), talk.heard("r2")) == (1_000, 1_000)
+    assert talk.gate.reached("r1")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.integers(0, 30), st.integers(0, 30), st.booleans(), st.integers(5, 30))
+def test_nothing_of_a_cut_reply_passes_and_no_word_of_the_next_is_lost(
+    media: int, events: int, fills: bool, pause: int
+) -> None:
+    """The channels are apart by 300 ms either way, and nothing but the pause between the replies
+    tells them apart."""
+    talk = Talk(media_ms=media * 10, events_ms=events * 10, fills=fills)
+    second = 1_000 + talk.lead_ms + pause * 20
+    talk.play([("r1", 0, 1_000, True), ("r2", second, second + 1_000, False)])
+    assert talk.wrong == []
+    assert talk.heard("r2") == 1_000
+    assert talk.gate.dropped_samples == 0
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 30),
+    st.integers(0, 20),
+    st.lists(st.integers(0, 90), min_size=6, max_size=6),
+    st.integers(200, 600),
+)
+def test_events_that_are_late_by_less_than_half_of_the_pause_change_nothing(
+    media: int, events: int, late_ms: list[int], pause_ms: int
+) -> None:
+    talk = Talk(media_ms=media * 10, events_ms=events * 10)
+    pause_ms = talk.lead_ms + pause_ms // 20 * 20
+    second = 1_000 + pause_ms
+    third = second + 1_000 + pause_ms
+    replies = [
+        ("r1", 0, 1_000, True),
+        ("r2", second, second + 1_000, True),
+        ("r3", third, third + 1_000, False),
+    ]
+    talk.play(replies, late_ms)
+    assert talk.wrong == []
+    assert talk.heard("r3") == 1_000

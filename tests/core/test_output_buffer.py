@@ -1,0 +1,222 @@
+"""What the service's output buffer holds, and a cut of it, in any order of what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core import chance
+from tests.core.chance import make
+from tests.core.test_anything_in_any_order import (
+    ENDING,
+    SETTINGS,
+    TURNS,
+    anything,
+    bring_to_an_end,
+)
+from tests.scenarios.call import Call
+from tests.scenarios.rig import FALSE_VAD
+
+from bargein import events
+from bargein.core import asks, commands, inputs
+from bargein.core.machine import Machine
+from bargein.core.notices import Dropped, Interruption, InterruptionSettled, TurnEnded
+from bargein.core.output_buffer import SOUNDS_LIMIT
+from bargein.core.settings import Settings
+
+MOVES = st.lists(st.sampled_from(chance.CALL_MOVES), max_size=40)
+ELSEWHERE = st.booleans()
+anything = settings(anything, max_examples=150)
+
+
+def played(turns: Any, elsewhere: bool, chosen: dict[str, Any], moves: list[Any]) -> Call:
+    """A call in which all of it happened."""
+    call = Call(turns, elsewhere=elsewhere, **chosen)
+    for move in moves:
+        make(call, move)
+    return call
+
+
+@anything
+@given(TURNS, ELSEWHERE, SETTINGS, MOVES)
+def test_nothing_raises_and_the_client_truncates_and_deletes_nothing(
+    turns: Any, elsewhere: bool, chosen: dict[str, Any], moves: list[Any]
+) -> None:
+    played(turns, elsewhere, chosen, moves)
+
+
+@anything
+@given(TURNS, ELSEWHERE, SETTINGS, MOVES, ENDING, MOVES)
+def test_after_the_end_nothing_is_sent_or_played_and_every_ask_is_answered(
+    turns: Any,
+    elsewhere: bool,
+    chosen: dict[str, Any],
+    moves: list[Any],
+    ending: Any,
+    more: list[Any],
+) -> None:
+    call = played(turns, elsewhere, chosen, moves)
+    make(call, ending)
+    call.pass_ms(4_000)
+    call.give(inputs.PipeClosed(1000, ""))
+    given_before = len(call.done_of(commands.Play))
+    for move in more:
+        make(call, move)
+    call.pass_ms(60_000)
+    assert call.machine.deadline_us is None
+    assert call.watch.asked == call.watch.answered
+    assert len(call.done_of(commands.Play)) == given_before
+
+
+@anything
+@given(TURNS, ELSEWHERE, SETTINGS, MOVES)
+def test_the_same_inputs_give_the_same_commands(
+    turns: Any, elsewhere: bool, chosen: dict[str, Any], moves: list[Any]
+) -> None:
+    call = played(turns, elsewhere, chosen, moves)
+    again = Machine(Settings(**chosen))
+    done: list[commands.Command] = []
+    for now_us, happened in call.inputs:
+        done += again.handle(happened, now_us=now_us)
+    assert done == call.commands
+
+
+@anything
+@given(TURNS, ELSEWHERE, SETTINGS, MOVES)
+def test_when_everything_has_ended_nothing_is_left(
+    turns: Any, elsewhere: bool, chosen: dict[str, Any], moves: list[Any]
+) -> None:
+    call = played(turns, elsewhere, chosen, moves)
+    for response_id in chance.RESPONSES:
+        call.buffer("stopped", response_id)
+    bring_to_an_end(call)
+    machine = call.machine
+    assert machine.deadline_us is None
+    assert dict(machine.ledger.items) == {}
+    assert dict(machine.ledger.utterances) == {}
+    assert dict(machine.responses.replies) == {}
+    assert machine.cuts.open == []
+    assert not machine.buffer.sounding
+
+
+@anything
+@given(TURNS, ELSEWHERE, SETTINGS, MOVES)
+def test_what_was_cut_is_never_played(
+    turns: Any, elsewhere: bool, chosen: dict[str, Any], moves: list[Any]
+) -> None:
+    call = played(turns, elsewhere, chosen, moves)
+    cut: set[str] = set()
+    for command in call.commands:
+        match command:
+            case commands.Play(part=part):
+                assert part.response_id not in cut, "sound of a cut response"
+            case commands.Notify(notice=Interruption() | InterruptionSettled() as record):
+                cut.update(record.response_ids)
+            case _:
+                pass
+
+
+def test_a_reply_that_waits_behind_another_one_is_waited_for() -> None:
+    """A tool's reply is done while its sound is still behind the one before it."""
+    call = Call()
+    call.begins("r1", "A")
+    call.done()
+    call.response("r2")
+    call.item("B")
+    call.part("B")
+    call.done("r2")
+    call.sound(9_000)
+    call.heard("A", 9_000)
+    assert call.told(TurnEnded) == []
+    call.buffer("stopped", "r1")
+    call.buffer("started", "r2")
+    call.sound(500)
+    call.heard("A", 9_000)
+    call.heard("B", 500)
+    call.buffer("stopped", "r2")
+    call.pass_ms(500)
+    assert [turn.response_id for turn in call.told(TurnEnded)] == ["r1", "r2"]
+
+
+def test_a_reply_whose_sound_never_begins_is_given_up_after_5_s() -> None:
+    call = Call()
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.done()
+    call.pass_ms(4_900)
+    assert call.told(TurnEnded) == []
+    call.pass_ms(200)
+    assert [turn.status for turn in call.told(TurnEnded)] == ["completed"]
+
+
+def test_the_cut_of_a_reply_that_waits_is_no_moot_one() -> None:
+    """Its item is completed and nothing of it was heard; the service clears it with the others."""
+    call = Call()
+    call.begins("r1", "A")
+    call.done()
+    call.sound(100)
+    call.heard("A", 100)
+    call.response("r2")
+    call.item("B")
+    call.part("B")
+    call.done("r2")
+    call.ask(asks.Interrupt())
+    assert call.sent() == ["clear output"]
+    call.stopped({"A": 100})
+    call.buffer("cleared", "r1")
+    call.truncated("A", 100)
+    assert call.told(InterruptionSettled) == []
+    call.truncated("B", 0)
+    (record,) = call.told(InterruptionSettled)
+    assert record.response_ids == ("r1", "r2")
+    assert [part.kept_ms for part in record.parts] == [100, 0]
+
+
+def test_sound_of_which_no_item_was_told_is_played_all_the_same() -> None:
+    call = Call()
+    call.response("r1")
+    call.buffer("started")
+    call.sound(100)
+    assert len(call.done_of(commands.Play)) == 5
+
+
+def test_the_words_of_the_mirror_are_those_heard_though_truncated_comes_first() -> None:
+    """The service's word comes before the player's: the mirror waits for both."""
+    call = Call(FALSE_VAD)
+    call.begins(text="Once upon a time there was a king.")
+    call.sound(500)
+    call.heard("A", 20)
+    call.ask(asks.Interrupt())
+    call.buffer("cleared")
+    call.truncated("A", 500)
+    assert call.mirrored("A").content[0].kept_ms is None
+    call.stopped({"A": 20})
+    (part,) = call.mirrored("A").content
+    assert (part.text, part.kept_ms, part.heard_ms) == ("", 500, 20)
+
+
+def test_a_beginning_that_came_too_long_before_its_started_is_told_as_dropped() -> None:
+    call = Call()
+    call.sound(500)
+    assert [one.what for one in call.told(Dropped)] == ["playback"] * 10
+    assert sum(one.count for one in call.told(Dropped)) == 10 * 480
+
+
+def test_a_second_ask_during_the_wait_clears_nothing_twice() -> None:
+    call = Call()
+    call.speaks(500)
+    call.ask(asks.Interrupt())
+    call.speech_started()
+    call.ask(asks.Interrupt())
+    assert call.sent() == ["cancel r1", "clear output"]
+    assert len(call.events_sent(events.OutputAudioBufferClear)) == 1
+
+
+def test_sounds_are_forgotten_when_there_were_many() -> None:
+    call = Call()
+    for number in range(SOUNDS_LIMIT + 5):
+        call.buffer("started", f"r{number}")
+        call.buffer("stopped", f"r{number}")
+    assert not call.machine.buffer.sounding
