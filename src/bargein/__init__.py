@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from bargein.capabilities import Capabilities
     from bargein.client.config import PushToTalk
     from bargein.client.connecting import connect
+    from bargein.client.conversation import Conversation
     from bargein.client.reply import Reply
     from bargein.client.session import Session
     from bargein.client.subscription import Subscription
     from bargein.core import notices
+    from bargein.core.edited import Difference, Edited
     from bargein.core.notices import (
         Connected,
         Dropped,
@@ -64,6 +66,8 @@ _PLACES = {
     "capabilities": ("Capabilities",),
     "client.connecting": ("connect",),
     "client.config": ("PushToTalk",),
+    "client.conversation": ("Conversation",),
+    "core.edited": ("Difference", "Edited"),
     "core.notices": (
         "Connected",
         "Dropped",
@@ -115,9 +119,12 @@ __all__ = [
     "BargeinError",
     "Capabilities",
     "Connected",
+    "Conversation",
     "DeadlineExceeded",
     "DeviceError",
+    "Difference",
     "Dropped",
+    "Edited",
     "Fault",
     "FloorChanged",
     "Interruption",

@@ -215,7 +215,7 @@ def test_asks_give_what_the_machine_answers() -> None:
             asks.Say("x", reply=False),
         ]
         assert stage.session.usage == UsageTotal(responses=7)
-        assert stage.session.conversation == ()
+        assert stage.session.conversation.items == ()
 
     staged(body, answers=lambda ask_id, ask: [cmd.Answer(ask_id, RECORD)])
 

@@ -27,16 +27,16 @@ def new_output(call_id: str) -> events.Item:
 @pytest.mark.parametrize(
     ("wish", "delete", "message"),
     [
-        ([ref("a"), ref("a")], (), "item 1: 'a' is in the list twice"),
+        ([ref("a"), ref("a")], (), "wished[1]: 'a' is in the list twice"),
         ([ref("a")], ("a",), "'a' is wished and to be deleted"),
-        ([new("x", "tool")], (), "item 0: role: 'tool'"),
-        ([new("x", item_id="i" * 33)], (), "item 0: id: 33 characters"),
-        ([new("x" * 256_001)], (), "item 0: content[0].text: 256001 characters"),
-        ([new_output("")], (), "item 0: call_id: empty"),
+        ([new("x", "tool")], (), "wished[0]: role: 'tool'"),
+        ([new("x", item_id="i" * 33)], (), "wished[0]: id: 33 characters"),
+        ([new("x" * 256_001)], (), "wished[0]: content[0].text: 256001 characters"),
+        ([new_output("")], (), "wished[0]: call_id: empty"),
         (
             [events.MessageItem(role="assistant", content=(events.InputText(text="x"),))],
             (),
-            "item 0: content[0]: type: 'input_text'; give 'output_text'",
+            "wished[0]: content[0]: type: 'input_text'; give 'output_text'",
         ),
         (
             [events.MessageItem(role="user", content=(events.InputAudio(),))],
@@ -48,9 +48,9 @@ def new_output(call_id: str) -> events.Item:
             (),
             "content[0].image_url: missing",
         ),
-        ([events.FunctionCallItem(name="", arguments="{}")], (), "item 0: name: empty"),
+        ([events.FunctionCallItem(name="", arguments="{}")], (), "wished[0]: name: empty"),
         ([events.McpListToolsItem(server_label="x", tools=())], (), "type: 'mcp_list_tools'"),
-        ([events.ItemReference()], (), "item 0: id: missing"),
+        ([events.ItemReference()], (), "wished[0]: id: missing"),
     ],
 )
 def test_a_wish_that_cannot_be_is_refused_by_its_place(

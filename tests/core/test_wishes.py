@@ -282,7 +282,9 @@ def test_a_restored_call_is_created_before_its_output() -> None:
 
 def test_an_output_of_a_call_that_is_not_wished_is_refused() -> None:
     for talk in (TALK, [*TALK, call("c", "c9")]):
-        with pytest.raises(LocalProtocolError, match="item 1: call_id: the wish has no call 'c9'"):
+        with pytest.raises(
+            LocalProtocolError, match=r"wished\[1\]: call_id: the wish has no call 'c9'"
+        ):
             planned(talk, [ref("a"), new_output("c9")])
 
 

@@ -106,6 +106,14 @@ async def test_typed_gets_its_answers_and_a_summary_that_is_not_remembered() -> 
 
 
 @pytest.mark.real_time
+async def test_an_edit_puts_a_summary_in_the_place_of_the_beginning() -> None:
+    lines = (await run_example("edit.py", speed=20)).splitlines()
+    assert lines[0] == "4 items went, 1 came"
+    assert [line.partition(":")[0] for line in lines[1:]] == ["system", "user", "assistant"]
+    assert lines[1].startswith("system: So far: ")
+
+
+@pytest.mark.real_time
 async def test_captions_show_the_words_that_sounded_and_no_more() -> None:
     out = await run_example("captions.py")
     shown, heard = out.strip().split("\nheard: ")

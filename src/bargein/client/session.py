@@ -28,6 +28,7 @@ from bargein.client.config import (
     response_params,
     turn_detection_of,
 )
+from bargein.client.conversation import Conversation
 from bargein.client.reply import Pressed, Reply
 from bargein.client.subscription import Subscription
 from bargein.core import asks
@@ -62,6 +63,7 @@ class Session:
         self._mirror, self._driver, self._board = mirror, driver, board
         self._settings, self._limits, self._interrupts = settings, limits, interrupts
         self._all: Subscription[Notice] = self.notices()
+        self._conversation = Conversation(mirror, self._begin)
         self._left = False
 
     @overload
@@ -228,9 +230,9 @@ class Session:
         return self._all
 
     @property
-    def conversation(self) -> tuple[Any, ...]:
-        """The items as the service has them, in order, as far as it has told us."""
-        return self._mirror.conversation.items
+    def conversation(self) -> Conversation:
+        """The items as the service has them, in order, as far as it has told us; and `edit`."""
+        return self._conversation
 
     def words_heard(self, item_id: str) -> str:
         """The words of an item up to the last sample that was heard of it, for live captions.

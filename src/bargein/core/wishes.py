@@ -67,7 +67,7 @@ def check(wish: Sequence[events.Item], delete: Iterable[str] = ()) -> None:
     named: set[str] = set()
     for entry, item in enumerate(wish):
         item_id = getattr(item, "id", None)
-        where = f"edit: item {entry}"
+        where = f"wished[{entry}]"
         if isinstance(item_id, str):
             if item_id in named:
                 raise LocalValueError(f"{where}: {item_id!r} is in the list twice; an item is once")
@@ -154,7 +154,7 @@ class _Planning:
             if not isinstance(item, events.ItemReference):
                 if item_id in self._place or item_id in self._coming:
                     raise LocalProtocolError(
-                        f"edit: item {entry}: there is an item with the id {item_id!r}; name it by "
+                        f"wished[{entry}]: there is an item with the id {item_id!r}; name it by "
                         "its id alone, or leave the id out to have another one"
                     )
                 self._describes(entry, item)
@@ -309,12 +309,12 @@ class _Planning:
                 continue
             if wished.get(call_id, -1) > entry:
                 raise LocalProtocolError(
-                    f"edit: item {entry}: the output of the call {call_id!r} stands before its "
+                    f"wished[{entry}]: the output of the call {call_id!r} stands before its "
                     "call; put it behind"
                 )
             if entry in self._new and call_id not in wished:
                 raise LocalProtocolError(
-                    f"edit: item {entry}: call_id: the wish has no call {call_id!r}; put the item "
+                    f"wished[{entry}]: call_id: the wish has no call {call_id!r}; put the item "
                     "of the call, or a new function_call, before its output"
                 )
 
