@@ -121,6 +121,13 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     show_default=True,
     help="A ping so often; a client that leaves one unanswered for so long is gone.",
 )
+@click.option(
+    "--mcp",
+    type=click.Choice(["off", "loopback", "any"]),
+    help="Which of the MCP servers that clients declare by `server_url` are reached. 'any' goes "
+    "wherever a client says: for clients that you trust.  [default: loopback, or off with a --host "
+    "that other machines can reach]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of exports.")
 def command(**given: Any) -> None:
     """Run a local Realtime server that any OpenAI client can talk to.
@@ -182,6 +189,7 @@ class Asked:
     dialect: Literal["ga", "beta", "both"]
     compression: bool
     ping_seconds: float
+    mcp: str | None
     as_json: bool
     chat: Mapping[str, Any]
     workers: int
@@ -283,6 +291,7 @@ def server_of(
         compression=asked.compression,
         ping_every_s=asked.ping_seconds,
         listener=listener,
+        mcp=asked.mcp,
     )
 
 

@@ -59,7 +59,7 @@ from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
 from bargein.server.pipe import Connection, Media, Pipe
 from bargein.server.slicing import slices
-from bargein.server.working import Working, end
+from bargein.server.working import RemoteServers, Working, end
 from bargein.units import US_PER_S
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,8 @@ _QUICKLY_READ_BYTES = 256 * 1024
 
 
 class Host:
-    """The sessions of one server. `new_detector` makes what judges the frames of one session."""
+    """The sessions of one server. `new_detector` makes what judges the frames of one session; `mcp`
+    reaches the MCP servers that no engine plays."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Host:
         limits: HostLimits | None = None,
         frame_log: FrameLog | None = None,
         new_detector: Callable[[], Detector] | None = None,
+        mcp: RemoteServers | None = None,
     ) -> None:
         self.options = options or Options()
         self.limits = limits or HostLimits()
@@ -90,6 +92,7 @@ class Host:
         self.cut_off = 0
         """Clients that were cut off because they did not read."""
         self._engine_factory = engine_factory
+        self.mcp = mcp
         self._frame_log = frame_log
         self._new_detector = new_detector or (lambda: SileroVad(silero_weights()))
         self._closing = False
@@ -187,6 +190,7 @@ class Session:
             key,
             engine,
             self._inbox.put,
+            servers=host.mcp,
             lists_at_once=self._limits.mcp_lists,
             calls_at_once=self._limits.mcp_calls,
         )

@@ -30,6 +30,8 @@ from bargein.server.engines.script import ScriptEngine
 from bargein.server.framelog import FrameLog
 from bargein.server.host import Host, Session
 from bargein.server.limits import HostLimits
+from bargein.server.mcp.reach import checked_reach
+from bargein.server.mcp.servers import McpServers
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector
 from bargein.server.websocket import HttpProtocol, Protocol
@@ -103,6 +105,7 @@ async def serve_local(
     ping_every_s: float = PING_EVERY_S,
     new_detector: Callable[[], Detector] | None = None,
     listener: socket.socket | None = None,
+    mcp: str | None = None,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends.
 
@@ -111,7 +114,9 @@ async def serve_local(
     one. `trace` is a file for the log of frames (`framelog`). `dialect` is "ga", "beta" or "both",
     where the client's beta header decides. `any_model` takes any name of a model, also of one that
     transcribes. Frames are compressed for clients that offer it. A `listener` that is bound stands
-    in place of `host` and `port`, and is closed at the end.
+    in place of `host` and `port`, and is closed at the end. `mcp` says which of the MCP servers
+    that clients declare are reached: "off", "loopback" or "any" (`mcp.reach`); where it is not
+    given, those of this machine, unless the server itself can be reached from others.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
@@ -121,6 +126,7 @@ async def serve_local(
         raise LocalValueError(f"ping_every_s is {ping_every_s}: give more than 0 seconds")
     hosts = frozenset(checked_host(name) for name in allowed_hosts)
     origins = frozenset(checked_origin(page) for page in allowed_origins)
+    servers = None if mcp is None else McpServers.asked_for(checked_reach(mcp))
     options = options or Options()
     if any_model:
         options = replace(options, any_transcription_model=True)
@@ -134,6 +140,7 @@ async def serve_local(
             limits=limits,
             frame_log=frame_log,
             new_detector=new_detector,
+            mcp=servers or McpServers("loopback" if is_loopback(address) else "off"),
         )
         policy = Policy(
             api_key=key,

@@ -18,9 +18,10 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Protocol
 
 from bargein import events
-from bargein.server.engines.base import Engine, EngineError, ToolError
+from bargein.server.engines.base import Engine, EngineError, NotOursError, ToolError
 from bargein.server.model.commands import (
     CallTool,
     ListTools,
@@ -47,8 +48,19 @@ NOT_HEARD = "Input transcription failed for item '{item_id}'."
 """As the service tells it (protocol.md §4.12)."""
 
 
+class RemoteServers(Protocol):
+    """Reaches the MCP servers that no engine plays."""
+
+    async def list_tools(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
+        """Raises `ToolError`."""
+
+    async def call_tool(self, request: CallTool) -> str:
+        """Raises `ToolError`."""
+
+
 class Working:
-    """Runs one session's engine. `tell` takes what it makes, and waits while there is no room."""
+    """Runs one session's engine. `tell` takes what it makes, and waits while there is no room.
+    `servers` are asked where the engine plays no MCP server."""
 
     def __init__(
         self,
@@ -56,6 +68,7 @@ class Working:
         engine: Engine,
         tell: Callable[[Input], Awaitable[None]],
         *,
+        servers: RemoteServers | None,
         lists_at_once: int,
         calls_at_once: int,
     ) -> None:
@@ -66,6 +79,8 @@ class Working:
         self._transcriptions: dict[str, asyncio.Task[None]] = {}
         self._remote: dict[str, asyncio.Task[None]] = {}
         self._overhears = engine.overhears
+        self._servers = servers
+        self._failed_labels: set[str] = set()
         self._lists = asyncio.Semaphore(lists_at_once)
         self._calls = asyncio.Semaphore(calls_at_once)
 
@@ -165,17 +180,38 @@ class Working:
         tools: tuple[events.McpListedTool, ...] | None = None
         try:
             async with self._lists, asyncio.timeout(REMOTE_DEADLINE_S):
-                tools = await self._engine.list_tools(request)
+                tools = await self._listed(request)
         except Exception as fault:
-            self._note_remote(fault, request.server.server_label)
+            label = request.server.server_label
+            message = self._note_remote(fault, label)
+            if label not in self._failed_labels:
+                # The wire has no place for the reason, so it is said here: once for a label.
+                self._failed_labels.add(label)
+                log.warning("%s: the tools of the MCP server %r: %s", self._key, label, message)
         await self._tell(ToolsListed(item_id, tools))
+
+    async def _listed(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
+        try:
+            return await self._engine.list_tools(request)
+        except NotOursError:
+            if self._servers is None:
+                raise
+        return await self._servers.list_tools(request)
+
+    async def _called(self, request: CallTool) -> str:
+        try:
+            return await self._engine.call_tool(request)
+        except NotOursError:
+            if self._servers is None:
+                raise
+        return await self._servers.call_tool(request)
 
     async def _call(self, request: CallTool) -> None:
         """Bring what a remote tool answers to the machine."""
         result: str | events.McpError
         try:
             async with self._calls, asyncio.timeout(REMOTE_DEADLINE_S):
-                result = await self._engine.call_tool(request)
+                result = await self._called(request)
         except ToolError as fault:
             result = fault.shown()
         except Exception as fault:
@@ -188,7 +224,6 @@ class Working:
         if isinstance(fault, TimeoutError):
             return f"The MCP server did not answer within {REMOTE_DEADLINE_S:g} s."
         if isinstance(fault, EngineError):
-            log.info("%s: the MCP server %s: %s", self._key, label, fault)
             return str(fault)
         log.error("%s: the engine broke at the MCP server %s", self._key, label, exc_info=fault)
         return ENGINE_BROKE

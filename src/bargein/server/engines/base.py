@@ -72,6 +72,10 @@ class ToolError(EngineError):
         return events.McpError(type=self.type, code=code, message=str(self))
 
 
+class NotOursError(ToolError):
+    """The engine plays no MCP server of this label: whoever reaches real ones is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """More of a response, in order. The host adds whose it is and, after the last, that it is."""
@@ -102,14 +106,16 @@ class Engine(ABC):
         return
 
     async def list_tools(self, request: ListTools) -> tuple[events.McpListedTool, ...]:
-        """The tools of an MCP server that the client declared (protocol.md §4.13); what an engine
-        may call of them stands in `StartEngine.remote_tools`. Raises `EngineError` if they cannot
-        be had."""
-        raise EngineError(_NO_REMOTE, code="no_mcp")
+        """The tools of an MCP server that the client declared (protocol.md §4.13), for an engine
+        that plays it or knows a way to it of its own. What an engine may call stands in
+        `StartEngine.remote_tools`. Raises `EngineError` if they cannot be had, and `NotOursError`
+        to have the server asked that the client named."""
+        raise NotOursError(_NO_REMOTE)
 
     async def call_tool(self, request: CallTool) -> str:
-        """Call a remote tool and return what it says. Raises `ToolError`."""
-        raise ToolError(_NO_REMOTE)
+        """Call a remote tool and return what it says. Raises `ToolError`, and `NotOursError` as
+        `list_tools` does."""
+        raise NotOursError(_NO_REMOTE)
 
     async def close(self) -> None:
         """The session is over: let go of processes and connections. Called once, after the last
@@ -117,10 +123,7 @@ class Engine(ABC):
         return
 
 
-_NO_REMOTE = (
-    "This engine reaches no MCP servers: give a scenario one of this label (`mcp`), or an engine "
-    "that overrides `list_tools` and `call_tool`."
-)
+_NO_REMOTE = "Nobody here plays an MCP server of this label, or reaches one."
 
 
 async def _without_ears(*pieces: Heard) -> AsyncGenerator[Heard, None]:

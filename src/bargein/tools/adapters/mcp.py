@@ -5,8 +5,8 @@
 2. A call ends when the server answers, when it is not wanted any more, or when the server is gone:
    then it fails, and so does every later one.
 3. Opening and listing have a deadline. `tools/list_changed` is not followed: open it again.
-4. Told is the text of the result; structured content where that is no single text; what is no text
-   is named. `isError` and the server's refusals are told as errors.
+4. What a result says is told as `mcp_result` has it; `isError` and the server's refusals are told
+   as errors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any, Unpack
 
 from bargein.errors import DeadlineExceeded, LocalValueError, TransportError
 from bargein.masking import without_secrets
-from bargein.tools.adapters.shared import CONTEXT, Treatment, adapt, distinct, left_out, missing
+from bargein.tools.adapters.mcp_result import told, words_of
+from bargein.tools.adapters.shared import CONTEXT, Treatment, adapt, distinct, missing
 from bargein.tools.registry import Tool
 from bargein.tools.signature import ToolError
 
@@ -208,30 +209,10 @@ async def _listed(server: _Server, treatment: Treatment) -> list[Tool]:
 def _adapted(server: _Server, theirs: types.Tool, treatment: Treatment) -> Tool:
     async def call(**given: Any) -> Any:
         given.pop(CONTEXT, None)
-        return _told(await server.call(theirs.name, given))
+        result = await server.call(theirs.name, given)
+        if result.is_error:
+            raise ToolError(words_of(result) or "The tool failed.")
+        return told(result)
 
     description = theirs.description or theirs.title
     return adapt(theirs.name, description, theirs.input_schema, call, treatment)
-
-
-def _told(result: types.CallToolResult) -> Any:
-    blocks = [_told_block(block) for block in result.content]
-    text = "\n".join(blocks)
-    if result.is_error:
-        raise ToolError(text or "The tool failed.")
-    is_one_text = len(blocks) == 1 and isinstance(result.content[0], types.TextContent)
-    if is_one_text or result.structured_content is None:
-        return text
-    return result.structured_content
-
-
-def _told_block(block: types.ContentBlock) -> str:
-    match block:
-        case types.TextContent():
-            return block.text
-        case types.EmbeddedResource(resource=types.TextResourceContents() as resource):
-            return resource.text
-        case types.ResourceLink():
-            return f"{block.name}: {block.uri}"
-        case _:
-            return left_out(block.type)
