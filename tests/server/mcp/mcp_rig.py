@@ -27,7 +27,7 @@ class Weather:
 
     def __init__(self) -> None:
         server = MCPServer("weather station", log_level="CRITICAL")
-        server.tool(annotations=ToolAnnotations(readOnlyHint=True))(self.forecast)
+        server.tool(annotations=ToolAnnotations(read_only_hint=True))(self.forecast)
         server.tool()(self.numbers)
         server.tool()(self.fail)
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -75,9 +75,12 @@ def result(message: MutableMapping[str, Any], **fields: Any) -> Response:
 @asynccontextmanager
 async def listening(app: ASGIApp) -> AsyncIterator[str]:
     """The origin of a server that runs this app."""
-    lifespan = "on" if isinstance(app, Weather) else "off"
     config = uvicorn.Config(
-        app, lifespan=lifespan, log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app,
+        lifespan="on" if isinstance(app, Weather) else "off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
     )
     config.load()
     server = uvicorn.Server(config)

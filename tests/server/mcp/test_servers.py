@@ -285,7 +285,7 @@ async def test_without_the_sdk_it_is_said_what_is_missing(monkeypatch: pytest.Mo
         McpServers.asked_for("any")
     assert McpServers.asked_for("off").reach == "off"
     # Where nobody asked for it in so many words, the first declaration is told.
-    monkeypatch.setattr(servers.importlib, "import_module", missing)
+    monkeypatch.setattr("importlib.import_module", missing)
     told = await fault(HERE.list_tools(listing("http://127.0.0.1:9/mcp")))
     assert 'pip install "bargein[mcp]"' in told[2]
 
