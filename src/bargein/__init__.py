@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from bargein.client.session import Session
     from bargein.client.subscription import Subscription
     from bargein.core import notices
+    from bargein.core.budget import Budget
     from bargein.core.edited import Difference, Edited
     from bargein.core.notices import (
+        BudgetNear,
+        BudgetSpent,
         Connected,
         Dropped,
         Fault,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         TurnStarted,
         UsageReported,
     )
+    from bargein.core.usage import UsageTotal
     from bargein.driver.limits import Limits
     from bargein.driver.ports import Passed
     from bargein.errors import (
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
         RemoteProtocolError,
         TransportError,
     )
-    from bargein.events import SemanticVad, ServerVad
+    from bargein.events import RetentionRatio, SemanticVad, ServerVad
     from bargein.tools import (
         McpServer,
         Tool,
@@ -67,8 +71,11 @@ _PLACES = {
     "client.connecting": ("connect",),
     "client.config": ("PushToTalk",),
     "client.conversation": ("Conversation",),
+    "core.budget": ("Budget",),
     "core.edited": ("Difference", "Edited"),
     "core.notices": (
+        "BudgetNear",
+        "BudgetSpent",
         "Connected",
         "Dropped",
         "Fault",
@@ -84,6 +91,7 @@ _PLACES = {
         "TurnStarted",
         "UsageReported",
     ),
+    "core.usage": ("UsageTotal",),
     "errors": (
         "AdmissionError",
         "BargeinError",
@@ -94,7 +102,7 @@ _PLACES = {
         "RemoteProtocolError",
         "TransportError",
     ),
-    "events": ("SemanticVad", "ServerVad"),
+    "events": ("RetentionRatio", "SemanticVad", "ServerVad"),
     "driver.limits": ("Limits",),
     "driver.ports": ("Passed",),
     "client.reply": ("Reply",),
@@ -117,6 +125,9 @@ __all__ = [
     "AdmissionError",
     "Audio",
     "BargeinError",
+    "Budget",
+    "BudgetNear",
+    "BudgetSpent",
     "Capabilities",
     "Connected",
     "Conversation",
@@ -139,6 +150,7 @@ __all__ = [
     "Raw",
     "RemoteProtocolError",
     "Reply",
+    "RetentionRatio",
     "SemanticVad",
     "ServerVad",
     "Session",
@@ -154,6 +166,7 @@ __all__ = [
     "TurnEnded",
     "TurnStarted",
     "UsageReported",
+    "UsageTotal",
     "Wav",
     "__version__",
     "connect",

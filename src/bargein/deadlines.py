@@ -27,6 +27,7 @@ class Timer(enum.Enum):
     ACKNOWLEDGED = "the answer to an item, an update or a commit; then the ask ends as lost"
     EDIT = "the conversation to come to rest before an edit; then it fails and nothing was sent"
     TOOL = "a tool's end, unless the tool has a time of its own; then the call is answered without"
+    BUDGET = "a share of the session's time, or the end of the last reply; then it is left"
     LEAVE = "what is still unsettled when the application leaves; then the pipe closes"
 
     # A member is one object, so its identity will do; the hash of `Enum` is a call in Python.
@@ -51,6 +52,7 @@ _LASTS_US = {
     Timer.ACKNOWLEDGED: 15 * US_PER_S,
     Timer.EDIT: 10 * US_PER_S,
     Timer.TOOL: 60 * US_PER_S,
+    Timer.BUDGET: 60 * US_PER_S,
     Timer.LEAVE: 3 * US_PER_S,
 }
 
@@ -74,6 +76,14 @@ class Deadlines:
         """Wait no more; what is not armed may be stopped."""
         if self._at_us.pop((timer, key), None) is not None:
             self.next_us = min(self._at_us.values(), default=None)
+
+    def take(self, timer: Timer, key: str, now_us: int) -> bool:
+        """Whether that wait has come to its end; then it is taken out, as by `expired`."""
+        at_us = self._at_us.get((timer, key))
+        if at_us is None or at_us > now_us:
+            return False
+        self.stop(timer, key)
+        return True
 
     def armed(self, timer: Timer, key: str) -> bool:
         """Whether that wait is on."""

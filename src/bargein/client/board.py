@@ -162,8 +162,9 @@ class Board:
             return error
         if self._lost is None:
             return TransportError("the session has ended")
-        if self._lost.code == 1000 and not self._lost.reason:
-            return TransportError("the session is over: it was closed", code=1000)
+        if self._lost.code == 1000:
+            why = self._lost.reason or "it was closed"
+            return TransportError(f"the session is over: {why}", code=1000)
         reason = self._lost.reason or "the connection has ended"
         return TransportError(f"the session is lost: {reason}", code=self._lost.code)
 

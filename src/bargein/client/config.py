@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -40,6 +40,8 @@ class PushToTalk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Turns: TypeAlias = events.ServerVad | events.SemanticVad | PushToTalk
+Truncation: TypeAlias = Literal["auto", "disabled"] | events.RetentionRatio
+"""What the service does when the conversation no longer fits (docs/conversation.md)."""
 
 
 def socket_url(base: str, model: str) -> str:
@@ -77,6 +79,7 @@ def merged_session(
     voice: str | None = None,
     turns: Turns | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
+    truncation: Truncation | None = None,
 ) -> events.Session:
     """The session to ask for: the friendly arguments over the raw ones.
 
@@ -100,6 +103,8 @@ def merged_session(
         friendly["instructions"] = instructions
     if tools is not None:
         friendly["tools"] = [dict(tool) for tool in tools]
+    if truncation is not None:
+        friendly["truncation"] = _truncation(truncation)
     if audio:
         friendly["audio"] = audio
     whole = _over(dict(raw or {}), friendly)
@@ -111,6 +116,20 @@ def merged_session(
     assert isinstance(event, events.SessionUpdate)
     assert isinstance(event.session, events.Session)
     return event.session
+
+
+def _truncation(truncation: Truncation) -> Any:
+    if isinstance(truncation, events.RetentionRatio):
+        if not 0 <= truncation.retention_ratio <= 1:
+            raise LocalValueError(
+                f"truncation.retention_ratio: {truncation.retention_ratio}; give 0 to 1"
+            )
+        return _plain(truncation)
+    if truncation not in ("auto", "disabled"):
+        raise LocalValueError(
+            f"truncation: {truncation!r}; give 'auto', 'disabled' or RetentionRatio(…)"
+        )
+    return truncation
 
 
 def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.ClientEvent:

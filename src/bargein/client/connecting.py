@@ -27,11 +27,12 @@ from bargein.audio.virtual import VirtualPlayer
 from bargein.capabilities import Capabilities, Interrupts
 from bargein.client import config
 from bargein.client.board import Board
-from bargein.client.config import PushToTalk, Turns
+from bargein.client.config import PushToTalk, Truncation, Turns
 from bargein.client.dialling import ApiKey, MakePipe, base_of, dialling, taking
 from bargein.client.servers import capabilities_of, headers_for, usual_auth
 from bargein.client.session import Session
 from bargein.client.standing import standing
+from bargein.core.budget import Budget
 from bargein.core.machine import Machine
 from bargein.core.notices import Connected, Fault, Lost
 from bargein.core.settings import BargeIn, ServerRule, Settings, ToolRule
@@ -90,6 +91,8 @@ def connect(
     capabilities: Capabilities | str | os.PathLike[str] | None = None,
     trace: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
+    budget: Budget | None = None,
+    truncation: Truncation | None = None,
     open_timeout: float = 10.0,
     auth: Auth | None = None,
     headers: Mapping[str, str] | None = None,
@@ -121,6 +124,9 @@ def connect(
     `trace` names a file that gets everything the session's machine was told, to replay it; it holds
     the words of the conversation and neither its sound nor the key.
 
+    `budget` is what the session may use of tokens, sound and time; when it is used the session
+    ends, politely. `truncation` is what the service does with a conversation that no longer fits.
+
     Times are seconds. Raises `LocalValueError` and `LocalProtocolError` here, for what can never
     be; entering raises `AdmissionError` where the service refuses the key or the model,
     `RemoteProtocolError` where it refuses the settings, `DeadlineExceeded` after `open_timeout`,
@@ -138,6 +144,7 @@ def connect(
         voice=voice,
         turns=turns,
         tools=None if tools is None else given.declared(),
+        truncation=truncation,
     )
     if isinstance(transport, str):
         if transport != "websocket":
@@ -163,7 +170,7 @@ def connect(
         )
     return Connecting(
         make_pipe,
-        _settings(wanted, turns, barge_in, limits, can.interrupts, given),
+        _settings(wanted, turns, barge_in, limits, can.interrupts, given, budget),
         _runner(given, approve),
         audio or _Silence(),
         can,
@@ -180,6 +187,7 @@ def _settings(
     limits: Limits,
     interrupts: Interrupts,
     given: Given,
+    budget: Budget | None,
 ) -> Settings:
     config.check_barge_in(barge_in, wanted, interrupts)
     return Settings(
@@ -189,6 +197,7 @@ def _settings(
         pre_roll_ms=turns.pre_roll_ms if isinstance(turns, PushToTalk) else 0,
         microphone_limit_ms=limits.microphone_ms,
         id_seed=secrets.token_hex(4),
+        budget=budget,
         tools=tuple(_rule_of(tool) for tool in given.tools) if given.tools else None,
         servers=tuple(
             ServerRule(label=one.label, approval=bool(one.approval), trusted=one.trusted)

@@ -21,6 +21,7 @@ from bargein.capabilities import Interrupts
 from bargein.client.board import Board
 from bargein.client.config import (
     PushToTalk,
+    Truncation,
     Turns,
     check_barge_in,
     client_event,
@@ -143,6 +144,7 @@ class Session:
         voice: str | None = None,
         turns: Turns | None = None,
         tools: Iterable[Any] | None = None,
+        truncation: Truncation | None = None,
     ) -> events.Session:
         """Change the session; gives the settings that are then in effect.
 
@@ -158,6 +160,7 @@ class Session:
             voice=voice,
             turns=turns,
             tools=None if tools is None else self._declared(tools),
+            truncation=truncation,
         )
         detection = turn_detection_of(wanted)
         if detection is not UNSET:

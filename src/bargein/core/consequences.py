@@ -36,7 +36,10 @@ def recompute(machine: Machine) -> None:
         ledger.dropped_samples = 0
     if responses.replies:
         _end_replies(machine)
-    if (responses.held or responses.turns or machine.calls.batches.owed) and not machine.ending:
+    if machine.spending is not None:
+        machine.spending.look()
+    owed = responses.held or responses.turns or machine.calls.batches.owed
+    if owed and not machine.ending and not machine.is_spent:
         _ask_for_responses(machine)
     _tell_floor(machine)
     if machine.leaving is not None and not cuts.open:

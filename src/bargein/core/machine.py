@@ -19,8 +19,9 @@ from typing import assert_never
 from bargein import events
 from bargein.capabilities import Capabilities
 from bargein.core import captions, consequences, inputs, overdue, service
+from bargein.core.budget import Spending
 from bargein.core.calls import Calls
-from bargein.core.commands import Answer, Close, Command, Send, SendAudio
+from bargein.core.commands import Close, Command, Send, SendAudio
 from bargein.core.conversation import Conversation
 from bargein.core.cut import Cut
 from bargein.core.cuts import Cuts
@@ -40,7 +41,7 @@ from bargein.core.notices import (
 )
 from bargein.core.output_buffer import OutputBuffer
 from bargein.core.received import session
-from bargein.core.requests import Requests
+from bargein.core.requests import Leaving, Requests
 from bargein.core.responses import Reply, Responses
 from bargein.core.settings import Settings
 from bargein.core.settlement import Settlement
@@ -81,19 +82,27 @@ class Machine:
         self.ended: dict[str, None] = {}
         self.after_stop: list[events.ClientEvent] = []
         self.releasing: int | None = None
-        self.leaving: int | None = None
+        self.leaving: Leaving | None = None
+        self.farewell = ""
         self.holding: dict[str, int] = {}
         self.effective = settings.session
         self.meter = Meter()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
         self.calls = Calls(self)
+        budget = settings.budget
+        self.spending = None if budget is None else Spending(self, budget)
         self.edits = Edits(self)
 
     @property
     def ending(self) -> bool:
         """Nothing can be asked for: the pipe is not open, or is being closed."""
         return self.closing or not self.open
+
+    @property
+    def is_spent(self) -> bool:
+        """A budget is used up: no reply is asked for any more."""
+        return self.spending is not None and self.spending.spent is not None
 
     @property
     def deadline_us(self) -> int | None:
@@ -134,7 +143,8 @@ class Machine:
                 service.handle(self, happened.event)
             case inputs.Captured():
                 self._captured(happened.audio)
-                return desk.commands
+                if self.spending is None:
+                    return desk.commands
             case inputs.MediaArrived():
                 self.buffer.media(happened)
             case inputs.Rendered():
@@ -216,9 +226,9 @@ class Machine:
             self.held(hold_id)
         self.desk.deadlines.clear()
         self._report_dropped()
-        self.desk.notify(Lost(pipe.code, pipe.reason))
+        self.desk.notify(Lost(pipe.code, pipe.reason or self.farewell))
         if self.leaving is not None:
-            self.desk.answer(self.leaving)
+            self.desk.answer(self.leaving.ask_id)
             self.leaving = None
 
     def _captured(self, audio: bytes) -> None:
@@ -349,13 +359,14 @@ class Machine:
         """Nothing leaves after this; what still arrives is recorded until the pipe has ended."""
         self.connected = False
         self.closing = True
+        self.farewell = reason
         self.desk.outbox.shut()
         self.desk.deadlines.clear()
         self.desk.do(Close(1000, reason))
 
     def leave(self) -> None:
         if self.leaving is not None:
-            self.desk.do(Answer(self.leaving))
-            self.leaving = None
+            leaving, self.leaving = self.leaving, None
+            self.desk.answer(leaving.ask_id)
             self.desk.deadlines.stop(Timer.LEAVE, "")
-            self.close("")
+            self.close(leaving.reason)

@@ -195,6 +195,25 @@ class UsageReported(msgspec.Struct, frozen=True, tag=True):
     usage: events.Usage
 
 
+class BudgetNear(msgspec.Struct, frozen=True, tag=True):
+    """A budget of the session is nearly used; told once of each (`core/budget.py`)."""
+
+    kind: str
+    """The field of `Budget`."""
+    used: float
+    limit: float
+
+
+class BudgetSpent(msgspec.Struct, frozen=True, tag=True):
+    """A budget is used up: no reply is asked for any more, and the session ends when the one that
+    runs has. `Lost` follows, with a reason that names it.
+    """
+
+    kind: str
+    used: float
+    limit: float
+
+
 class Lost(msgspec.Struct, frozen=True, tag=True):
     """The pipe has ended and the session with it."""
 
@@ -229,6 +248,8 @@ Notice: TypeAlias = (
     | ToolAnswered
     | Fault
     | UsageReported
+    | BudgetNear
+    | BudgetSpent
     | Lost
     | Dropped
     | Raw

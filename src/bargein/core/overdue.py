@@ -23,6 +23,8 @@ ANSWERS = (
 
 def tick(machine: Machine) -> None:
     desk = machine.desk
+    if machine.spending is not None:
+        machine.spending.tick()
     for timer, key in desk.deadlines.expired(desk.now_us):
         if timer in ANSWERS and desk.outbox.blocked:
             # It may not have left yet. How long a socket may take nothing is for the pipe to say.
@@ -59,6 +61,9 @@ def tick(machine: Machine) -> None:
                 machine.edits.overdue(key)
             case Timer.TOOL:
                 machine.calls.overdue(key)
+            case Timer.BUDGET:
+                if machine.spending is not None:
+                    machine.spending.overdue(key)
             case Timer.LEAVE:
                 machine.leave()
             case _:

@@ -10,6 +10,7 @@ anything is sent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from bargein import events
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 Event = TypeVar("Event", bound=events.ClientEvent)
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The session is to end when what was cut is settled; `ask_id` waits for it."""
+
+    ask_id: int | None
+    reason: str = ""
+
+
 class Requests:
     """The handlers of the application's asks."""
 
@@ -40,6 +49,10 @@ class Requests:
         """One ask."""
         if self._m.ending and not isinstance(ask, asks.Leave):
             self._desk.fail(ask_id, "the session has ended", "lost")
+            return
+        spending = self._m.spending
+        if spending is not None and spending.refuses(ask):
+            self._desk.fail(ask_id, f"{spending.reason}, and the session is ending", "local")
             return
         match ask:
             case asks.Say():
@@ -334,8 +347,12 @@ class Requests:
         if machine.ending or machine.leaving is not None:
             self._desk.answer(ask_id)
             return
-        machine.leaving = ask_id
-        machine.cut("leave")
+        self.leave(ask_id)
+
+    def leave(self, ask_id: int | None, reason: str = "") -> None:
+        """Fall silent, settle, and close with that reason."""
+        self._m.leaving = Leaving(ask_id, reason)
+        self._m.cut("leave")
         self._desk.deadlines.arm(Timer.LEAVE, "", self._desk.now_us)
 
 

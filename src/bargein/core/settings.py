@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from bargein import events
+from bargein.core.budget import Budget
 
 BargeIn: TypeAlias = Literal["cut", "keep_talking"]
 
@@ -52,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Makes our ids distinct from those of other sessions; at most 12 characters."""
     player_margin_samples: int | None = 0
     """What the player said of itself at the start; see `DeviceChanged`."""
+    budget: Budget | None = None
+    """What the session may use; None: as much as it likes."""
     tools: tuple[ToolRule, ...] | None = None
     """The tools of ours that answer the model's calls; None: the application answers them."""
     servers: tuple[ServerRule, ...] = ()

@@ -152,9 +152,11 @@ class UsageTotal(msgspec.Struct, frozen=True):
 class Meter:
     """The machine's: adds up what passes."""
 
-    __slots__ = ("_counted", "_listened_ticks", "_spoken_ticks", "_total")
+    __slots__ = ("_counted", "_listened_ticks", "_spoken_ticks", "_total", "changes")
 
     def __init__(self) -> None:
+        self.changes = 0
+        """How often something was added."""
         self._total = UsageTotal()
         self._counted: dict[tuple[str, int], None] = {}
         self._spoken_ticks = 0
@@ -187,15 +189,18 @@ class Meter:
         while len(self._counted) >= REMEMBERED_LIMIT:
             del self._counted[next(iter(self._counted))]
         self._counted[key, index] = None
+        self.changes += 1
         return True
 
     def spoke(self, wire_bytes: int, audio_format: AudioFormat) -> None:
         """Sound of a reply came."""
+        self.changes += 1
         samples = audio_format.samples(wire_bytes)
         self._spoken_ticks += samples * (_TICKS // audio_format.rate)
 
     def listened(self, samples: int, audio_format: AudioFormat) -> None:
         """Sound of the microphone was sent."""
+        self.changes += 1
         self._listened_ticks += samples * (_TICKS // audio_format.rate)
 
 

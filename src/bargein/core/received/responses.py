@@ -49,6 +49,8 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         machine.cut("leave")
     elif reply.given_up:
         machine.settlement.cancel([], reply)
+    elif machine.spending is not None and create is None:
+        machine.spending.born()
 
 
 def _format_of(machine: Machine, response: events.Response | None) -> AudioFormat:

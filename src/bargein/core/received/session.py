@@ -52,6 +52,8 @@ def _connected(machine: Machine) -> None:
     machine.connected = True
     machine.desk.deadlines.stop(Timer.SESSION, "")
     machine.desk.notify(Connected(machine.effective))
+    if machine.spending is not None:
+        machine.spending.begun()
 
 
 def _configure(machine: Machine, session: events.AnySession) -> None:
