@@ -203,6 +203,16 @@ class TestCancel:
         talk.done()
         assert talk.sent() == ["truncate B/0 300"]
 
+    def test_a_refusal_teaches_also_after_the_service_has_ended_the_response_by_itself(
+        self,
+    ) -> None:
+        talk = Talk(FALSE_VAD)
+        talk.speaking()
+        talk.cut_at(700)
+        talk.cancelled(reason="client_cancelled")
+        talk.refuse(events.ResponseCancel, "Unknown event.", "unknown_event")
+        assert talk.machine.capabilities == Capabilities(cancel=False)
+
 
 @pytest.mark.parametrize("heard_ms", [700, 0], ids=["truncate", "delete"])
 def test_a_refusal_that_teaches_nothing_is_theirs_once_and_then_ours(heard_ms: int) -> None:

@@ -346,6 +346,29 @@ def test_a_debt_that_another_response_paid_is_not_asked_for() -> None:
     assert talk.sent() == []
 
 
+def test_a_debt_that_was_paid_while_its_create_was_under_way_is_not_asked_for_again() -> None:
+    """Rule 13: the create crossed the service's answer to the next turn. An ask would be sent again,
+    for its answer has to be told."""
+    turns = {**FALSE_VAD, "create_response": True}
+    talk = Talk(turns, barge_in="keep_talking")
+    talk.speaking(ms=300)
+    talk.speech_started()
+    talk.speech_ended()
+    talk.refuse_as_active("r1", ours=False)
+    talk.heard("A", 300)
+    talk.done()
+    assert talk.sent() == ["create"]
+    talk.speech_started("U2", 3_000)
+    talk.speech_ended("U2", 4_000)
+    talk.speaking("r2", "B", 500)
+    talk.refuse_as_active("r2")
+    talk.done("r2")
+    talk.heard("B", 500)
+    talk.pass_ms(30_000)
+    assert talk.sent() == []
+    assert talk.told(Fault) == [], "it crossed; nobody is told"
+
+
 def test_a_turn_that_the_service_never_answers_is_asked_for_after_a_while() -> None:
     """Rule 13: time enough was given."""
     talk = Talk()

@@ -68,7 +68,7 @@ class Sent:
     number: int = 0
     """Its place among all that was remembered."""
     overdue: bool = False
-    """Its answer was waited for long enough. It may still come, and teach."""
+    """Its answer is not waited for any more. It may still come, and teach."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ class Create:
     cut_id: str | None = None
     given_up: bool = False
     """Out of band, and cancelled before it was created."""
+    paid: bool = False
+    """A debt that a response of the service's own has paid while the create was under way: if it
+    crossed that response, it is not sent again."""
 
     @property
     def out_of_band(self) -> bool:
@@ -145,15 +148,20 @@ class Responses:
             self.turns.clear()
             if reply.cut_id is None:
                 # What waits and asks for nothing in particular is answered by this one too.
-                paid = [
-                    held
-                    for held in self.held
-                    if held.plain and not any(item in coming for item in held.items)
-                ]
+                paid = [held for held in self.held if self._is_answered(held, coming)]
                 answered += paid
                 self.held = [held for held in self.held if held not in paid]
+                for sent in self.sent:
+                    sent.paid = sent.paid or self._is_debt_paid(sent, coming)
         reply.ask_ids = tuple(ask_id for one in answered for ask_id in one.ask_ids)
         return reply
+
+    @staticmethod
+    def _is_answered(create: Create, coming: Container[str]) -> bool:
+        return create.plain and not any(item in coming for item in create.items)
+
+    def _is_debt_paid(self, create: Create, coming: Container[str]) -> bool:
+        return not create.ask_ids and self._is_answered(create, coming)
 
     def answered_by(self, response: events.Response, *, default: bool) -> Create | None:
         metadata = response.metadata if isinstance(response.metadata, dict) else {}

@@ -95,7 +95,8 @@ def _application_refused(machine: Machine, memory: Sent, body: events.ErrorBody)
 
 
 def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
-    """Already active: a response of the service's own crossed ours. It is asked for again."""
+    """Already active: a response of the service's own crossed ours. It is asked for again, unless
+    it was a debt, which that response has paid (rule 13)."""
     responses = machine.responses
     create = next((sent for sent in responses.sent if sent.key == memory.key), None)
     if create is None:
@@ -106,6 +107,8 @@ def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> B
     if create.cut_id is not None:
         machine.end_turn("superseded", tuple(create.ask_ids))
         return "crossing" if crossed else "theirs"
+    if crossed and create.paid:
+        return "crossing"
     if crossed and create.attempts < ATTEMPTS_LIMIT:
         responses.held.insert(0, create)
         if responses.open_default is None:

@@ -271,14 +271,16 @@ def _count(machine: Machine, event: events.ResponseDone) -> None:
 def _cancel_answered(machine: Machine, response: events.Response) -> None:
     """`response.done` is a cancel's answer; where it is not of our making, a refusal comes too.
 
-    That one is absorbed whenever it comes: a link can stall for longer than any of our waits.
+    That one is absorbed whenever it comes: a link can stall for longer than any of our waits. A
+    service that cannot cancel may have ended the response by itself, in these words: a refusal
+    that comes after it still teaches.
     """
     cancel = machine.faults.oldest(events.ResponseCancel, response.id)
     if cancel is None:
         return
     details = response.status_details
     if isinstance(details, events.StatusDetails) and details.reason == "client_cancelled":
-        machine.faults.forget(cancel)
+        cancel.overdue = True
 
 
 def _output_format(audio: object) -> object:
