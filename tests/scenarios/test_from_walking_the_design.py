@@ -347,7 +347,7 @@ def test_a_debt_that_another_response_paid_is_not_asked_for() -> None:
 
 
 def test_a_debt_that_was_paid_while_its_create_was_under_way_is_not_asked_for_again() -> None:
-    """Rule 13: the create crossed the service's answer to the next turn. An ask would be sent again,
+    """Rule 13: the create crossed the service's answer to the next turn. An ask is sent again,
     for its answer has to be told."""
     turns = {**FALSE_VAD, "create_response": True}
     talk = Talk(turns, barge_in="keep_talking")
