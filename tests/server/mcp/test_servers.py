@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gzip
 import json
 import logging
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from tests.server.mcp.mcp_rig import (
     Answer,
     Weather,
+    a_server,
     calling,
     listening,
     listing,
@@ -27,6 +29,7 @@ from tests.server.mcp.mcp_rig import (
 from bargein.errors import LocalValueError
 from bargein.server.engines.base import ToolError
 from bargein.server.mcp import link, servers
+from bargein.server.mcp.reach import address_of
 from bargein.server.mcp.servers import McpServers
 
 KEY = "tok-0123456789"
@@ -249,6 +252,7 @@ async def test_a_server_that_never_answers_to_the_end_of_its_session_is_not_wait
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(link, "_GOODBYE_S", 0.05)
+    monkeypatch.setattr(link, "_READ_S", 600)
     older, never = Older(), asyncio.Event()
 
     async def silence() -> AsyncIterator[bytes]:
@@ -274,6 +278,28 @@ async def test_nobody_beyond_the_reach_is_asked() -> None:
         assert "not on this machine" in (await fault(HERE.call_tool(calling(elsewhere))))[2]
         assert not weather.requests
         assert len(await McpServers("any").list_tools(listing(f"{origin}/mcp"))) == 3
+
+
+async def test_no_proxy_stands_between_this_machine_and_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with listening(Weather()) as gone:
+        pass
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, gone)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with listening(Weather()) as origin:
+        assert len(await HERE.list_tools(listing(f"{origin}/mcp"))) == 3
+
+
+async def test_a_host_that_is_not_the_one_that_was_read_is_not_asked() -> None:
+    weather = Weather()
+    async with listening(weather) as origin:
+        read = address_of(a_server(f"{origin}/mcp"), "loopback")
+        told = await fault(link.list_tools(dataclasses.replace(read, host="127.0.0.2")))
+        assert told[2] == "The 'server_url' can be read in two ways."
+        assert not weather.requests
 
 
 async def test_without_the_sdk_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.engines.chat.services import DONE as END
+from tests.server.engines.chat.services import chunk, says, services, streams
 from tests.server.mcp.mcp_rig import Weather, listening
 from tests.server.serving_rig import scenario
 from tests.server.wire.test_ladders import ADDED, CLOSED, DONE, OPENED
@@ -23,6 +25,8 @@ from tests.server.wire.test_remote_tools import (
     answer,
 )
 from tests.server.wire.wire_rig import AT_ONCE, Wire, climbed, wire
+
+from bargein.server.engines.chat.making import chat_engine
 
 KEY = "tok-0123456789"
 CALLED = (*OPENED, *(ARGUED[0],) * 3, ARGUED[1])
@@ -147,3 +151,24 @@ async def test_what_the_scenario_plays_is_not_reached() -> None:
         done = await client.until("response.done")
         assert done["response"]["output"][0]["output"] == "Snow"
         assert not weather.requests
+
+
+async def test_a_mind_behind_a_url_calls_a_real_server_and_speaks_about_the_answer() -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "forecast", "arguments": '{"city":"Rome"}'}}
+    async with services() as served, listening(Weather()) as origin:
+        served.minds(
+            streams(chunk({"tool_calls": [call]}), chunk(finish="tool_calls"), END),
+            says("It rains."),
+        )
+        engine = chat_engine(served.options())
+        async with wire(AT_ONCE, engine=engine) as client:
+            await declare(client, f"{origin}/mcp", *LISTED, require_approval="never")
+            await client.type("Is it raining in Rome?")
+            await client.send("response.create")
+            done = await client.until("response.done")
+            assert done["response"]["output"][0]["output"] == "Rain in Rome"
+            await client.send("response.create")
+            done = await client.until("response.done")
+            assert done["response"]["output"][0]["content"][0]["text"] == "It rains."
+        *_, told = served.asked[-1].body["messages"]
+        assert (told["role"], told["content"]) == ("tool", "Rain in Rome")

@@ -7,6 +7,7 @@ import logging
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 from tests.server.engines.chat.chat_rig import (
     ALOUD,
@@ -35,7 +36,7 @@ from bargein import events
 from bargein.secret import Secret
 from bargein.server.engines.base import EngineError
 from bargein.server.model import heard, score
-from bargein.server.model.commands import StartTranscription
+from bargein.server.model.commands import RemoteTool, StartTranscription
 from bargein.units import AudioFormat
 
 KEY = "sk-mind-0123456789abcdef"
@@ -302,3 +303,43 @@ async def test_another_servers_ears_do_not_get_the_minds_key() -> None:
         await actions(engine, asks(user(SPOKEN)))
         assert "authorization" not in ear.asked[0].headers
         assert "authorization" in mind.asked[0].headers
+
+
+def calls(name: str) -> str:
+    call = {"index": 0, "id": "c0", "function": {"name": name, "arguments": "{}"}}
+    return chunk({"tool_calls": [call]})
+
+
+async def test_a_tool_of_an_mcp_server_is_called_by_its_own_name() -> None:
+    tool = events.McpListedTool(name="look.at/it", description="Look.")
+    request = msgspec.structs.replace(
+        asks(), remote_tools=(RemoteTool("museum", tool, needs_approval=True),)
+    )
+    async with rig() as (served, engine):
+        said = text("Let me look")[:1]
+        served.minds(streams(*said, calls("look_at_it"), chunk(finish="tool_calls"), DONE))
+        made = await actions(engine, request)
+        function = {"name": "look_at_it", "description": "Look."}
+        assert served.asked[0].body["tools"] == [{"type": "function", "function": function}]
+    assert made[-3:] == [
+        score.OpenCall("look.at/it", "museum"),
+        score.Arguments("{}"),
+        score.CloseCall(),
+    ]
+
+
+async def test_what_is_said_behind_a_remote_call_is_a_message_of_its_own() -> None:
+    request = msgspec.structs.replace(
+        asks(**ALOUD),
+        remote_tools=(RemoteTool("a", events.McpListedTool(name="look"), needs_approval=False),),
+    )
+    async with rig() as (served, engine):
+        before, behind = text("Let me look.")[:1], text("It looks fine.")[:1]
+        served.minds(streams(*before, calls("look"), *behind, chunk(finish="stop"), DONE))
+        made = await actions(engine, request)
+    opened = [i for i, action in enumerate(made) if isinstance(action, score.OpenMessage)]
+    assert len(opened) == 2
+    for start, end in zip(opened, (*opened[1:], len(made)), strict=True):
+        words = [each for each in made[start:end] if isinstance(each, score.Word)]
+        samples = sum(len(e.audio) // 2 for e in made[start:end] if isinstance(e, score.Sound))
+        assert words and words[0].start_sample < words[-1].end_sample <= samples

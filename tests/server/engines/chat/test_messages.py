@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bargein import events
+from bargein.server.engines.chat.callables import Callables
 from bargein.server.engines.chat.messages import (
     NO_ANSWER_YET,
     Manner,
@@ -16,6 +17,7 @@ from bargein.server.engines.chat.messages import (
     unheard_parts,
 )
 from bargein.server.engines.chat.wav import wav_of
+from bargein.server.model.commands import RemoteTool
 
 
 def said(role: str, *texts: str, id: str = "") -> events.MessageItem:
@@ -209,3 +211,15 @@ def test_no_limit_is_no_field_and_no_choice_is_no_tools() -> None:
     assert "max_tokens" not in body(max_output_tokens="inf")
     assert "tools" not in body(tools=TOOLS, tool_choice="none")
     assert body(tools=TOOLS, tool_choice="required")["tool_choice"] == "required"
+
+
+def test_a_call_of_a_remote_tool_is_told_by_the_name_that_the_mind_knows() -> None:
+    item = events.McpCallItem(
+        id="c", server_label="shop", name="weather", arguments="{}", output="rain"
+    )
+    remote = RemoteTool("shop", events.McpListedTool(name="weather"), needs_approval=False)
+    params = events.ResponseParams(tools=(events.FunctionTool(name="weather"),))
+    known = Callables.of(params, (remote,))
+    message, told_answer = messages_of((item,), None, {}, (), Manner(), known)
+    assert message["tool_calls"] == [the_call("c", "shop_weather")]
+    assert told_answer == the_answer("c")

@@ -18,6 +18,7 @@ from msgspec import UNSET
 
 from bargein import events
 from bargein.server.engines.base import Batch, Engine, EngineError
+from bargein.server.engines.chat.callables import Callables
 from bargein.server.engines.chat.ears import Ears
 from bargein.server.engines.chat.messages import format_of, request_body, unheard_parts
 from bargein.server.engines.chat.mind import Mind
@@ -61,6 +62,7 @@ class ChatEngine(Engine):
 
     async def respond(self, request: StartEngine) -> AsyncGenerator[Batch, None]:
         params = request.params
+        callables = Callables.of(params, request.remote_tools)
         body = request_body(
             request.context,
             params,
@@ -68,9 +70,10 @@ class ChatEngine(Engine):
             heard=await self._words_of_turns(request.context),
             cut_item_ids=request.cut_item_ids,
             manner=self._options.manner,
+            callables=callables,
         )
         body.update(self._options.chat_body)
-        speech = _Speech(params, self._voice)
+        speech = _Speech(params, self._voice, callables)
         thoughts: asyncio.Queue[Thought | Ending | EngineError] = asyncio.Queue(_AHEAD)
         thinking = asyncio.create_task(self._think(body, thoughts), name="the mind")
         try:
@@ -152,7 +155,8 @@ class ChatEngine(Engine):
 class _Speech:
     """From thoughts to the steps of one response."""
 
-    def __init__(self, params: events.ResponseParams, voice: Voice) -> None:
+    def __init__(self, params: events.ResponseParams, voice: Voice, callables: Callables) -> None:
+        self._callables = callables
         self._speaks = "audio" in (params.output_modalities or ("audio",))
         self._format, self._voice_name = format_and_voice(params)
         output = params.audio.output if params.audio is not UNSET and params.audio else None
@@ -176,7 +180,13 @@ class _Speech:
                 # What was said so far is heard before the call; its message stays open (§4.5).
                 async for steps in self._speak(self._sentences.flush()):
                     yield steps
-                yield (Step(score.OpenCall(name)),)
+                remote = self._callables.remote.get(name)
+                if remote is None:
+                    yield (Step(score.OpenCall(name)),)
+                else:
+                    # It closes the message before it (§4.13): what is said behind it is another.
+                    self._is_open, self._samples = False, 0
+                    yield (Step(score.OpenCall(remote.tool.name, remote.server_label)),)
             case CallArguments(text=text):
                 yield (Step(score.Arguments(text)),)
             case CallEnded():

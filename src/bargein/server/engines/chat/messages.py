@@ -22,6 +22,7 @@ from msgspec import UNSET
 
 from bargein import events
 from bargein.audio.formats import decode, samples_of
+from bargein.server.engines.chat.callables import Callables
 from bargein.server.engines.chat.wav import wav_of
 from bargein.units import AudioFormat
 
@@ -88,12 +89,15 @@ def request_body(
     heard: Heard,
     cut_item_ids: Collection[str] = (),
     manner: Manner | None = None,
+    callables: Callables | None = None,
 ) -> dict[str, Any]:
-    """The JSON of one streaming `POST /chat/completions`."""
+    """The JSON of one streaming `POST /chat/completions`; without `callables`, it may call the
+    functions of the parameters."""
+    callables = callables or Callables.of(params, ())
     body: dict[str, Any] = {
         "model": model,
         "messages": messages_of(
-            context, params.instructions, heard, cut_item_ids, manner or Manner()
+            context, params.instructions, heard, cut_item_ids, manner or Manner(), callables
         ),
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -102,31 +106,7 @@ def request_body(
         body["max_tokens"] = params.max_output_tokens
     if params.reasoning and isinstance(params.reasoning.effort, str):
         body["reasoning_effort"] = params.reasoning.effort
-    tools = [
-        _tool(tool)
-        for tool in params.tools or ()
-        if isinstance(tool, events.FunctionTool) and isinstance(tool.name, str)
-    ]
-    # A server that does not know `tool_choice` would call all the same: it is not told of tools.
-    if tools and params.tool_choice != "none":
-        body["tools"] = tools
-        match params.tool_choice:
-            case "auto" | "required" as choice:
-                body["tool_choice"] = choice
-            case events.ToolChoiceFunction(name=name):
-                body["tool_choice"] = {"type": "function", "function": {"name": name}}
-        if isinstance(params.parallel_tool_calls, bool):
-            body["parallel_tool_calls"] = params.parallel_tool_calls
-    return body
-
-
-def _tool(tool: events.FunctionTool) -> Message:
-    function: Message = {"name": tool.name}
-    if isinstance(tool.description, str):
-        function["description"] = tool.description
-    if isinstance(tool.parameters, Mapping):
-        function["parameters"] = tool.parameters
-    return {"type": "function", "function": function}
+    return body | callables.fields(params)
 
 
 def messages_of(
@@ -135,9 +115,12 @@ def messages_of(
     heard: Heard,
     cut_item_ids: Collection[str],
     manner: Manner,
+    callables: Callables | None = None,
 ) -> list[Message]:
     """The messages, instructions first."""
-    telling = _Telling(heard, frozenset(cut_item_ids), manner, _answers(context))
+    telling = _Telling(
+        heard, frozenset(cut_item_ids), manner, _answers(context), callables or Callables()
+    )
     if isinstance(instructions, str) and instructions:
         telling.messages.append({"role": "system", "content": instructions})
     for item in context:
@@ -162,6 +145,7 @@ class _Telling:
     cut: frozenset[str]
     manner: Manner
     answers: dict[str, str]
+    callables: Callables
     messages: list[Message] = field(default_factory=list)
     told_calls: set[str] = field(default_factory=set)
     _open_calls: list[tuple[str, str]] = field(default_factory=list)
@@ -172,7 +156,8 @@ class _Telling:
                 call_id = item.call_id if isinstance(item.call_id, str) else item_id_of(item)
                 answer = self.answers.get(call_id, NO_ANSWER_YET)
                 self._call(call_id, name, arguments, answer)
-            case events.McpCallItem(name=name, arguments=arguments):
+            case events.McpCallItem(arguments=arguments):
+                name = self.callables.name_of(item.server_label, item.name)
                 self._call(item_id_of(item), name, arguments, _mcp_answer(item))
             case events.FunctionCallOutputItem(call_id=call_id, output=output):
                 if call_id not in self.told_calls:
