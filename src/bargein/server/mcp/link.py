@@ -122,7 +122,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class _Watch:
-    """What happens on HTTP's level, in one connection."""
+    """What happens below the SDK, in one connection."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
