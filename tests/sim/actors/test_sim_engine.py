@@ -48,7 +48,7 @@ def test_deltas_are_not_aligned_to_milliseconds() -> None:
     ]
 
     assert sum(1 for size in sizes if size % 24) > len(sizes) // 2
-    assert max(sizes) <= 24 * 400
+    assert max(sizes) <= 24 * 500
 
 
 def test_a_text_response_has_no_sound() -> None:

@@ -151,7 +151,9 @@ class Engine:
             Step(score.OpenPart("audio")),
             Step(score.SayText("Once upon "), choices.draw(stream, 0, 40) * US_PER_MS),
         ]
-        largest = choices.pick(stream, (rate // 5, rate // 4, rate * 2 // 5))
+        # The service's own are about 250 ms (protocol.md §5); these are 200 ms on average.
+        half = rate // 2
+        largest = choices.pick(stream, (rate // 5, rate // 4, rate * 2 // 5, half, half))
         first = 0
         while left:
             samples = min(left, largest - choices.draw(stream, 0, largest - rate // 50))
