@@ -43,6 +43,37 @@ def test_what_is_due_by_a_time_are_the_blocks_whose_time_has_come(ppm: int, bloc
         assert counted.due_us == one_by_one.due_us > time_us
 
 
+@pytest.mark.parametrize("ppm", [-300, 0, 300])
+@pytest.mark.parametrize("block", [240, 441, 2_048])
+def test_the_block_from_a_time_on_is_the_first_whose_time_is_not_before(
+    ppm: int, block: int
+) -> None:
+    card = CardSettings(rate=44_100, block=block, rate_error_ppm=ppm)
+    clock, ahead = BlockClock(card, 7), BlockClock(card, 7)
+    clock.take(3)
+    ahead.take(3)
+
+    for time_us in (0, clock.due_us, clock.due_us + 1, *range(140_000, 500_000, 1_013)):
+        while ahead.due_us < time_us:
+            ahead.take(1)
+
+        assert clock.due_from(time_us) == clock.due_from(ahead.due_us) == ahead.due_us
+
+
+def test_between_two_blocks_a_card_wakes_nobody() -> None:
+    # No block falls due 100 ms after another one, so a report is later than that.
+    card = Card(CardSettings(rate=24_000, block=441, latency_us=0, report_every_us=100_000))
+    card.play("a", bytes_of(np.ones(48_000, np.int16)), 24_000, 0)
+
+    told = []
+    while (due := card.next_us) is not None and due < 1_900_000:
+        told.append(card.advance(due))
+
+    beginning, *rest = told
+    assert beginning == [] and len(rest) > 15
+    assert all(rest), "each waking tells something"
+
+
 def test_a_block_is_due_with_its_first_frame_and_not_before() -> None:
     clock = BlockClock(CardSettings(rate=44_100, block=441, rate_error_ppm=300), 0)
     clock.take(5)

@@ -68,6 +68,28 @@ def test_chunks_of_any_length_give_the_same_bits_and_the_exact_length(
     assert len(whole) == -(-samples * ratio[1] // ratio[0]) == stream.given
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(RATIOS),
+    st.lists(st.tuples(st.sampled_from([None, 0, 8, -9_000]), st.integers(1, 300)), max_size=6),
+    st.integers(1, 200),
+)
+def test_a_level_in_chunks_of_its_own_is_what_it_is_in_the_middle_of_sound(
+    ratio: tuple[int, int], stretches: list[tuple[int | None, int]], chunk: int
+) -> None:
+    levels = [
+        noise(samples) if level is None else np.full(samples, level, np.int16)
+        for level, samples in stretches
+    ]
+    sound = np.concatenate([noise(50), *levels])
+    stream = Resampler(*ratio)
+    pieces = [stream.push(sound[:50])]
+    pieces += [stream.push(each[at : at + chunk]) for each in levels for at in range(0, 300, chunk)]
+    pieces.append(stream.flush())
+
+    assert np.array_equal(np.concatenate(pieces), resample(sound, *ratio))
+
+
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_the_input_count_never_falls_and_meets_the_end_exactly(ratio: tuple[int, int]) -> None:
     stream = Resampler(*ratio)

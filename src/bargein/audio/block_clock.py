@@ -55,6 +55,13 @@ class BlockClock:
         """How many blocks are due at that time and not taken."""
         return self.frame_at(time_us) // self._block + 1 - self._taken
 
+    def due_from(self, time_us: int) -> int:
+        """When the first block is due, of those that are not taken, that is due then or later."""
+        if time_us <= self.due_us:
+            return self.due_us
+        before = (time_us - 1 - self._start_us) * self._frames // (self._block * _PARTS)
+        return self._start_us - (-(before + 1) * self._block * _PARTS // self._frames)
+
     def take(self, blocks: int) -> None:
         """So many more blocks are taken."""
         self._taken += blocks

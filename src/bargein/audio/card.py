@@ -186,7 +186,8 @@ class Card:
         answer = self._answers.next_us
         if self._idle:
             return answer
-        block = max(self._clock.due_us, self._progress_due)
+        # Progress is reported when a block is taken, so before the next one there is nothing to do.
+        block = self._clock.due_from(self._progress_due)
         return block if answer is None else min(answer, block)
 
     def advance(self, now_us: int) -> list[Report]:

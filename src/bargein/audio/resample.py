@@ -88,6 +88,8 @@ class Resampler:
         # `_past[0]` is input number `_past_at`; the zeros before the beginning stand for silence.
         self._past: _Doubles = np.zeros(max(0, self._ahead - 1))
         self._past_at = -len(self._past)
+        # Where the past is one level it is that number, and `_past` is made when it is needed.
+        self._level: float | None = 0.0
         self._in = 0
         self._out = 0
         self._flushed = False
@@ -115,16 +117,26 @@ class Resampler:
         chunk = samples_of(pcm) if isinstance(pcm, bytes) else pcm
         if self._flushed:
             raise LocalValueError("pcm: this stream was flushed; begin a new Resampler")
-        self._in += len(chunk)
+        first, self._in = self._in, self._in + len(chunk)
         if self._same:
             self._out += len(chunk)
             return chunk
         if not len(chunk):
             return _EMPTY
-        self._past = np.concatenate((self._past, chunk))
+        self._remember(chunk, first)
         # Output m needs input floor(m·down/up) + ahead; so many have all they need:
         last = self._in - 1 - self._ahead
         return self._give(((last + 1) * self._up - 1) // self._down + 1 if last >= 0 else 0)
+
+    def _remember(self, chunk: Samples | _Doubles, first: int) -> None:
+        """The chunk, which begins with input number `first`, follows the past."""
+        level = self._level
+        if level is not None:
+            if chunk[0] == level and not np.count_nonzero(chunk != level):
+                return
+            self._level = None
+            self._past = np.full(first - self._past_at, level)
+        self._past = np.concatenate((self._past, chunk))
 
     def flush(self) -> Samples:
         """End the stream:
@@ -135,7 +147,7 @@ class Resampler:
             self._flushed = True
             return _EMPTY
         self._flushed = True
-        self._past = np.concatenate((self._past, np.zeros(self._ahead)))
+        self._remember(np.zeros(self._ahead), self._in)
         return self._give(-(-self._in * self._up // self._down))
 
     def input_samples(self, out: int) -> int:
@@ -151,12 +163,16 @@ class Resampler:
         if upto <= self._out:
             return _EMPTY
         shift = 1 - self._ahead - self._past_at
-        level = self._past[0]
-        if (self._past == level).all():
+        if self._level is None:
+            past = self._past
+            first = past[0]
+            if first == past[-1] and not np.count_nonzero(past != first):
+                self._level = float(first)
+        if self._level is not None:
             # A level stays a level, as each row of taps sums to 1. So does silence, which is half
             # of what a microphone gives, and not always 0: that of A-law is 8.
             given = np.empty(upto - self._out, np.int16)
-            given.fill(level)
+            given.fill(self._level)
         else:
             total = self._filtered(shift, upto)
             total /= _SCALE
@@ -167,7 +183,8 @@ class Resampler:
         self._out = upto
         keep = upto * self._down // self._up + shift
         if keep > 0:
-            self._past = self._past[keep:].copy()
+            if self._level is None:
+                self._past = self._past[keep:].copy()
             self._past_at += keep
         return given
 

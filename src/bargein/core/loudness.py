@@ -36,14 +36,15 @@ def levels_of(wire: bytes, audio_format: AudioFormat) -> bytes:
         samples, stride = samples_of(wire[: len(wire) // 2 * 2]), _STRIDE
     else:
         samples, stride = samples_of(decode(wire, audio_format)), 1
-    frame_samples = audio_format.rate * FRAME_MS // 1_000
-    whole, rest = divmod(len(samples), frame_samples)
-    seen = frame_samples // stride
+    seen = audio_format.rate * FRAME_MS // 1_000 // stride
     magnitudes = np.abs(samples[::stride].astype(np.int32))
-    means = magnitudes[: whole * seen].reshape(whole, seen).mean(axis=1)
-    levels: bytes = np.searchsorted(_BOUNDS, means, "right").astype(np.uint8).tobytes()
-    if rest:
-        levels += bytes([int(np.searchsorted(_BOUNDS, magnitudes[whole * seen :].mean(), "right"))])
+    starts = np.arange(0, len(magnitudes), seen)
+    if not len(starts):
+        return b""
+    lengths = np.full(len(starts), seen)
+    lengths[-1] = len(magnitudes) - starts[-1]
+    means = np.add.reduceat(magnitudes, starts) / lengths
+    levels: bytes = _BOUNDS.searchsorted(means, "right").astype(np.uint8).tobytes()
     return levels
 
 

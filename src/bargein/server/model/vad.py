@@ -68,7 +68,7 @@ class EnergyVad:
     def probability(self, frame: Pcm) -> float:
         _check_frame(frame)
         samples = frame.astype(np.float64)
-        return 1.0 if samples @ samples >= self._least_energy else 0.0
+        return 1.0 if samples.dot(samples) >= self._least_energy else 0.0
 
     def reset(self) -> None:
         """Nothing is remembered."""

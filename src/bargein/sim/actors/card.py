@@ -53,7 +53,7 @@ class _Witness(Ear):
         if pattern is None or part in self.stopped:
             return
         number = self._before.get(part, 0) + piece.first
-        if piece.pcm[0] != pattern[number % len(pattern)]:
+        if piece.pcm.item(0) != pattern[number % len(pattern)]:
             self._tell(f"sample {number} of {part.item_id} is not the one that was sent")
 
     def use(self, before: Mapping[Part, int]) -> None:
