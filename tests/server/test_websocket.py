@@ -30,8 +30,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bargein.server import serving, websocket
+from bargein.server.fragmenting import FRAMES_AT_ONCE
 from bargein.server.limits import HostLimits
 from bargein.server.model.options import Limits, Options
+from bargein.server.pacing import Pace
 from bargein.server.serving import Server
 
 FRAME_BYTES = 200_000
@@ -287,7 +289,7 @@ async def test_a_flood_in_one_read_is_parsed_a_little_at_a_time(
         for _ in range(3_000):
             await reader.readuntil(b"no active response found")
     assert sum(parsed) >= 3_000
-    assert max(parsed) <= -(-2 * 1024 // len(event)) + 1
+    assert max(parsed) <= FRAMES_AT_ONCE
 
 
 async def test_events_behind_a_close_are_not_answered() -> None:
@@ -360,7 +362,8 @@ async def test_what_is_sent_to_nobody_is_silent(fault: Exception) -> None:
     async def receive() -> Any:
         return {"type": "websocket.disconnect", "code": 1006}
 
-    scope = {"extensions": {"bargein.abort": {"abort": lambda: None}}}
+    ours = {"abort": lambda: None, "pace": Pace()}
+    scope = {"extensions": {"bargein.connection": ours}}
     connection = websocket.AsgiConnection(scope, receive, send)
     await connection.send("{}")
     await connection.close(1000, "")

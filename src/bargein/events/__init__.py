@@ -31,6 +31,8 @@ from .client import (
     SessionUpdate,
 )
 from .codec import (
+    append_audio_start,
+    append_without_audio,
     decode_client,
     decode_server,
     encode,
@@ -293,6 +295,8 @@ __all__ = [
     "UnknownVariant",
     "Usage",
     "VoiceId",
+    "append_audio_start",
+    "append_without_audio",
     "build",
     "decode_client",
     "decode_server",

@@ -61,31 +61,39 @@ class _Decoder(Generic[E]):
             return self._slow(frame)
 
     def _with_audio(self, frame: str | bytes) -> E | None:
-        """The audio event in a large frame; None if the frame is not plainly that.
-
-        The frame without its audio must decode to the audio event with empty audio, and name the
-        audio once: this excludes the key at another depth, in a text, and twice.
-        """
+        """The audio event in a large frame; None if the frame is not plainly that."""
         text = frame if isinstance(frame, str) else str(frame, "utf-8")
-        dense, spaced = self.audio_keys
-        start = text.find(dense, 0, _HEAD_CHARACTERS) + len(dense)
-        if start < len(dense):
-            start = text.find(spaced, 0, _HEAD_CHARACTERS) + len(spaced)
-            if start < len(spaced):
-                return None
+        start = self.audio_start(text)
+        if start is None:
+            return None
         end = text.find('"', start)
         if end - start < _LARGE_CHARACTERS // 2:
             return None
-        rest = text[:start] + text[end:]
-        if "\\" in rest or rest.count(dense[:-2]) != 1:
+        event = self.without_audio(text[:start] + text[end:])
+        if event is not None:
+            audio = pybase64.b64decode(text[start:end], validate=True)
+            # The event was made two lines above and nobody else has seen it.
+            force_setattr(event, self.audio_field, audio)
+        return event
+
+    def audio_start(self, text: str) -> int | None:
+        """Where in a large frame the base64 begins, if it is the event with audio."""
+        for key in self.audio_keys:
+            start = text.find(key, 0, _HEAD_CHARACTERS)
+            if start >= 0:
+                return start + len(key)
+        return None
+
+    def without_audio(self, rest: str) -> E | None:
+        """The event in a frame from which the audio was cut out.
+
+        It must decode to the audio event with empty audio, and name the audio once: this excludes
+        the key at another depth, in a text, and twice.
+        """
+        if "\\" in rest or rest.count(self.audio_keys[0][:-2]) != 1:
             return None
         event = self.fast.decode(rest)
-        if type(event) is not self.audio_event:
-            return None
-        audio = pybase64.b64decode(text[start:end], validate=True)
-        # The event was made two lines above and nobody else has seen it.
-        force_setattr(event, self.audio_field, audio)
-        return event
+        return event if type(event) is self.audio_event else None
 
     def _slow(self, frame: str | bytes) -> E | Unknown | Malformed:
         try:
@@ -144,6 +152,22 @@ def decode_client(frame: str | bytes) -> ClientEvent | Unknown | Malformed:
     vocabulary.
     """
     event: ClientEvent | Unknown | Malformed = _CLIENT.decode(frame)
+    return event
+
+
+def append_audio_start(head: str) -> int | None:
+    """Where the base64 of a long append begins, in the frame's first kilobyte, for who decodes it
+    in pieces; None if it is no append, or not plainly one."""
+    return _CLIENT.audio_start(head)
+
+
+def append_without_audio(rest: str) -> InputAudioBufferAppend | None:
+    """The append in a frame from which the base64 was cut out. None if it is not plainly one. Never
+    raises."""
+    try:
+        event: InputAudioBufferAppend | None = _CLIENT.without_audio(rest)
+    except _UNREADABLE:
+        return None
     return event
 
 

@@ -18,7 +18,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, assert_never
 
 from bargein import events
@@ -26,8 +26,10 @@ from bargein.events.dialect import ENCODERS, Dialect
 from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
+from bargein.server.handling import Handling
 from bargein.server.inbox import Inbox
 from bargein.server.limits import HostLimits
+from bargein.server.longframe import LongFrame, LongReceived
 from bargein.server.model.commands import (
     CallTool,
     ClosePipe,
@@ -46,28 +48,22 @@ from bargein.server.model.commands import (
 from bargein.server.model.ids import Ids
 from bargein.server.model.inputs import (
     MAIN_PIPE,
-    EventReceived,
     FrameReceived,
-    Input,
     MediaReceived,
     Opened,
-    PipeClosed,
     SessionKind,
 )
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector, SileroVad
+from bargein.server.pacing import Pace
 from bargein.server.pipe import Connection, Media, Pipe
-from bargein.server.slicing import slices
 from bargein.server.working import RemoteServers, Working, end
-from bargein.units import US_PER_S
 
 log = logging.getLogger(__name__)
 
 NORMAL, GOING_AWAY, INTERNAL_ERROR = 1000, 1001, 1011
 _ID_BITS = 128
-_QUICKLY_READ_BYTES = 256 * 1024
-"""A frame of this length is decoded in a fraction of a millisecond."""
 
 
 class Host:
@@ -112,10 +108,11 @@ class Host:
         wanted: dict[str, Any] | None = None,
         session_id: str | None = None,
         media: Media | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Hold a session with an admitted client until it is over. Never raises for the client's
         or the engine's doing. `wanted` and `session_id` are as in `Opened`; with `media` it is a
-        call, which `find` knows by that id."""
+        call, which `find` knows by that id. `pace`: where the connection charges what it does."""
         self.sessions_opened += 1
         key = f"session-{self.sessions_opened}"
         try:
@@ -125,7 +122,8 @@ class Host:
             log.exception("%s: the engine cannot be made", key)
             await connection.close(INTERNAL_ERROR, "")
             return
-        session = Session(key, self, connection, engine, self._new_detector(), media)
+        pace = pace or Pace()
+        session = Session(key, self, connection, engine, self._new_detector(), pace, media)
         self.sessions[key] = session
         if session_id is not None:
             self._calls[session_id] = session
@@ -142,6 +140,7 @@ class Host:
         try:
             await session.run(opened)
         finally:
+            pace.leave()
             del self.sessions[key]
             if session_id is not None:
                 del self._calls[session_id]
@@ -158,10 +157,11 @@ class Host:
             session.end(GOING_AWAY, "The server is shutting down.")
         await asyncio.gather(*(session.ended.wait() for session in sessions))
 
-    def note(self, session: str, direction: str, frame: str | bytes) -> None:
+    def note(self, session: str, direction: str, frame: str | bytes | LongFrame) -> None:
         """Keep a frame in the log of frames, if there is one."""
         if self._frame_log is not None:
-            self._frame_log.note(session, direction, frame)
+            whole = frame.whole() if isinstance(frame, LongFrame) else frame
+            self._frame_log.note(session, direction, whole)
 
 
 class Session:
@@ -174,6 +174,7 @@ class Session:
         connection: Connection,
         engine: Engine,
         detector: Detector,
+        pace: Pace,
         media: Media | None = None,
     ) -> None:
         self.key = key
@@ -185,7 +186,10 @@ class Session:
         self._host = host
         self._limits = host.limits
         self._media = media
-        self._inbox = Inbox(self._limits.waiting_inputs, lambda: len(host.sessions) == 1)
+        self._inbox = Inbox(self._limits.waiting_inputs, pace)
+        self._handling = Handling(
+            self.machine, pace, self._perform, self._limits.inline_frame_bytes
+        )
         self._working = Working(
             key,
             engine,
@@ -199,7 +203,6 @@ class Session:
         )
         self._pipes = {MAIN_PIPE: self._main}
         self._attached = 0
-        self._in_thread: asyncio.Future[list[Command]] | None = None
         self._stop = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -278,17 +281,10 @@ class Session:
             await end(*tasks)
             self._inbox.close()
             await self._working.end(self._limits.engine_close_deadline_s)
-            await self._end_machine()
+            await self._handling.end()
             self.ended.set()
 
-    async def _end_machine(self) -> None:
-        """Tell the machine that it is over. Its last commands have nobody left to do them."""
-        if self._in_thread is not None:
-            # The machine has one user at a time, and a thread cannot be cancelled.
-            await asyncio.wait({self._in_thread})
-        self.machine.handle(PipeClosed(), now_us=_now_us())
-
-    async def _heard(self, frame: FrameReceived) -> None:
+    async def _heard(self, frame: FrameReceived | LongReceived) -> None:
         self._host.note(self.key, "client", frame.frame)
         await self._inbox.put(frame)
 
@@ -300,37 +296,9 @@ class Session:
     async def _handle(self, opened: Opened) -> None:
         """The one place where inputs are handled, in order, and deadlines kept."""
         self._encode = ENCODERS[opened.dialect]
-        self._perform(self.machine.handle(opened, now_us=_now_us()))
+        self._handling.take_now(opened)
         while not self.machine.ended:
-            await self._take(await self._inbox.next(self.machine.deadline_us))
-
-    async def _take(self, input: Input) -> None:
-        """Handle one input, a long one so that nobody else is held up."""
-        machine = self.machine
-        if isinstance(input, FrameReceived) and len(input.frame) > self._limits.inline_frame_bytes:
-            slice_bytes = machine.slice_bytes
-            if slice_bytes is not None and len(input.frame) <= machine.longest_frame:
-                if len(input.frame) <= _QUICKLY_READ_BYTES:
-                    parts = slices(input.frame, slice_bytes)
-                else:
-                    parts = await asyncio.to_thread(slices, input.frame, slice_bytes)
-                if parts is not None:
-                    await self._take_slices(parts)
-                    return
-            work = asyncio.to_thread(machine.handle, input, now_us=_now_us())
-            self._in_thread = asyncio.ensure_future(work)
-            self._perform(await asyncio.shield(self._in_thread))
-            self._in_thread = None
-        else:
-            self._perform(machine.handle(input, now_us=_now_us()))
-
-    async def _take_slices(self, parts: Iterator[EventReceived]) -> None:
-        for part in parts:
-            commands = self.machine.handle(part, now_us=_now_us())
-            self._perform(commands)
-            if self.machine.ended or any(map(_refuses, commands)):
-                return  # One refusal is enough: the buffer is full.
-            await self._inbox.give_way()
+            await self._handling.take(await self._inbox.next(self.machine.deadline_us))
 
     def _perform(self, commands: list[Command]) -> None:
         for command in commands:
@@ -388,11 +356,3 @@ class Session:
 
 async def _set(event: asyncio.Event) -> None:
     await event.wait()
-
-
-def _refuses(command: Command) -> bool:
-    return isinstance(command, SendEvent) and isinstance(command.event, events.Error)
-
-
-def _now_us() -> int:
-    return round(asyncio.get_running_loop().time() * US_PER_S)

@@ -1,62 +1,44 @@
 """What a session has to handle, in order, and the one timer of its machine.
 
-1. Frames, what the engine makes, and the machine's deadline stand in one queue with a bound; who
-   finds it full waits.
-2. A session with much to do lets the others have their turn between any two things; and after
-   `_SHARE_S` of work without a pause it leaves the loop to them for as long as it worked, so that
-   no flood has more than half of it. Who is alone has all.
+Frames, what the engine makes, and the machine's deadline stand in one queue with a bound; who finds
+it full waits. Between two inputs the session gives way to others (`pacing`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
+from bargein.server.longframe import LongReceived
 from bargein.server.model.inputs import Input, Tick
+from bargein.server.pacing import Pace
 from bargein.units import US_PER_S
-
-_SHARE_S = 0.002
 
 
 class Inbox:
-    """One session's. `next` and `give_way` have one caller, who is at work between two calls.
-    `is_alone` says whether there is no other session."""
+    """One session's. `next` has one caller, who is at work between two calls."""
 
-    def __init__(self, size: int, is_alone: Callable[[], bool]) -> None:
-        self._is_alone = is_alone
-        self._worked_s = 0.0
-        self._since_s = 0.0
-        self._queue: asyncio.Queue[Input] = asyncio.Queue(size)
+    def __init__(self, size: int, pace: Pace) -> None:
+        self._pace = pace
+        self._queue: asyncio.Queue[Input | LongReceived] = asyncio.Queue(size)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_us: int | None = None
 
-    async def put(self, input: Input) -> None:
+    async def put(self, input: Input | LongReceived) -> None:
         """Add it when there is room."""
         await self._queue.put(input)
 
-    async def next(self, deadline_us: int | None) -> Input:
-        """The next input; a `Tick` when the machine's deadline comes first. While there are others
-        none is needed, since every input makes the machine catch up."""
+    async def next(self, deadline_us: int | None) -> Input | LongReceived:
+        """The next input, when the session may go on; a `Tick` when the machine's deadline comes
+        first. While there are others none is needed, since every input makes the machine catch
+        up."""
         if self._queue.empty():
             self._set_alarm(deadline_us)
-            self._worked_s = 0.0
         else:
-            await self.give_way()
+            await self._pace.give_way()
         input = await self._queue.get()
-        self._since_s = asyncio.get_running_loop().time()
+        await self._pace.paid()
         return input
-
-    async def give_way(self) -> None:
-        """Let others have the loop, in the middle of long work or between two pieces of it."""
-        now = asyncio.get_running_loop().time
-        self._worked_s += now() - self._since_s
-        if self._worked_s < _SHARE_S or self._is_alone():
-            await asyncio.sleep(0)
-        else:
-            await asyncio.sleep(self._worked_s)
-            self._worked_s = 0.0
-        self._since_s = now()
 
     def close(self) -> None:
         """No timer is left behind."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from bargein.server.limits import HostLimits
+from bargein.server.longframe import LongFrame, LongReceived
 from bargein.server.model.commands import SendMedia
 from bargein.server.model.inputs import FrameReceived
 from bargein.server.outgoing import Outgoing
@@ -20,7 +21,7 @@ from bargein.server.outgoing import Outgoing
 class Connection(Protocol):
     """One client, admitted. One reader and one writer at a time."""
 
-    async def receive(self) -> str | bytes | None:
+    async def receive(self) -> str | bytes | LongFrame | None:
         """The next frame; None once the client is gone."""
 
     async def send(self, frame: str) -> None:
@@ -57,7 +58,7 @@ class Pipe:
         connection: Connection,
         limits: HostLimits,
         *,
-        heard: Callable[[FrameReceived], Awaitable[None]],
+        heard: Callable[[FrameReceived | LongReceived], Awaitable[None]],
         gone: Callable[[str], None],
     ) -> None:
         self._number = number
@@ -97,7 +98,10 @@ class Pipe:
             frame = await self._connection.receive()
             if frame is None:
                 return
-            await self._heard(FrameReceived(frame, self._number))
+            if isinstance(frame, LongFrame):
+                await self._heard(LongReceived(frame, self._number))
+            else:
+                await self._heard(FrameReceived(frame, self._number))
 
     async def write(self) -> None:
         """Until it is closed or cut off."""

@@ -4,8 +4,9 @@
 2. uvicorn drops a connection only once all that was written to it is taken, which a peer that never
    reads prevents for ever. `Protocol` hands the application a way to drop it at once, and drops by
    itself what has not gone after a while. `HttpProtocol` drops a connection that asks for nothing.
-3. What was read is parsed a little at a time, so that no client's flood of tiny frames holds up the
-   others.
+3. What was read is parsed a little at a time (`fragmenting`) and at the session's pace
+   (`pacing`), so that neither a flood of tiny frames nor a frame of 20 MB holds up the others. Who
+   must wait is not read from.
 4. Text that is no UTF-8 is the peer's fault: close 1007, and no traceback in the log. No header or
    query is ever logged: a key may be in them.
 """
@@ -26,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from bargein import events
@@ -38,8 +40,11 @@ from bargein.server.admission import (
     admit,
     selected_subprotocol,
 )
+from bargein.server.fragmenting import Fragments
 from bargein.server.host import Host
+from bargein.server.longframe import LongFrame, Message
 from bargein.server.model.ids import Ids
+from bargein.server.pacing import Pace
 
 HEAD_DEADLINE_S = 10.0
 """How long a connection may take to ask for something and, where that is no session, to have it."""
@@ -47,12 +52,10 @@ LINGER_S = 5.0
 """How long a connection may stay after its session to take the rest and to answer the close."""
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)
-_ABORT = "bargein.abort"
+_CONNECTION = "bargein.connection"
 _NO_UTF8 = 1007
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _MAX_QUERY_FIELDS = 32
-_PARSE_BYTES = 2 * 1024
-"""Of what was read, how much is parsed at one go: at most 340 frames, two milliseconds."""
 
 
 class HttpProtocol(H11Protocol):
@@ -82,15 +85,20 @@ class Protocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._linger: asyncio.TimerHandle | None = None
-        self._unparsed = b""
-        self._parse_bytes = _PARSE_BYTES
+        self._next_parse: asyncio.Handle | None = None
+        self._fragments = Fragments(self.config.ws_max_size)
+        self._pace = Pace()
+        self._message = Message()
         # At the level DEBUG the library logs every header, and one of them holds the key; at INFO
         # uvicorn logs the query, and some clients put a key there.
         self.conn.debug = False
         self.logger = _log
 
     async def run_asgi(self) -> None:
-        self.scope.setdefault("extensions", {})[_ABORT] = {"abort": self.transport.abort}
+        self.scope.setdefault("extensions", {})[_CONNECTION] = {
+            "abort": self.transport.abort,
+            "pace": self._pace,
+        }
         try:
             await super().run_asgi()
         finally:
@@ -102,9 +110,11 @@ class Protocol(WebSocketsSansIOProtocol):
             # The socket broke, and uvicorn is told so only by the loop's next round. Until then a
             # reply of many frames would be written to nobody, with a warning of asyncio's for each.
             raise ClientDisconnected
-        await super().send(message)
-        if self.close_sent and self._unparsed:
-            self.loop.call_soon(self._parse_on)
+        await self.writable.wait()
+        with self._pace:
+            await super().send(message)  # It waits for nothing but the same.
+        if self.close_sent:
+            self._parse_soon()
         if self.initial_response is not None and self.close_sent:
             # uvicorn does not count a whole HTTP answer as the handshake's end, and reports an
             # application that gave one as one that gave none.
@@ -113,37 +123,51 @@ class Protocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._linger is not None:
             self._linger.cancel()
+        if self._next_parse is not None:
+            self._next_parse.cancel()
+        self._pace.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._unparsed += data
-        self._parse_on()
+        if not self.handshake_initiated:
+            super().data_received(data)  # The request, as uvicorn's HTTP hands it over.
+            return
+        self._fragments.add(data)
+        if self._next_parse is None:
+            self._parse_on()
 
     async def receive(self) -> Any:
         message = await super().receive()
-        if self._unparsed:
+        if self._fragments.held_bytes and self.queue.empty():
             # The base class reads on once its queue is empty, but there is more to parse first.
-            self._pause()
-            if self.queue.empty():
-                self.loop.call_soon(self._parse_on)
+            self._parse_soon()
         return message
+
+    def _parse_soon(self, wait_s: float = 0.0) -> None:
+        """Parse on by and by, and read nothing until then."""
+        self._pause()
+        if self._next_parse is None:
+            self._next_parse = self.loop.call_later(wait_s, self._parse_on)
 
     def _parse_on(self) -> None:
         """Parse a little, again and again until somebody has something to handle.
 
-        A little: one read may hold thousands of tiny frames, and the time that each takes is
-        everybody's. Inside of a long frame, which costs nothing, it is more and more. Behind our
-        own close nobody handles anything: what is left is looked through for the peer's close.
+        Behind our own close nobody handles anything: what is left is looked through for the peer's
+        close.
         """
+        self._next_parse = None
         if self.disconnected or self._is_handled:
             return
-        size = self._parse_bytes
-        piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
-        super().data_received(piece)
-        self._parse_bytes = 4 * size if self.queue.empty() else _PARSE_BYTES
-        if self._unparsed:
-            self._pause()
-            self.loop.call_soon(self._parse_on)
+        wait_s = self._pace.wait_s
+        if wait_s > 0:
+            self._parse_soon(wait_s)
+            return
+        with self._pace:
+            piece = self._fragments.take()
+            if piece:
+                super().data_received(piece)
+        if piece and not self._is_handled:
+            self._parse_soon()
         elif self.read_paused and not self._is_handled:
             self.read_paused = False
             self.transport.resume_reading()
@@ -167,16 +191,32 @@ class Protocol(WebSocketsSansIOProtocol):
             self.transport.write(_BAD_REQUEST)
             self.transport.close()
 
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text":
-            try:
-                b"".join(self.frames).decode()
-            except UnicodeDecodeError:
-                self.frames = []
-                self.conn.fail(_NO_UTF8)
-                self.handle_parser_exception()
-                return
-        super().send_receive_event_to_app()
+    def handle_text(self, event: Frame) -> None:
+        self.curr_msg_data_type = "text"
+        self._message = Message()
+        self.handle_cont(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.curr_msg_data_type == "bytes":
+            super().handle_cont(event)
+            return
+        try:
+            self._message.add(bytes(event.data), final=event.fin)
+        except UnicodeDecodeError:
+            self.conn.fail(_NO_UTF8)
+            self.handle_parser_exception()
+            return
+        if event.fin and not self.close_sent:
+            text: Any = self._message.received()  # A long one only we can read.
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            self._pause()
+
+    def keepalive_timeout(self) -> None:
+        if self.read_paused:
+            # Its answer may stand behind what is not read yet.
+            self.pong_timer = self.loop.call_later(LINGER_S, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
 
 
 class AsgiConnection:
@@ -185,13 +225,16 @@ class AsgiConnection:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._abort: Callable[[], None] = scope["extensions"][_ABORT]["abort"]
+        ours = scope["extensions"][_CONNECTION]
+        self._abort: Callable[[], None] = ours["abort"]
+        self.pace: Pace = ours["pace"]
+        """Of all that is done for this client."""
 
-    async def receive(self) -> str | bytes | None:
+    async def receive(self) -> str | bytes | LongFrame | None:
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return None
-        text: str | None = message.get("text")
+        text: str | LongFrame | None = message.get("text")
         binary: bytes | None = message.get("bytes")
         return text if text is not None else binary
 
@@ -246,7 +289,11 @@ class RealtimeEndpoint:
             await _refuse(connection, answer)
             return
         await self._host.run(
-            connection, model=answer.model, kind=answer.kind, dialect=answer.dialect
+            connection,
+            model=answer.model,
+            kind=answer.kind,
+            dialect=answer.dialect,
+            pace=connection.pace,
         )
 
 

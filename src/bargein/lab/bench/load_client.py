@@ -2,16 +2,19 @@
 
 It reads a `Task` as JSON from standard input, opens the sessions, and writes a line when they
 stand, and its `Done` after the time. Each user has a live microphone, 20 ms at a time, speaks and
-interrupts at moments of its own; some of them are asked for an answer every so often, and how long
-that takes is kept. A hostile client is such a process by itself, so that it does not hold up the
-users in their own process; it goes on until it is killed.
+interrupts at moments of its own; others ask for an answer every so often, and how long each takes
+is kept. They ask at times of their own, whether they were answered or not: a server that is slow is
+asked as often as one that is quick. A hostile client is such a process by itself, so that it does
+not hold up the users in their own process; it goes on until it is killed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -27,14 +30,16 @@ SAYS_AT_S = (("Tell me a story, please.", 1.5), ("Wait, go on with the other one
 """What every user says in each cycle, beginning anywhere in it."""
 _ASK = event("input_audio_buffer.clear")
 _ANSWER = b'{"type":"input_audio_buffer.cleared"'
-_ASK_EVERY_S = 0.05
+_ASK_EVERY_S = 0.0473
+"""No multiple of it is one of the microphones' 20 ms, so asks drift through all that others do."""
+_LAST_ANSWERS_S = 5.0
 _BIG_BYTES = 15 * 1024 * 1024
 _MOST_WAITING_BYTES = 4 * 1024 * 1024
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What to do. `core` is where to run, None for anywhere; `asking` sessions, of their own and
-    silent, are asked for an answer; `hostile` names what a client does that is alone here."""
+    silent, ask for answers; `hostile` names what a client does that is alone here."""
 
     ws_url: str
     api_key: str
@@ -95,25 +100,34 @@ class _Users:
 
 
 class _Asking:
-    """A session that asks and waits for the answer, over and over."""
+    """A session that asks at its times and keeps how long each answer took."""
 
     def __init__(self) -> None:
         self.wire = Wire(self._hear)
-        self.answers_ms: list[float] = []
+        self._asked_s: deque[float] = deque()
+        self._answers_ms: list[float] = []
         self._answered = asyncio.Event()
 
     def _hear(self, head: bytes, size: int) -> None:
         if head.startswith(_ANSWER):
+            self._answers_ms.append((time.perf_counter() - self._asked_s.popleft()) * 1_000)
             self._answered.set()
 
-    async def ask(self) -> None:
-        while True:
-            self._answered.clear()
-            asked_s = time.perf_counter()
+    async def ask(self, first_s: float, seconds: float) -> list[float]:
+        """Ask from `first_s` on. An answer that does not come counts as one that took as long as
+        was waited."""
+        due_s, end_s = first_s, first_s + seconds
+        while due_s < end_s:
+            await asyncio.sleep(due_s - time.perf_counter())
+            self._asked_s.append(time.perf_counter())
             self.wire.write(_ASK)
-            await self._answered.wait()
-            self.answers_ms.append((time.perf_counter() - asked_s) * 1_000)
-            await asyncio.sleep(_ASK_EVERY_S)
+            due_s += _ASK_EVERY_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_ANSWERS_S):
+                while self._asked_s and not self.wire.is_lost:
+                    self._answered.clear()
+                    await self._answered.wait()
+        return self._answers_ms + [_LAST_ANSWERS_S * 1_000] * len(self._asked_s)
 
 
 async def _flood(wire: Wire, data: bytes) -> None:
@@ -164,6 +178,7 @@ async def _attack(task: Task, hostile: str) -> None:
         wire = Wire(lambda head, size: None, silent=hostile == "never reads")
         try:
             await wire.open(task.ws_url, task.api_key)
+            wire.send_in_small_pieces()
             await HOSTILE[hostile](wire)
         except OSError:
             await asyncio.sleep(0.1)
@@ -178,18 +193,21 @@ async def _run(task: Task) -> Done:
         await wire.open(task.ws_url, task.api_key)
     users = _Users(wires)
     running = [asyncio.create_task(users.speak())] if wires else []
-    running += [asyncio.create_task(each.ask()) for each in asking]
     await asyncio.sleep(task.warm_s)
     users.late_ms.clear()
-    for each in asking:
-        each.answers_ms.clear()
     heard = sum(wire.audio_bytes for wire in wires)
     sys.stdout.write("began\n")
     sys.stdout.flush()
     began_s, cpu_s = time.perf_counter(), time.process_time()
+    spread_s = _ASK_EVERY_S / max(1, task.asking)
+    answers = [
+        asyncio.create_task(each.ask(began_s + index * spread_s, task.seconds))
+        for index, each in enumerate(asking)
+    ]
     await asyncio.sleep(task.seconds)
     seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     heard = sum(wire.audio_bytes for wire in wires) - heard
+    answers_ms = [answer for each in answers for answer in await each]
     for running_task in running:
         if running_task.done():
             running_task.result()
@@ -200,7 +218,7 @@ async def _run(task: Task) -> Done:
         late_p99_ms=percentile(users.late_ms or [0.0], 99),
         late_max_ms=max(users.late_ms, default=0.0),
         audio_s=heard * 3 / 4 / 2 / RATE,
-        answers_ms=[answer for each in asking for answer in each.answers_ms],
+        answers_ms=answers_ms,
         lost=sum(wire.is_lost for wire in wires) + sum(each.wire.is_lost for each in asking),
     )
     for wire in (*wires, *(each.wire for each in asking)):

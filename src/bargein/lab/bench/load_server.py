@@ -18,7 +18,11 @@ import msgspec
 
 from bargein.lab.bench.figures import percentile
 from bargein.server.limits import HostLimits
-from bargein.server.serving import hand_over_quickly, serve_local
+from bargein.server.serving import (
+    hand_over_quickly,
+    look_no_more_at_the_start,
+    serve_local,
+)
 
 LAG_EVERY_S = 0.005
 _PRIORITY = 1
@@ -82,6 +86,7 @@ async def _serve(shielded: bool) -> None:
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with serve_local(limits=HostLimits(sessions=100_000)) as server:
+        look_no_more_at_the_start()  # As `bargein serve` does, too.
         told = Serving(ws_url=server.ws_url, api_key=server.api_key, shielded=shielded)
         _write(told)
         lags_ms: list[float] = []

@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 import secrets
+import socket
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ CHUNK_MS = 20
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _DELTA = b'{"type":"response.output_audio.delta"'
 _HEAD_BYTES = 48
+_SMALL_BYTES = 32 * 1024
 
 
 def frame(text: bytes, opcode: int = _TEXT) -> bytes:
@@ -86,6 +88,13 @@ class Wire(asyncio.Protocol):
         await self._open
         if self._silent and self.transport is not None:
             self.transport.pause_reading()
+
+    def send_in_small_pieces(self) -> None:
+        """Let no call of the system copy megabytes: who shares this core waits for its end,
+        whatever their priorities."""
+        assert self.transport is not None, "it is open"
+        own: socket.socket = self.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SMALL_BYTES)
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the socket."""

@@ -238,10 +238,10 @@ class Listening:
 
     @property
     def slice_bytes(self) -> int | None:
-        """The audio of two frames of the detector, in the input format; None without one."""
+        """The audio of one frame of the detector, in the input format; None without one."""
         if self._turns.settings is None:
             return None
-        samples = 2 * FRAME_MS * self._format.rate // 1_000
+        samples = FRAME_MS * self._format.rate // 1_000
         return samples * self._format.bytes_per_sample
 
     def append(self, audio: bytes, *, by_track: bool = False) -> list[Decided]:

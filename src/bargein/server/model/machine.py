@@ -312,14 +312,14 @@ def _raw(event: events.ClientEvent) -> dict[str, Any]:
 
 
 def is_plain_append(
-    event: events.ClientEvent | events.Unknown | events.Malformed,
+    event: events.ClientEvent | events.Unknown | events.Malformed, audio_bytes: int | None = None
 ) -> TypeGuard[events.InputAudioBufferAppend]:
     """Whether the frame was an append with nothing to refuse: then it need not be looked at
-    twice."""
+    twice. `audio_bytes`: so much audio it has, where that is not decoded yet."""
     return (
         isinstance(event, events.InputAudioBufferAppend)
         and event.extra is msgspec.UNSET
-        and 0 < len(event.audio) <= MAX_AUDIO_BYTES
+        and 0 < (len(event.audio) if audio_bytes is None else audio_bytes) <= MAX_AUDIO_BYTES
         and (event.event_id is None or len(event.event_id) <= MAX_EVENT_ID)
     )
 

@@ -1,0 +1,61 @@
+"""What a session has used of the loop that it shares with others, and when it may go on.
+
+1. What is done for a session is charged, in microseconds of the processor. Each is paid by `price`
+   microseconds of time: so a session may use 1 / `price` of the loop for ever, and what it does not
+   use it saves, up to `saved_us` of time.
+2. Who has not paid waits until it has. Who is alone on the loop neither waits nor is charged.
+3. What holds the loop longer than `fine_us` at one go weighs more, by its square: who comes
+   meanwhile is the more likely to come meanwhile, and waits the longer. The weight has an end
+   (`heaviest`), so that nobody waits longer than `price` * `heaviest` times what it used last.
+4. A live session needs a fiftieth of a core (docs/engines.md), so it never waits, and a machine
+   that is several times as slow still bears it.
+
+Pure: the edge (`pacing`) brings the time and measures what was used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bargein.errors import LocalValueError
+from bargein.units import US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a session may use beside others."""
+
+    price: int = 4
+    """A quarter of the loop."""
+    saved_us: int = 5 * US_PER_S
+    """A second of the loop: half a minute of sound in one go, and more."""
+    begins_with_us: int = US_PER_S // 2
+    """Less, so that to come again is no way to get more."""
+    fine_us: int = 500
+    heaviest: int = 75
+    """So a three-hundredth of the time is what others may find the loop held for long."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) < 1:
+                raise LocalValueError(f"{name} is {getattr(self, name)}: give 1 or more")
+
+
+class Account:
+    """One session's. Time does not run backwards."""
+
+    def __init__(self, now_us: int, terms: Terms | None = None) -> None:
+        self._terms = terms or Terms()
+        self._paid_us = now_us - self._terms.begins_with_us
+
+    def charge(self, used_us: int, now_us: int) -> None:
+        """The loop was held for so long at one go."""
+        terms = self._terms
+        weight_us = used_us
+        if used_us > terms.fine_us:
+            weight_us = used_us * min(used_us, terms.fine_us * terms.heaviest) // terms.fine_us
+        self._paid_us = max(self._paid_us, now_us - terms.saved_us) + weight_us * terms.price
+
+    def wait_us(self, now_us: int) -> int:
+        """How long until all is paid; 0 for who may go on."""
+        return max(0, self._paid_us - now_us)
