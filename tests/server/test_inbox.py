@@ -8,12 +8,13 @@ from tests.virtual_loop import run
 
 from bargein.server.inbox import Inbox
 from bargein.server.model.inputs import FrameReceived, Tick
+from bargein.server.pacing import Pace
 
 ONE, TWO = FrameReceived("1"), FrameReceived("2")
 
 
-def inbox(*, alone: bool = False, size: int = 4) -> Inbox:
-    return Inbox(size, lambda: alone)
+def inbox(*, size: int = 4) -> Inbox:
+    return Inbox(size, Pace())
 
 
 def now_us() -> int:
@@ -67,60 +68,23 @@ def test_a_tick_is_not_needed_while_inputs_wait() -> None:
     run(scenario())
 
 
-def works(seconds: float) -> None:
-    """Time passes on the loop's clock, as in a long call."""
-    loop = asyncio.get_running_loop()
-    began = loop.time
-    # A loop whose clock runs ahead.
-    loop.time = lambda: began() + seconds  # type: ignore[method-assign]
-
-
-def test_who_worked_without_a_pause_waits_for_as_long_and_who_is_alone_does_not() -> None:
-    async def scenario(alone: bool) -> float:
-        loop = asyncio.get_running_loop()
-        box = inbox(alone=alone)
+def test_who_is_in_debt_is_given_nothing_until_it_has_paid() -> None:
+    async def scenario() -> tuple[float, float]:
+        pace, other = Pace(), Pace()
+        box = Inbox(4, pace)
+        pace.charge(0.001)
         await box.put(ONE)
+        began = asyncio.get_running_loop().time()
+        assert await box.next(None) == ONE
+        at_once = asyncio.get_running_loop().time() - began
+        pace.charge(0.1)
         await box.put(TWO)
-        await box.next(None)
-        works(0.5)
-        began = loop.time()
-        await box.next(None)
-        return loop.time() - began
+        assert await box.next(None) == TWO
+        other.leave()
+        return at_once, asyncio.get_running_loop().time() - began
 
-    assert run(scenario(False)) >= 0.5
-    assert run(scenario(True)) == 0
-
-
-def test_little_work_is_not_waited_for() -> None:
-    async def scenario() -> float:
-        loop = asyncio.get_running_loop()
-        box = inbox()
-        await box.put(ONE)
-        await box.put(TWO)
-        await box.next(None)
-        works(0.001)
-        began = loop.time()
-        await box.next(None)
-        return loop.time() - began
-
-    assert run(scenario()) == 0
-
-
-def test_a_pause_begins_the_account_anew() -> None:
-    async def scenario() -> float:
-        loop = asyncio.get_running_loop()
-        box = inbox()
-        for _ in range(10):
-            await box.put(ONE)
-            await box.next(None)
-            works(0.001)
-        await box.put(ONE)
-        await box.put(TWO)
-        began = loop.time()
-        await box.next(None)
-        return loop.time() - began
-
-    assert run(scenario()) == 0
+    at_once, later = run(scenario())
+    assert at_once == 0 and later > 10
 
 
 def test_who_finds_it_full_is_not_overtaken_again_and_again() -> None:

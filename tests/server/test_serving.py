@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -16,7 +17,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.serving import bind, hand_over_quickly, is_loopback, serve_local
+from bargein.server.serving import (
+    bind,
+    hand_over_quickly,
+    is_loopback,
+    look_no_more_at_the_start,
+    serve_local,
+)
 
 
 async def test_it_leaves_no_task_no_socket_and_no_signal_handler() -> None:
@@ -176,3 +183,12 @@ def test_a_server_process_hands_the_interpreter_over_within_half_a_millisecond()
         assert sys.getswitchinterval() <= 0.0005
     finally:
         sys.setswitchinterval(before)
+
+
+def test_a_server_process_looks_no_more_at_what_its_start_has_loaded() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        look_no_more_at_the_start()
+        assert gc.get_freeze_count() > max(frozen, 10_000)
+    finally:
+        gc.unfreeze()

@@ -42,6 +42,7 @@ async def _work(asked: serve.Asked, listener: socket.socket) -> None:
             stop.set()
 
     async with serve.server_of(asked, listener):
+        serve.rest_the_collector()
         sys.stdout.buffer.write(READY)
         sys.stdout.buffer.flush()
         loop.add_reader(sys.stdin.fileno(), read)

@@ -216,6 +216,7 @@ async def _serve(asked: Asked) -> None:
         await _serve_by_workers(asked, stop)
     else:
         async with server_of(asked) as server:
+            rest_the_collector()
             _announce(server, server.api_key, asked)
             await stop.wait()
     click.echo("Ended.", err=True)
@@ -258,6 +259,13 @@ async def _with_the_workers_code(running: AbstractAsyncContextManager[None]) -> 
         if error.code < 0:
             raise
         raise SystemExit(error.code) from None
+
+
+def rest_the_collector() -> None:
+    """As the server does it, which is loaded by now."""
+    from bargein.server.serving import look_no_more_at_the_start
+
+    look_no_more_at_the_start()
 
 
 def server_of(

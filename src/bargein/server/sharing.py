@@ -4,11 +4,11 @@
    microseconds of time: so a session may use 1 / `price` of the loop for ever, and what it does not
    use it saves, up to `saved_us` of time.
 2. Who has not paid waits until it has. Who is alone on the loop neither waits nor is charged.
-3. What holds the loop longer than `fine_us` at one go weighs more, by its square: who comes
-   meanwhile is the more likely to come meanwhile, and waits the longer. The weight has an end
-   (`heaviest`), so that nobody waits longer than `price` * `heaviest` times what it used last.
+3. What holds the loop longer than `fine_us` at one go weighs more, and soon much more: it is what
+   others wait for. The weight has an end (`heaviest`), so that nobody waits longer than `price` *
+   `heaviest` times what it used last.
 4. A live session needs a fiftieth of a core (docs/engines.md), so it never waits, and a machine
-   that is several times as slow still bears it.
+   that is four times as slow still bears it.
 
 Pure: the edge (`pacing`) brings the time and measures what was used.
 """
@@ -31,9 +31,9 @@ class Terms:
     """A second of the loop: half a minute of sound in one go, and more."""
     begins_with_us: int = US_PER_S // 2
     """Less, so that to come again is no way to get more."""
-    fine_us: int = 500
+    fine_us: int = 1_000
     heaviest: int = 75
-    """So a three-hundredth of the time is what others may find the loop held for long."""
+    """So others find the loop held for long in a three-hundredth of the time."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -51,10 +51,11 @@ class Account:
     def charge(self, used_us: int, now_us: int) -> None:
         """The loop was held for so long at one go."""
         terms = self._terms
-        weight_us = used_us
+        cost_us = used_us * terms.price
         if used_us > terms.fine_us:
-            weight_us = used_us * min(used_us, terms.fine_us * terms.heaviest) // terms.fine_us
-        self._paid_us = max(self._paid_us, now_us - terms.saved_us) + weight_us * terms.price
+            square, unit = used_us * used_us, terms.fine_us * terms.fine_us
+            cost_us = cost_us * min(square, unit * terms.heaviest) // unit
+        self._paid_us = max(self._paid_us, now_us - terms.saved_us) + cost_us
 
     def wait_us(self, now_us: int) -> int:
         """How long until all is paid; 0 for who may go on."""
