@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,6 +112,16 @@ async def test_an_edit_puts_a_summary_in_the_place_of_the_beginning() -> None:
     assert lines[0] == "4 items went, 1 came"
     assert [line.partition(":")[0] for line in lines[1:]] == ["system", "user", "assistant"]
     assert lines[1].startswith("system: So far: ")
+
+
+@pytest.mark.real_time
+async def test_a_conversation_is_stored_and_told_to_a_new_session() -> None:
+    first, second, _ = re.split(
+        r"\d+ of \d+ tokens were the reply\n", await run_example("remember.py")
+    )
+    assert first.startswith("**User**\n\n> Tell me a story.\n\n**Assistant**\n\n> Once upon a time")
+    assert second.strip().startswith(first.strip())
+    assert second.count("**User**") == second.count("**Assistant**") == 2
 
 
 @pytest.mark.real_time

@@ -15,7 +15,8 @@ from bargein.client.config import client_event
 from bargein.core import asks
 from bargein.core.edited import Edited
 from bargein.core.items import ItemView
-from bargein.core.messages import items_of
+from bargein.core.messages import MARK, Message, items_of, messages
+from bargein.core.readable import to_json, to_markdown
 from bargein.core.wishes import check
 from bargein.driver.ports import Mirror
 from bargein.errors import LocalValueError
@@ -50,6 +51,22 @@ class Conversation(Sequence[ItemView]):
 
     def __iter__(self) -> Iterator[ItemView]:
         return iter(self.items)
+
+    def messages(self, *, mark: str = MARK) -> list[Message]:
+        """As messages that a chat model takes, or a file, or `edit` of another session.
+
+        Calls stand with their outputs; of a cut item the content is the words heard, and `mark`.
+        What is being deleted is left out (`core/messages.py`).
+        """
+        return messages(self.items, mark=mark)
+
+    def to_json(self, *, indent: int = 2) -> str:
+        """All that is known of every item; `bargein.core.readable.from_json` reads it back."""
+        return to_json(self.items, indent=indent)
+
+    def to_markdown(self) -> str:
+        """For people: a paragraph an item, with what was spoken, cut and called."""
+        return to_markdown(self.items)
 
     def __repr__(self) -> str:
         return f"<Conversation of {len(self)} items>"
@@ -96,15 +113,15 @@ def _list(given: Iterable[Any]) -> list[Any]:
 
 def _wish(wished: Iterable[Wished], known: set[str]) -> tuple[events.Item, ...]:
     found: list[events.Item] = []
-    messages: list[Mapping[str, Any]] = []
+    told: list[Mapping[str, Any]] = []
     entries = _list(wished)
     for place, entry in enumerate(entries):
         if isinstance(entry, Mapping) and "type" not in entry:
             # With those behind it: an output is told behind its call.
-            messages.append(entry)
+            told.append(entry)
             continue
-        found += _told(messages, place)
-        messages = []
+        found += _told(told, place)
+        told = []
         where = f"wished[{place}]"
         match entry:
             case (
@@ -118,14 +135,14 @@ def _wish(wished: Iterable[Wished], known: set[str]) -> tuple[events.Item, ...]:
                 found.append(_item(where, entry))
             case _:
                 found.append(events.ItemReference(id=_id_of(where, entry, known)))
-    return (*found, *_told(messages, len(entries)))
+    return (*found, *_told(told, len(entries)))
 
 
-def _told(messages: list[Mapping[str, Any]], end: int) -> tuple[events.Item, ...]:
+def _told(told: list[Mapping[str, Any]], end: int) -> tuple[events.Item, ...]:
     try:
-        return items_of(messages)
+        return items_of(told)
     except LocalValueError as error:
-        raise LocalValueError(f"wished[{end - len(messages)}] and behind: {error}") from None
+        raise LocalValueError(f"wished[{end - len(told)}] and behind: {error}") from None
 
 
 def _item(where: str, raw: Mapping[str, Any]) -> events.Item:

@@ -356,6 +356,7 @@ class OutputBuffer:
             item = None if voice is None else ledger.items.get(voice.part.item_id)
             if voice is not None and item is not None and (piece.heard or voice.cut):
                 index = voice.part.content_index
+                self._machine.meter.spoke(len(piece.audio), AudioFormat.PCM)
                 ledger.arrived(item, index, piece.audio, AudioFormat.PCM, cut=voice.cut)
 
     def _left(self, sound: Sound) -> None:
