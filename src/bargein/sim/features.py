@@ -216,6 +216,11 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: o.mixed_parts,
         {"mixed_parts": (4,)},
     ),
+    "budget": Feature(
+        "The session may use so many tokens, so much sound or so much time.",
+        lambda o: o.budget is not None,
+        {"budget": (24,)},
+    ),
     "echo": Feature(
         "The microphone hears the assistant and the server takes it for speech.",
         lambda o: bool(o.echoes),

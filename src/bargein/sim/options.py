@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias, TypeVar
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.capabilities import Interrupts
+from bargein.core.budget import Budget
 from bargein.core.settings import BargeIn, ToolRule
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
@@ -94,6 +95,7 @@ class Options:
     own_tools: tuple[ToolRule, ...] | None = None
     mixed_parts: bool = False
     echoes: int = 0
+    budget: Budget | None = None
     acts: int = 2
 
     @property
@@ -214,6 +216,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
+        budget=_draw_budget(draw) if draw.rarely("budget", 25) else None,
         acts=draw.pick("acts", 2, 3, 4, 5, 2, 3),
     )
 
@@ -227,6 +230,24 @@ def _draw_tools(draw: _Draw) -> tuple[ToolRule, ...]:
             timeout_ms=draw.pick("tool.timeout_ms", 3_000, 6_000, 500),
             approval=draw.rarely("tool.approval", 4),
         ),
+    )
+
+
+def _draw_budget(draw: _Draw) -> Budget:
+    """One that is used up soon, in most conversations."""
+    kind = draw.pick(
+        "budget.kind", "tokens", "output_tokens", "spoken_s", "listened_s", "session_s"
+    )
+    tokens = draw.pick("budget.tokens", 100, 30, 300)
+    seconds = float(draw.number("budget.seconds", 1, 8))
+    return Budget(
+        tokens=tokens if kind == "tokens" else None,
+        output_tokens=tokens if kind == "output_tokens" else None,
+        spoken_s=seconds if kind == "spoken_s" else None,
+        listened_s=seconds if kind == "listened_s" else None,
+        session_s=seconds if kind == "session_s" else None,
+        running_reply=draw.pick("budget.running_reply", "finish", "cut"),
+        finish_s=draw.pick("budget.finish_s", 60.0, 1.0),
     )
 
 

@@ -317,6 +317,7 @@ def settings(options: Options) -> Settings:
         microphone_limit_ms=options.microphone_limit_ms,
         player_margin_samples=margin_of(options.card.accuracy),
         tools=options.own_tools,
+        budget=options.budget,
     )
 
 

@@ -49,7 +49,7 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         machine.cut("leave")
     elif reply.given_up:
         machine.settlement.cancel([], reply)
-    elif machine.spending is not None and create is None:
+    if machine.spending is not None and create is None:
         machine.spending.born()
 
 

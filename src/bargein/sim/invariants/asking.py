@@ -148,9 +148,9 @@ class TheNextReplyAnswers(Invariant):
 
 
 class OnlyWhatWasCut(Invariant):
-    """Excused: all that is made after the application has left; a request that waited for the
-    socket, and may have been cut meanwhile. A trace does not tell which turn made a response, so
-    cancels are judged in the simulated world only.
+    """Excused: all that is made after the application has left or a budget is spent; a request that
+    waited for the socket, and may have been cut meanwhile. A trace does not tell which turn made a
+    response, so cancels are judged in the simulated world only.
     """
 
     name = "rule 15"
@@ -174,6 +174,7 @@ class OnlyWhatWasCut(Invariant):
             ("ask", asks.SendEvent, self._send),
             ("ask", asks.CancelReply, self._give_up),
             ("ask", asks.Leave, self._leave),
+            ("notice", notices.BudgetSpent, self._leave),
             ("input", inputs.Asked, self._ask),
             ("command", commands.Answer, self._answer),
             ("notice", notices.TurnEnded, self._ended),
@@ -186,7 +187,7 @@ class OnlyWhatWasCut(Invariant):
         if isinstance(ask.event, events.ResponseCancel):
             self._given_up_place = self.facts.place
 
-    def _leave(self, entry: Entry, ask: asks.Leave) -> None:
+    def _leave(self, entry: Entry, end: asks.Leave | notices.BudgetSpent) -> None:
         self._left_place = self.facts.place
 
     def _give_up(self, entry: Entry, ask: asks.CancelReply) -> None:

@@ -32,6 +32,7 @@ from bargein.sim.invariants.sound import (
     SilenceAfterStop,
     TheUnbornStaySilent,
 )
+from bargein.sim.invariants.spending import ASpentBudgetEndsIt
 from bargein.sim.invariants.telling import (
     NothingNewUntilSilent,
     StopThenTell,
@@ -67,6 +68,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     OnlyWhatWasCut,
     TheUserHasTheFloor,
     EveryWaitEnds,
+    ASpentBudgetEndsIt,
 )
 
 _Table: TypeAlias = dict[type[Any], list[Handler]]

@@ -119,7 +119,7 @@ class NothingIsLostUntold(Invariant):
     """Where the service detects turns, all that is captured goes out: at once, or when the socket
     takes again; or it is told as dropped.
 
-    Excused: what waits when the connection ends.
+    Excused: what waits when the connection ends, and what is captured when a budget is spent.
     """
 
     name = "microphone"
@@ -137,6 +137,7 @@ class NothingIsLostUntold(Invariant):
             ("notice", notices.Connected, self._connect),
             ("notice", notices.Dropped, self._drop),
             ("ask", asks.Leave, self._leave),
+            ("notice", notices.BudgetSpent, self._leave),
             ("input", inputs.PipeClosed, self._leave),
             ("input", inputs.Captured, self._capture),
             ("client_sent", events.InputAudioBufferAppend, self._append),

@@ -28,7 +28,7 @@ class Reader:
         self.facts = facts
         facts.player_knows = margin_of(facts.options.card.accuracy) is not None
         self._sound_format = facts.options.format
-        self._interrupts = self._creates = False
+        self._interrupts = self._creates = self._is_spent = False
         self._committed: tuple[int, int] | None = None
         self._stopped: int | None = None
         self._commit_places: dict[int, int] = {}
@@ -64,7 +64,7 @@ class Reader:
             ("input", inputs.PipeClosed, self._pipe_closed),
             ("ask", asks.Say, self._say),
             ("ask", asks.Interrupt, lambda entry, ask: self._cut("interrupt")),
-            ("ask", asks.Press, lambda entry, ask: self._cut("push_to_talk")),
+            ("ask", asks.Press, self._press),
             ("ask", asks.Leave, lambda entry, ask: self._cut("leave")),
             ("ask", asks.SendEvent, self._sends),
             ("command", commands.Play, self._play),
@@ -73,6 +73,7 @@ class Reader:
             ("command", commands.Close, self._close),
             ("notice", notices.Interruption, self._interruption),
             ("notice", notices.Transcript, self._transcript),
+            ("notice", notices.BudgetSpent, self._budget_spent),
             ("broken", str, self._broken),
         )
 
@@ -220,8 +221,16 @@ class Reader:
         self.facts.closed_place = min(self.facts.closed_place, self.facts.place)
 
     def _say(self, entry: Entry, say: asks.Say) -> None:
-        if say.reply:
+        if say.reply and not self._is_spent:
             self._cut("typed")
+
+    def _press(self, entry: Entry, press: asks.Press) -> None:
+        if not self._is_spent:
+            self._cut("push_to_talk")
+
+    def _budget_spent(self, entry: Entry, notice: notices.BudgetSpent) -> None:
+        # Whoever wants a reply now is refused, and cuts nothing.
+        self._is_spent = True
 
     def _cut(self, asker: Asker) -> None:
         self.facts.cuts.append(self.facts.place)
