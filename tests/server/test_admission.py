@@ -20,11 +20,52 @@ from bargein.server.admission import (
     masked,
     selected_subprotocol,
 )
+from bargein.server.client_secrets import BoundKey
 
 KEY = "sk-local-0123456789abcdefghijklmnopqrstuv"
 POLICY = Policy(api_key=KEY, port=8765)
 BEARER = {"authorization": f"Bearer {KEY}"}
 MODEL = {"model": "gpt-realtime-2.1"}
+
+
+class Keys:
+    """Ephemeral keys that were given out."""
+
+    def find(self, value: str) -> BoundKey | None:
+        session = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Hm."}
+        known = {
+            "ek_live": BoundKey(session, 0),
+            "ek_late": BoundKey(session, 0, expired=True),
+            "ek_writes": BoundKey({"type": "transcription"}, 0),
+            "ek_odd": BoundKey({**session, "model": "gpt-nope"}, 0),
+        }
+        return known.get(value)
+
+
+def by_key(value: str, query: dict[str, str]) -> Admitted | NotAdmitted:
+    return admit(Head({"authorization": f"Bearer {value}"}, query), POLICY, Keys())
+
+
+def test_an_ephemeral_key_brings_its_session_whatever_the_query_says() -> None:
+    for query in ({}, {"model": "gpt-realtime"}, {"intent": "transcription"}):
+        answer = by_key("ek_live", query)
+        assert isinstance(answer, Admitted) and answer.model == "gpt-realtime-2.1"
+        assert answer.wanted is not None and answer.wanted["instructions"] == "Hm."
+    answer = by_key("ek_writes", {})
+    assert isinstance(answer, Admitted) and (answer.model, answer.kind) == ("", "transcription")
+    assert admit(Head(BEARER, MODEL), POLICY, Keys()) == admit(Head(BEARER, MODEL), POLICY)
+
+
+def test_an_ephemeral_key_that_is_unknown_or_late_is_refused() -> None:
+    for value, code in (
+        ("ek_late", "client_secret_expired"),
+        ("ek_nope", "invalid_api_key"),
+        ("ek_odd", "invalid_model"),
+    ):
+        answer = by_key(value, MODEL)
+        assert isinstance(answer, NotAdmitted) and answer.code == code
+        assert value not in answer.message
+    assert refused(Head({"authorization": "Bearer ek_live"}, MODEL)).code == "invalid_api_key"
 
 
 def refused(head: Head, policy: Policy = POLICY) -> NotAdmitted:

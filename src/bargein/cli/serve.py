@@ -128,12 +128,20 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     "wherever a client says: for clients that you trust.  [default: loopback, or off with a --host "
     "that other machines can reach]",
 )
+@click.option(
+    "--media-host",
+    multiple=True,
+    metavar="ADDRESS",
+    help="An address of this machine where the media of calls arrive (WebRTC). May be repeated.  "
+    "[default: all there are]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of exports.")
 def command(**given: Any) -> None:
     """Run a local Realtime server that any OpenAI client can talk to.
 
-    It speaks the GA protocol of the OpenAI Realtime API over WebSocket: turns are detected in what
-    it hears, it answers with spoken stories, and it can be interrupted. Nothing leaves this
+    It speaks the GA protocol of the OpenAI Realtime API over WebSocket and, with the extra webrtc,
+    in calls: turns are detected in what it hears, it answers with spoken stories, and it can be
+    interrupted. Nothing leaves this
     machine, but to URLs that you give. To use it, start it, and run in another terminal the two
     lines that it prints:
 
@@ -190,6 +198,7 @@ class Asked:
     compression: bool
     ping_seconds: float
     mcp: str | None
+    media_host: tuple[str, ...]
     as_json: bool
     chat: Mapping[str, Any]
     workers: int
@@ -223,6 +232,8 @@ async def _serve(asked: Asked) -> None:
 
 
 async def _serve_by_workers(asked: Asked, stop: asyncio.Event) -> None:
+    if asked.media_host:
+        raise LocalValueError("--media-host: calls have one process; leave out --workers")
     if asked.trace is not None:
         raise LocalValueError("--trace is one process's: leave out --workers")
     try:
@@ -300,6 +311,8 @@ def server_of(
         ping_every_s=asked.ping_seconds,
         listener=listener,
         mcp=asked.mcp,
+        # A hang-up, or a sideband, would find another of several processes.
+        media_hosts=tuple(asked.media_host) if asked.workers == 1 else None,
     )
 
 

@@ -25,6 +25,7 @@ from av.packet import Packet
 
 QUEUED_PACKETS = 50
 _MOST_SOURCES = 4
+_ANNOUNCED_BYTES = 1024 * 1024
 
 Arrived: TypeAlias = Callable[[str, int, int, int, bytes], None]
 """A packet: codec in lower case, clock rate, sequence number, timestamp, payload."""
@@ -120,6 +121,13 @@ def _gatherer(connection: Any, addresses: tuple[str, ...]) -> Callable[[], Any]:
         connection._local_candidates_end = True
 
     return gather
+
+
+def reassembling_bytes(peer: RTCPeerConnection) -> int:
+    """How much the library holds of messages that are not whole yet. It announces how much room is
+    left, and takes what comes all the same."""
+    sctp: Any = peer.sctp
+    return 0 if sctp is None else _ANNOUNCED_BYTES - int(sctp._advertised_rwnd)
 
 
 def own_addresses(*, loopback: bool) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeAlias
 
 from bargein.errors import LocalValueError
 from bargein.events.dialect import Dialect
 from bargein.server.model.inputs import SessionKind
 from bargein.server.model.models import TRANSCRIPTION_MODELS
+from bargein.server.model.starting import kind_of, model_of
 
 Dialects: TypeAlias = Literal["ga", "beta", "both"]
 BAD_KEY, BAD_REQUEST, TRY_LATER = 3000, 4000, 1013
@@ -105,6 +106,25 @@ class Admitted:
     model: str
     kind: SessionKind = "realtime"
     dialect: Dialect = "ga"
+    wanted: dict[str, Any] | None = None
+    """What the session is to begin with; None: nothing in particular."""
+
+
+class Bound(Protocol):
+    """What an ephemeral key is bound to."""
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session that it begins, checked."""
+
+    @property
+    def expired(self) -> bool: ...
+
+
+class Secrets(Protocol):
+    """The ephemeral keys that were given out (protocol.md §1.3)."""
+
+    def find(self, value: str) -> Bound | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +182,16 @@ def checked_origin(page: str) -> str:
     return page.lower()
 
 
+def checked_address(address: str) -> str:
+    """An address of this machine for media. Raises `LocalValueError` for what is none."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise LocalValueError(
+            f"media host is {address!r}: give a numerical address of this machine"
+        ) from None
+
+
 def _is_own(host: str, policy: Policy) -> bool:
     host = host.lower()
     if host in policy.hosts:
@@ -183,26 +213,17 @@ def _is_own(host: str, policy: Policy) -> bool:
     return address.is_loopback or policy.any_address
 
 
-def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
-    """Who asks, in which dialect, then for what: the first fault counts."""
-    given = _key(head)
-    if given is None:
-        return NotAdmitted(BAD_KEY, None, "Missing bearer or basic authentication in header")
-    if not hmac.compare_digest(given.encode("utf-8", "replace"), policy.api_key.encode()):
-        return NotAdmitted(
-            BAD_KEY,
-            "invalid_api_key",
-            f"Incorrect API key provided: {masked(given)}. You can find your API key at "
-            "https://platform.openai.com/account/api-keys.",
-        )
-    asks_for_beta = _asks_for_beta(head)
-    if asks_for_beta and policy.dialects == "ga":
-        return _bad_request(
-            "beta_api_shape_disabled",
-            "The beta shape of the Realtime API is no longer supported: leave out "
-            "'OpenAI-Beta: realtime=v1' and use the GA events.",
-        )
-    dialect: Dialect = "beta" if asks_for_beta or policy.dialects == "beta" else "ga"
+def admit(head: Head, policy: Policy, secrets: Secrets | None = None) -> Admitted | NotAdmitted:
+    """Who asks, in which dialect, then for what: the first fault counts. What an ephemeral key is
+    bound to stands in place of what the query says."""
+    who = who_asks(head, policy, secrets)
+    if isinstance(who, NotAdmitted):
+        return who
+    dialect = dialect_of(head, policy)
+    if isinstance(dialect, NotAdmitted):
+        return dialect
+    if who is not None:
+        return admit_session(who.session, policy, dialect)
     model = head.query.get("model")
     intent = head.query.get("intent")
     if intent == "transcription":
@@ -220,6 +241,55 @@ def admit(head: Head, policy: Policy) -> Admitted | NotAdmitted:
             "wss://api.openai.com/v1/realtime?model=gpt-realtime-1.5",
         )
     return _model(model, policy, dialect)
+
+
+def who_asks(
+    head: Head, policy: Policy, secrets: Secrets | None = None
+) -> Bound | NotAdmitted | None:
+    """None: whoever has the API key. Else what his ephemeral key is bound to, or why nobody."""
+    given = _key(head)
+    if given is None:
+        return NotAdmitted(BAD_KEY, None, "Missing bearer or basic authentication in header")
+    if hmac.compare_digest(given.encode("utf-8", "replace"), policy.api_key.encode()):
+        return None
+    bound = None if secrets is None else secrets.find(given)
+    if bound is None:
+        return NotAdmitted(
+            BAD_KEY,
+            "invalid_api_key",
+            f"Incorrect API key provided: {masked(given)}. You can find your API key at "
+            "https://platform.openai.com/account/api-keys.",
+        )
+    if bound.expired:
+        return NotAdmitted(
+            BAD_KEY,
+            "client_secret_expired",
+            f"The client secret {masked(given)} has expired. Create another one.",
+        )
+    return bound
+
+
+def admit_session(
+    session: dict[str, Any], policy: Policy, dialect: Dialect
+) -> Admitted | NotAdmitted:
+    """By what a session is to begin with (`model.starting`), as a call brings it."""
+    kind = kind_of(session)
+    if kind == "transcription":
+        return Admitted("", kind, dialect, session)
+    answer = _model(model_of(session), policy, dialect)
+    return replace(answer, wanted=session) if isinstance(answer, Admitted) else answer
+
+
+def dialect_of(head: Head, policy: Policy) -> Dialect | NotAdmitted:
+    """What the client's frames are to be written in."""
+    asks_for_beta = _asks_for_beta(head)
+    if asks_for_beta and policy.dialects == "ga":
+        return _bad_request(
+            "beta_api_shape_disabled",
+            "The beta shape of the Realtime API is no longer supported: leave out "
+            "'OpenAI-Beta: realtime=v1' and use the GA events.",
+        )
+    return "beta" if asks_for_beta or policy.dialects == "beta" else "ga"
 
 
 def _asks_for_beta(head: Head) -> bool:

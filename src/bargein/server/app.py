@@ -1,7 +1,8 @@
 """The server's HTTP face, as an ASGI application.
 
-`/v1/realtime` (WebSocket) is the Realtime API; `/healthz` says that the server lives. Every request
-passes the check of `Host` and `Origin` first. No header allows other origins to read an answer.
+`/v1/realtime` (WebSocket) is the Realtime API, what is below it the calls over WebRTC (`calls`);
+`/healthz` says that the server lives. Every request passes the check of `Host` and `Origin` first.
+Only origins that were allowed may read an answer.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bargein.server.admission import Policy, forbidden
+from bargein.server.calls import Calls
 from bargein.server.host import Host
 from bargein.server.websocket import RealtimeEndpoint, deny, headers_of
 
 REALTIME_PATH = "/v1/realtime"
 
 
-def make_app(host: Host, policy: Policy) -> ASGIApp:
-    """The application that serves this host's sessions under this policy."""
+def make_app(host: Host, policy: Policy, calls: Calls) -> ASGIApp:
+    """The application that serves this host's sessions under this policy, and its calls."""
 
     async def healthz(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -31,10 +33,11 @@ def make_app(host: Host, policy: Policy) -> ASGIApp:
         )
 
     routes = [
-        WebSocketRoute(REALTIME_PATH, RealtimeEndpoint(host, policy)),
+        WebSocketRoute(REALTIME_PATH, RealtimeEndpoint(host, policy, calls.keys)),
         WebSocketRoute("/{path:path}", _no_such_path),
         Route("/healthz", healthz),
         Route(REALTIME_PATH, only_websocket),
+        *calls.routes(),
     ]
     return Guard(Starlette(routes=routes), policy)
 

@@ -354,5 +354,10 @@ class Session:
         self._host.cut_off += 1
 
 
+def session_of(call_id: str) -> str:
+    """The id of a call's session (protocol.md §1.2.2)."""
+    return f"sess_{call_id.removeprefix('rtc_')}"
+
+
 async def _set(event: asyncio.Event) -> None:
     await event.wait()

@@ -22,8 +22,15 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bargein.errors import LocalValueError, TransportError
-from bargein.server.admission import Dialects, Policy, checked_host, checked_origin
+from bargein.server.admission import (
+    Dialects,
+    Policy,
+    checked_address,
+    checked_host,
+    checked_origin,
+)
 from bargein.server.app import make_app
+from bargein.server.calls import Calls
 from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.espeak import speak
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
@@ -107,6 +114,7 @@ async def serve_local(
     new_detector: Callable[[], Detector] | None = None,
     listener: socket.socket | None = None,
     mcp: str | None = None,
+    media_hosts: tuple[str, ...] | None = (),
 ) -> AsyncIterator[Server]:
     """Serve until the block ends.
 
@@ -118,6 +126,8 @@ async def serve_local(
     in place of `host` and `port`, and is closed at the end. `mcp` says which of the MCP servers
     that clients declare are reached: "off", "loopback" or "any" (`mcp.reach`); where it is not
     given, those of this machine, unless the server itself can be reached from others.
+    `media_hosts` are the addresses of this machine where the media of calls arrive; without them,
+    all there are; None: no calls.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
@@ -127,6 +137,7 @@ async def serve_local(
         raise LocalValueError(f"ping_every_s is {ping_every_s}: give more than 0 seconds")
     hosts = frozenset(checked_host(name) for name in allowed_hosts)
     origins = frozenset(checked_origin(page) for page in allowed_origins)
+    media_hosts = None if media_hosts is None else tuple(map(checked_address, media_hosts))
     servers = None if mcp is None else McpServers.asked_for(checked_reach(mcp))
     options = options or Options()
     if any_model:
@@ -152,7 +163,9 @@ async def serve_local(
             hosts=hosts,
             origins=origins,
         )
-        config = _configuration(make_app(sessions, policy), options, compression, ping_every_s)
+        calls = Calls(sessions, policy, media_hosts)
+        app = make_app(sessions, policy, calls)
+        config = _configuration(app, options, compression, ping_every_s)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
@@ -161,6 +174,7 @@ async def serve_local(
             yield Server(address, bound_port, key, sessions)
         finally:
             await sessions.close()
+            await calls.close()
             await server.shutdown(sockets=[listener])
 
 

@@ -37,11 +37,13 @@ from bargein.server.admission import (
     Head,
     NotAdmitted,
     Policy,
+    Secrets,
     admit,
     selected_subprotocol,
+    who_asks,
 )
 from bargein.server.fragmenting import Fragments
-from bargein.server.host import Host
+from bargein.server.host import Host, session_of
 from bargein.server.longframe import LongFrame, Message
 from bargein.server.model.ids import Ids
 from bargein.server.pacing import Pace
@@ -256,16 +258,18 @@ class AsgiConnection:
 class RealtimeEndpoint:
     """`/v1/realtime`, as an ASGI application."""
 
-    def __init__(self, host: Host, policy: Policy) -> None:
+    def __init__(self, host: Host, policy: Policy, secrets: Secrets | None = None) -> None:
         self._host = host
         self._policy = policy
+        self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         head = head_of(scope)
-        if "call_id" in head.query:
-            # The service knows no such call either: HTTP 404 at the upgrade (protocol.md §1.1.3).
+        call_id = head.query.get("call_id")
+        if call_id is not None and self._host.find(session_of(call_id)) is None:
+            # The one refusal that comes before the upgrade (protocol.md §1.1.3).
             await deny(send, 404, "There is no such call.")
             return
         connection = AsgiConnection(scope, receive, send)
@@ -277,7 +281,10 @@ class RealtimeEndpoint:
             await send(accept)
         except ClientDisconnected:
             return
-        answer = admit(head, self._policy)
+        if call_id is not None:
+            await self._attach(head, connection, session_of(call_id))
+            return
+        answer = admit(head, self._policy, self._secrets)
         if isinstance(answer, Admitted) and not self._host.has_room:
             answer = NotAdmitted(
                 TRY_LATER,
@@ -293,8 +300,22 @@ class RealtimeEndpoint:
             model=answer.model,
             kind=answer.kind,
             dialect=answer.dialect,
+            wanted=answer.wanted,
             pace=connection.pace,
         )
+
+    async def _attach(self, head: Head, connection: AsgiConnection, session_id: str) -> None:
+        """Hold a sideband of a call. Its model is that of the call, whatever the query says."""
+        who = who_asks(head, self._policy, self._secrets)
+        session = self._host.find(session_id)
+        if isinstance(who, NotAdmitted):
+            await _refuse(connection, who)
+        elif session is None or not session.has_room:
+            why = "The call is over, or has as many sidebands as it may."
+            refused = NotAdmitted(TRY_LATER, "session_limit_reached", why, "server_error")
+            await _refuse(connection, refused)
+        else:
+            await session.attach(connection)
 
 
 async def _refuse(connection: AsgiConnection, why: NotAdmitted) -> None:
