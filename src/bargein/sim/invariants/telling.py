@@ -156,7 +156,8 @@ class TruncateSaysTheLastWord(Invariant):
 class TooLongIsSaidOnceMore(Invariant):
     """A part of a completed item that was heard so far, or farther, is well as it is.
 
-    Excused: an item that is deleted afterwards, a pipe that died or was closed before.
+    Excused: an item that is deleted afterwards, a pipe that died or was closed before; a refusal
+    that comes after the record has said that the truncate is unconfirmed.
     """
 
     name = "rule 12"
@@ -166,6 +167,7 @@ class TooLongIsSaidOnceMore(Invariant):
         super().__init__(scene)
         self._owed: dict[tuple[str, int], tuple[int, Sent]] = {}
         self._lowest: dict[tuple[str, int], Sent] = {}
+        self._unconfirmed: set[tuple[str, int]] = set()
 
     def watches(self) -> Iterable[Watched]:
         return (
@@ -186,6 +188,8 @@ class TooLongIsSaidOnceMore(Invariant):
         if asked.item_id in self.facts.foreign:
             return
         key = (asked.item_id, asked.content_index)
+        if key in self._unconfirmed:
+            return
         last = self._lowest.get(key)
         if last is not None and last.number > refused.sent.number:
             # What was sent meanwhile says less already.
@@ -214,6 +218,8 @@ class TooLongIsSaidOnceMore(Invariant):
             return
         for part in record.parts:
             key = (part.item_id, part.content_index)
+            if part.answer == "unconfirmed":
+                self._unconfirmed.add(key)
             owed = self._owed.pop(key, None)
             if owed is not None:
                 self._judge(key, owed[0])
