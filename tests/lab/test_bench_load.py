@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,12 +17,22 @@ from websockets.frames import Frame, Opcode
 
 from bargein.lab.bench import load
 from bargein.lab.bench.figures import Effort
-from bargein.lab.bench.load_client import HOSTILE, Done, Task
+from bargein.lab.bench.load_client import HOSTILE, Done, Task, _Asking
 from bargein.lab.bench.load_client import _attack as attack
 from bargein.lab.bench.load_server import Measured
 from bargein.lab.bench.load_wire import Wire, event, frame, microphone
 
-EFFORT = Effort(load_rounds=1, load_sessions=(5, 10, 20, 40))
+EFFORT = Effort(load_rounds=1, hostile_rounds=2, load_sessions=(5, 10, 20, 40))
+
+
+class Never:
+    """A wire that brings no answer."""
+
+    is_lost = True
+    asked = 0
+
+    def write(self, data: bytes) -> None:
+        self.asked += 1
 
 
 class Rig:
@@ -33,6 +44,9 @@ class Rig:
         self._bears, self._worse = bears, worse
         self._kind: str | None = None
         self.asked: list[int] = []
+
+    def left_mib(self) -> float:
+        return 80.0
 
     @contextlib.contextmanager
     def hostile(self, kind: str | None) -> Iterator[None]:
@@ -70,6 +84,23 @@ def test_hostility_is_told_as_a_ratio_of_p99(worse: float, met: bool) -> None:
     figure = load._hostile(rig, "garbage at full speed", EFFORT, lambda words: None)
     assert figure.measured == pytest.approx(worse) and figure.met is met
     assert figure.name == "load.hostile.garbage-at-full-speed"
+    assert figure.raw["interval_95"] == [pytest.approx(worse)] * 2
+    assert figure.raw["answers_a_round"] == [100]
+
+
+def test_the_interval_knows_how_much_rounds_differ() -> None:
+    calm, mixed = [[1.0] * 100] * 4, [[1.0] * 100, [2.0] * 100] * 2
+    assert load.interval(calm, calm) == (1.0, 1.0)
+    assert load.interval(calm, mixed) == (1.0, 2.0)
+
+
+async def test_who_asks_asks_at_its_times_whether_it_is_answered_or_not() -> None:
+    asking = _Asking()
+    wire: Any = Never()
+    asking.wire = wire
+    answers_ms = await asking.ask(time.perf_counter(), 0.2)
+    assert len(answers_ms) == wire.asked == 5
+    assert min(answers_ms) >= 1_000
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])

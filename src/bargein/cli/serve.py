@@ -287,6 +287,7 @@ def server_of(
         raise DeviceError(_MISSING)
     try:
         from bargein.server.engines.scenario import DEFAULT_SCENARIO
+        from bargein.server.giving_back import give_back_memory
         from bargein.server.limits import HostLimits
         from bargein.server.model.options import Options
         from bargein.server.serving import hand_over_quickly, serve_local
@@ -310,6 +311,7 @@ def server_of(
         compression=asked.compression,
         ping_every_s=asked.ping_seconds,
         listener=listener,
+        when_empty=give_back_memory,
         mcp=asked.mcp,
         # A hang-up, or a sideband, would find another of several processes.
         media_hosts=tuple(asked.media_host) if asked.workers == 1 else None,

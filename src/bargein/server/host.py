@@ -26,6 +26,7 @@ from bargein.events.dialect import ENCODERS, Dialect
 from bargein.server.engines.base import Engine, EngineFactory
 from bargein.server.engines.weights import silero_weights
 from bargein.server.framelog import FrameLog
+from bargein.server.giving_back import WhenEmpty
 from bargein.server.handling import Handling
 from bargein.server.inbox import Inbox
 from bargein.server.limits import HostLimits
@@ -68,7 +69,8 @@ _ID_BITS = 128
 
 class Host:
     """The sessions of one server. `new_detector` makes what judges the frames of one session; `mcp`
-    reaches the MCP servers that no engine plays."""
+    reaches the MCP servers that no engine plays; `when_empty` is called in a thread a while after
+    the last session has ended."""
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Host:
         frame_log: FrameLog | None = None,
         new_detector: Callable[[], Detector] | None = None,
         mcp: RemoteServers | None = None,
+        when_empty: Callable[[], None] | None = None,
     ) -> None:
         self.options = options or Options()
         self.limits = limits or HostLimits()
@@ -92,6 +95,7 @@ class Host:
         self._frame_log = frame_log
         self._new_detector = new_detector or (lambda: SileroVad(silero_weights()))
         self._closing = False
+        self._when_empty = WhenEmpty(when_empty)
 
     @property
     def has_room(self) -> bool:
@@ -125,6 +129,7 @@ class Host:
         pace = pace or Pace()
         session = Session(key, self, connection, engine, self._new_detector(), pace, media)
         self.sessions[key] = session
+        self._when_empty.not_now()
         if session_id is not None:
             self._calls[session_id] = session
         opened = Opened(
@@ -144,6 +149,8 @@ class Host:
             del self.sessions[key]
             if session_id is not None:
                 del self._calls[session_id]
+            if not self.sessions and not self._closing:
+                self._when_empty.nobody_is_left()
 
     def find(self, session_id: str) -> Session | None:
         """The call whose session has this id, while it lasts."""
@@ -152,6 +159,7 @@ class Host:
     async def close(self) -> None:
         """End all sessions, telling each client so, and wait for their ends."""
         self._closing = True
+        self._when_empty.not_now()
         sessions = list(self.sessions.values())
         for session in sessions:
             session.end(GOING_AWAY, "The server is shutting down.")

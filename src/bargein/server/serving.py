@@ -112,6 +112,7 @@ async def serve_local(
     compression: bool = True,
     ping_every_s: float = PING_EVERY_S,
     new_detector: Callable[[], Detector] | None = None,
+    when_empty: Callable[[], None] | None = None,
     listener: socket.socket | None = None,
     mcp: str | None = None,
     media_hosts: tuple[str, ...] | None = (),
@@ -152,6 +153,7 @@ async def serve_local(
             limits=limits,
             frame_log=frame_log,
             new_detector=new_detector,
+            when_empty=when_empty,
             mcp=servers or McpServers("loopback" if is_loopback(address) else "off"),
         )
         policy = Policy(

@@ -53,9 +53,10 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     day_hours: int = 24
     drops: int = 1_000
     load_rounds: int = 3
-    load_warm_s: float = 5
-    load_s: float = 12
+    load_warm_s: float = 4
+    load_s: float = 10
     load_sessions: tuple[int, ...] = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100)
+    hostile_rounds: int = 4
     simulation_rounds: int = 5
     simulation_seeds: int = 300
 
@@ -77,6 +78,7 @@ QUICK = Effort(
     load_warm_s=2,
     load_s=4,
     load_sessions=(5, 10),
+    hostile_rounds=1,
     simulation_rounds=3,
     simulation_seeds=60,
 )

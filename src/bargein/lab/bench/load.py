@@ -8,8 +8,11 @@
 3. A core bears so many sessions as leave its loop's timers at most `LAG_MS` late in 99 of 100
    cases. It is tried with more and more of them, and what was measured at each step is told.
 4. What a hostile session does is the p99 of the time in which other sessions are answered, with it
-   and without it, in alternating rounds.
-5. Both run before the machine's other work where the user may ask for that (Linux's real-time
+   and without it, in alternating rounds, each with the same number of answers asked for at the same
+   times. A round is compared with the median round without it; the interval beside it is where the
+   ratio of all answers lies if the rounds are drawn again (19 of 20 times).
+5. What is left of memory when all have gone is told behind each series.
+6. Both run before the machine's other work where the user may ask for that (Linux's real-time
    class, which leaves a twentieth to others); whether they did is told.
 """
 
@@ -17,10 +20,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -36,7 +41,9 @@ LEAST_SESSIONS = 10
 """Our own limit: fewer on a core would be no server to test a program with."""
 MOST_WORSE = 1.2
 """Issue 3."""
-_BYSTANDERS, _ASKING = 5, 4
+_BYSTANDERS, _ASKING = 5, 8
+_DRAWS = 300
+_EMPTY_S = 3.0
 _END_S = 20.0
 _SERVER = ("-m", "bargein.lab.bench.load_server")
 _CLIENT = ("-m", "bargein.lab.bench.load_client")
@@ -77,6 +84,11 @@ class Rig:
                 f"the client was {done.late_p99_ms:.0f} ms late: measure on a quieter machine"
             )
         return measured, done
+
+    def left_mib(self) -> float:
+        """The server's memory when all have gone for a while."""
+        time.sleep(_EMPTY_S)
+        return self._measure().rss_kib / 1024
 
     @contextlib.contextmanager
     def hostile(self, kind: str | None) -> Iterator[None]:
@@ -150,6 +162,7 @@ def measure(effort: Effort, told: Told) -> list[Figure]:
 def _capacity(running: Rig, effort: Effort, told: Told) -> Figure:
     steps: list[dict[str, float]] = []
     borne: list[float] = []
+    left_mib = [shown(running.left_mib())]
     for _ in range(effort.load_rounds):
         most = 0
         for sessions in effort.load_sessions:
@@ -162,6 +175,7 @@ def _capacity(running: Rig, effort: Effort, told: Told) -> Figure:
                 break
             most = sessions
         borne.append(most)
+        left_mib.append(shown(running.left_mib()))
     return Figure(
         name="load.sessions",
         says=f"sessions that one core bears with its loop's lag p99 at most {LAG_MS:g} ms",
@@ -169,7 +183,7 @@ def _capacity(running: Rig, effort: Effort, told: Told) -> Figure:
         target=LEAST_SESSIONS,
         wanted="at least",
         rounds=tuple(borne),
-        raw={"steps": steps, "shielded": running.shielded},
+        raw={"steps": steps, "rss_mib_when_empty": left_mib, "shielded": running.shielded},
     )
 
 
@@ -193,7 +207,7 @@ def _hostility(running: Rig, effort: Effort, told: Told) -> list[Figure]:
 
 
 def _hostile(running: Rig, kind: str, effort: Effort, told: Told) -> Figure:
-    def p99_ms(hostile: str | None) -> tuple[float, float]:
+    def answers_ms(hostile: str | None) -> tuple[list[float], float]:
         told(f"load: {hostile or 'nobody hostile'}")
         with running.hostile(hostile):
             measured, done = running.round(
@@ -204,32 +218,64 @@ def _hostile(running: Rig, kind: str, effort: Effort, told: Told) -> Figure:
             )
         if not done.answers_ms:
             raise DeviceError(f"nobody was answered beside a session that {kind}")
-        return percentile(done.answers_ms, 99), measured.cpu_s / measured.seconds
+        return done.answers_ms, measured.cpu_s / measured.seconds
 
-    without: list[float] = []
-    beside: list[float] = []
+    without: list[list[float]] = []
+    beside: list[list[float]] = []
     cpu: list[float] = []
-    for number in range(effort.load_rounds):
+    for number in range(effort.hostile_rounds):
         order = (None, kind) if number % 2 == 0 else (kind, None)
         for hostile in order:
-            answered_ms, server_cpu = p99_ms(hostile)
+            answered_ms, server_cpu = answers_ms(hostile)
             (without if hostile is None else beside).append(answered_ms)
             if hostile is not None:
                 cpu.append(server_cpu)
-    usual = statistics.median(without)
+    p99_without, p99_beside = (
+        [percentile(each, 99) for each in some] for some in (without, beside)
+    )
+    usual = statistics.median(p99_without)
+    low, high = interval(without, beside)
     return Figure(
         name=f"load.hostile.{kind.replace(' ', '-')}",
         says=f"p99 of other sessions' answers beside one hostile one ({kind}), against without it",
         unit="times the p99",
         target=MOST_WORSE,
         wanted="at most",
-        rounds=tuple(shown(each / usual) for each in beside),
+        rounds=tuple(shown(each / usual) for each in p99_beside),
         raw={
-            "p99_ms_without": [shown(each) for each in without],
-            "p99_ms_beside": [shown(each) for each in beside],
+            "p99_ms_without": [shown(each) for each in p99_without],
+            "p99_ms_beside": [shown(each) for each in p99_beside],
+            "of_all_answers": shown(_ratio(without, beside)),
+            "interval_95": [shown(low), shown(high)],
+            "p50_ms": [shown(percentile(_all(some), 50)) for some in (without, beside)],
+            "max_ms": [shown(max(_all(some))) for some in (without, beside)],
+            "answers_a_round": sorted({len(each) for each in (*without, *beside)}),
             "server_cpu_beside": [shown(each) for each in cpu],
             "answering_sessions": _ASKING,
             "speaking_sessions": _BYSTANDERS,
             "shielded": running.shielded,
         },
     )
+
+
+Rounds = Sequence[Sequence[float]]
+
+
+def _all(rounds: Rounds) -> list[float]:
+    return [answer for each in rounds for answer in each]
+
+
+def _ratio(without: Rounds, beside: Rounds) -> float:
+    """Of the p99 of all answers."""
+    return percentile(_all(beside), 99) / percentile(_all(without), 99)
+
+
+def interval(without: Rounds, beside: Rounds) -> tuple[float, float]:
+    """Where that ratio lies in 95 of 100 cases if whole rounds are drawn again: the answers of one
+    round are not independent of each other."""
+    chance = random.Random(1)
+    ratios = [
+        _ratio(chance.choices(without, k=len(without)), chance.choices(beside, k=len(beside)))
+        for _ in range(_DRAWS)
+    ]
+    return percentile(ratios, 2.5), percentile(ratios, 97.5)

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bargein.lab.bench.figures import percentile
+from bargein.server.giving_back import give_back_memory
 from bargein.server.limits import HostLimits
 from bargein.server.serving import (
     hand_over_quickly,
@@ -85,7 +86,8 @@ async def _serve(shielded: bool) -> None:
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    async with serve_local(limits=HostLimits(sessions=100_000)) as server:
+    limits = HostLimits(sessions=100_000)
+    async with serve_local(limits=limits, when_empty=give_back_memory) as server:
         look_no_more_at_the_start()  # As `bargein serve` does, too.
         told = Serving(ws_url=server.ws_url, api_key=server.api_key, shielded=shielded)
         _write(told)
