@@ -421,6 +421,24 @@ def test_a_call_out_of_band_is_asked_about_and_owes_no_reply() -> None:
     assert (talk.sent(), talk.statuses) == ([APPROVE], [("M1", "returned")])
 
 
+@pytest.mark.parametrize("asked", ["before", "after"])
+def test_a_reply_out_of_band_that_is_given_up_takes_its_request_with_it(asked: str) -> None:
+    talk = Hosting()
+    talk.response_done("r1")
+    aside = events.ResponseParams(conversation="none")
+    ask_id = talk.ask(asks.Respond(aside))
+    talk.answer_create("r2")
+    talk.begins("M1", "r2")
+    if asked == "before":
+        talk.asks()
+    talk.ask(asks.CancelReply(ask_id))
+    if asked == "after":
+        talk.asks()
+    assert talk.asked == ([("files", "M1")] if asked == "before" else [])
+    talk.decide()
+    assert (talk.consents, talk.statuses) == ([], [("M1", "cancelled")])
+
+
 def test_an_answer_that_crosses_the_end_of_its_call_is_absorbed() -> None:
     talk = Hosting()
     talk.begins()

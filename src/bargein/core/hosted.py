@@ -162,8 +162,9 @@ class Hosted:
         self._calls.batches.let_go("superseded")
 
     def _is_cut(self, call: Call) -> bool:
+        """Its response was cut, or given up by itself."""
         reply = self._m.responses.replies.get(call.response_id)
-        return reply is not None and reply.cut_id is not None
+        return reply is not None and (reply.cut_id is not None or reply.cancel_sent)
 
     # Requests for approval.
 
@@ -250,6 +251,12 @@ class Hosted:
         """A barge-in, which is leaving, too."""
         if call.state == "approving" and is_cut:
             self._withdraw(self._requests[call.request_id])
+
+    def given_up(self, reply: Reply) -> None:
+        """The response is cancelled, and no barge-in."""
+        for call in self._calls.open:
+            if call.response_id == reply.response_id and call.server_label and reply.cancel_sent:
+                self.interrupted(call, is_cut=True)
 
     def _withdraw(self, request: _Request) -> None:
         call = request.call

@@ -355,6 +355,11 @@ class Machine:
                     utterance.made()
         self.buffer.made(reply)
 
+    def give_up(self, reply: Reply) -> None:
+        """Nobody wants this response, and nothing else is cut with it."""
+        self.settlement.cancel([], reply)
+        self.calls.hosted.given_up(reply)
+
     def close(self, reason: str) -> None:
         """Nothing leaves after this; what still arrives is recorded until the pipe has ended."""
         self.connected = False

@@ -186,7 +186,7 @@ class Requests:
             (one for one in responses.replies.values() if reply_ask_id in one.ask_ids), None
         )
         if reply is not None and not reply.default:
-            machine.settlement.cancel([], reply)
+            machine.give_up(reply)
         elif asked or (reply is not None and not reply.ended):
             if machine.cut("cancel", ask_id=ask_id, of_ask_id=reply_ask_id, bare=True) is not None:
                 return
@@ -334,7 +334,7 @@ class Requests:
         replies = self._m.responses.replies
         reply = replies.get(event.response_id) if isinstance(event.response_id, str) else None
         if reply is not None and not reply.default and not reply.done:
-            self._m.settlement.cancel([], reply)
+            self._m.give_up(reply)
         elif self._m.cut("interrupt", ask_id=ask_id, bare=True) is not None:
             return
         else:

@@ -211,6 +211,16 @@ _BY_NAME: Mapping[str, Feature] = {
         # Now and then the connection dies while they run.
         {"tools": (3,), "own_tools": (1,), "dies": (0, 0, 0, 0, 0, 49)},
     ),
+    "hosted_tools": Feature(
+        "The service calls the tools of an MCP server by itself, and asks before.",
+        lambda o: bool(o.servers),
+        {"hosted_tools": (7,), "dies": (0, 0, 0, 0, 0, 49)},
+    ),
+    "stubborn_host": Feature(
+        "The service waits for a consent, and cannot cancel the response that waits.",
+        lambda o: bool(o.servers) and not o.obeys_cancel,
+        {"hosted_tools": (7,), "refuses_cancel": (59,)},
+    ),
     "mixed_parts": Feature(
         "Messages have text and sound in any order, and sound more than once.",
         lambda o: o.mixed_parts,

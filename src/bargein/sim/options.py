@@ -17,7 +17,7 @@ from bargein.audio.base import Accuracy, Exact, Unknown, Within
 from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.capabilities import Interrupts
 from bargein.core.budget import Budget
-from bargein.core.settings import BargeIn, ToolRule
+from bargein.core.settings import BargeIn, ServerRule, ToolRule
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
 from bargein.sim.features import FEATURES, UNUSUAL, draws_of, features_of
@@ -58,7 +58,7 @@ class Options:
     falls silent; `closes` is the code of the close frame (1001: the session's time is up; 1011: the
     server broke; 0: none); `moderates`: the server may end a reply by itself; `echoes` is how often
     the microphone may hear the assistant; `own_tools` answer the model's calls, where the
-    application does not.
+    application does not; the service calls the tools of `servers`.
     """
 
     turns: TurnKind = "server_vad"
@@ -93,6 +93,7 @@ class Options:
     pre_roll_ms: int = 0
     tools: bool = False
     own_tools: tuple[ToolRule, ...] | None = None
+    servers: tuple[ServerRule, ...] = ()
     mixed_parts: bool = False
     echoes: int = 0
     budget: Budget | None = None
@@ -214,6 +215,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         pre_roll_ms=draw.pick("pre_roll_ms", 0, 0, 300) if turns == "manual" else 0,
         tools=tools,
         own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
+        servers=_draw_servers(draw) if draw.rarely("hosted_tools", 8) else (),
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         budget=_draw_budget(draw) if draw.rarely("budget", 25) else None,
@@ -249,6 +251,13 @@ def _draw_budget(draw: _Draw) -> Budget:
         running_reply=draw.pick("budget.running_reply", "finish", "cut"),
         finish_s=draw.pick("budget.finish_s", 60.0, 1.0),
     )
+
+
+def _draw_servers(draw: _Draw) -> tuple[ServerRule, ...]:
+    """One MCP server, whose tool is asked about, trusted, or never asked about."""
+    consent = draw.pick("hosted.consent", "asked", "asked", "asked", "trusted", "unasked")
+    trusted = ("search",) if consent == "trusted" else ()
+    return (ServerRule(label="files", approval=consent != "unasked", trusted=trusted),)
 
 
 def _draw_link(draw: _Draw, name: str, rates: tuple[int, int], *, breaks: bool) -> LinkOptions:

@@ -16,7 +16,7 @@ from bargein import events
 from bargein.audio.card_settings import margin_of
 from bargein.capabilities import Capabilities
 from bargein.core import inputs
-from bargein.core.settings import Settings
+from bargein.core.settings import ServerRule, Settings
 from bargein.server.model.machine import GOING_AWAY
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
@@ -310,7 +310,7 @@ def settings(options: Options) -> Settings:
         output=events.AudioOutputConfig(format=sound_format),
     )
     return Settings(
-        session=events.Session(audio=audio),
+        session=events.Session(audio=audio, tools=_declared(options) or UNSET),
         barge_in=options.barge_in,
         push_to_talk=options.turns == "manual",
         pre_roll_ms=options.pre_roll_ms,
@@ -318,7 +318,26 @@ def settings(options: Options) -> Settings:
         player_margin_samples=margin_of(options.card.accuracy),
         tools=options.own_tools,
         budget=options.budget,
+        servers=options.servers,
     )
+
+
+def _declared(options: Options) -> tuple[events.Tool, ...]:
+    """What the service is told of the MCP servers that it may call."""
+    return tuple(
+        events.McpTool(
+            server_label=rule.label,
+            server_url="https://mcp.example.org",
+            require_approval=_required(rule),
+        )
+        for rule in options.servers
+    )
+
+
+def _required(rule: ServerRule) -> str | events.McpApprovalFilter:
+    if not rule.trusted:
+        return "always" if rule.approval else "never"
+    return events.McpApprovalFilter(never=events.McpToolFilter(tool_names=rule.trusted))
 
 
 def capabilities(options: Options) -> Capabilities:

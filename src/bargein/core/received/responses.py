@@ -48,7 +48,7 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         # Nobody will hear it: the service is not left with words that were never said.
         machine.cut("leave")
     elif reply.given_up:
-        machine.settlement.cancel([], reply)
+        machine.give_up(reply)
     if machine.spending is not None and create is None:
         machine.spending.born()
 

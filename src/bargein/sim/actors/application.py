@@ -66,7 +66,7 @@ class Application:
                 # With push-to-talk the client asks for the reply itself.
                 if options.turns != "manual" and not options.create_response:
                     self._soon(self.respond, 0)
-            case notices.ToolCalled(call_id=call_id) if options.own_tools is None:
+            case notices.ToolCalled(call_id=call_id, kind="function") if options.own_tools is None:
                 self._call(call_id)
             case _:
                 pass

@@ -5,7 +5,8 @@
 3. With tools there are calls before, between and after the messages, several at a time; the message
    before them may stay open, as the service does it (protocol.md §4.5). A call that is cut by the
    limit of tokens has half its arguments.
-4. With mixed parts a message has text and sound in any order, and sound more than once.
+4. With an MCP server there are calls that the service makes, before or behind everything else.
+5. With mixed parts a message has text and sound in any order, and sound more than once.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class Engine:
         self._responses = 0
         self._stream = ""
 
-    def score(self, params: events.ResponseParams) -> tuple[Step, ...]:
-        """The next response, as its parameters demand."""
+    def score(self, params: events.ResponseParams, *, remote: bool = False) -> tuple[Step, ...]:
+        """The next response, as its parameters demand. `remote`: it may call an MCP server."""
         self._responses += 1
         self._stream = f"engine/{self._responses}"
         choices, stream = self._choices, self._stream
@@ -103,6 +104,8 @@ class Engine:
                 count = max(2, count)
             messages = [self._message(speaks) for _ in range(count)]
         steps = self._with_calls(messages, tool_at)
+        if remote:
+            steps = self._with_remote_calls(steps)
         if kind in _ENDS:
             del steps[choices.draw(stream, 0, len(steps)) :]
             steps.append(Step(_ENDS[kind], 5 * US_PER_MS))
@@ -126,6 +129,17 @@ class Engine:
                 messages[place - 1].pop()
             messages.insert(place, calls)
         return [step for steps in messages for step in steps]
+
+    def _with_remote_calls(self, steps: list[Step]) -> list[Step]:
+        """The service calls its own tools before it speaks, behind it, or not at all."""
+        stream = f"{self._stream}.hosted"
+        place = self._choices.pick(stream, (None, "before", "after", "after", None))
+        if place is None:
+            return steps
+        calls: list[Step] = []
+        for _ in range(self._choices.pick(stream, (1, 1, 2))):
+            calls += _REMOTE_CALL
+        return [*calls, *steps] if place == "before" else [*steps, *calls]
 
     def _message(self, speaks: bool) -> list[Step]:
         choices, stream = self._choices, self._stream
@@ -174,6 +188,11 @@ class Engine:
         ]
 
 
+_REMOTE_CALL = [
+    Step(score.OpenCall("search", "files"), 10 * US_PER_MS),
+    Step(score.Arguments('{"name": "plans"}'), 10 * US_PER_MS),
+    Step(score.CloseCall(), 5 * US_PER_MS),
+]
 _WRITING = [
     Step(score.OpenPart("text")),
     Step(score.SayText("Written."), 20 * US_PER_MS),

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from bargein import events
 from bargein.server.model import score
-from bargein.server.model.inputs import EventReceived, Produced
+from bargein.server.model.commands import CallTool, ListTools, StartEngine, StopRemote
+from bargein.server.model.inputs import EventReceived, Produced, ToolReturned, ToolsListed
 from bargein.sim.actors.engine import Engine
 from bargein.sim.actors.service import Service
 from bargein.sim.choices import Choices
@@ -38,6 +39,8 @@ class SimServer(Service):
         session_us: int | None = None,
     ) -> None:
         super().__init__(options, world=world, log=log, session_us=session_us)
+        self._draws = choices
+        self._remote_calls = self._under_way = 0
         self._choices = choices if options.moderates else None
         self._moments = moments
         self._send = send
@@ -51,8 +54,9 @@ class SimServer(Service):
         self._deltas_left: dict[str, int] = {}
         self._begun: set[str] = set()
 
-    def _start(self, response_id: str, params: events.ResponseParams) -> None:
-        steps = self._engine.score(params)
+    def _start(self, request: StartEngine) -> None:
+        response_id = request.response_id
+        steps = self._engine.score(request.params, remote=bool(request.remote_tools))
         sounds = sum(1 for step in steps if isinstance(step.action, score.Sound))
         self._deltas_left[response_id] = sounds
 
@@ -64,6 +68,43 @@ class SimServer(Service):
             delay_us = self._choices.draw("moderator", 0, 3_000) * US_PER_MS
             self._world.after(delay_us, lambda: self._end_response(response_id))
         self._world.after(0, produce)
+
+    def _reach(self, command: ListTools | CallTool | StopRemote) -> None:
+        """An MCP server takes its time, and now and then it has no list, or fails at a call."""
+        choices = self._draws
+        match command:
+            case ListTools(item_id=item_id):
+                stream = "remote/list"
+                tools = (
+                    None if choices.rarely(stream, 8) else (events.McpListedTool(name="search"),)
+                )
+                self._later(choices.draw(stream, 0, 2_000), ToolsListed(item_id, tools))
+            case CallTool(item_id=item_id):
+                self._remote_calls += 1
+                stream = f"remote/call/{self._remote_calls}"
+                delay_ms = choices.draw(stream, 0, 3_000)
+                result: str | events.McpError = "three plans"
+                if choices.rarely(stream, 4):
+                    result = events.McpError(type="http_error", code=503, message="Gone.")
+                self._later(delay_ms, ToolReturned(item_id, result))
+            case StopRemote():
+                # What comes after all is ignored.
+                pass
+
+    def _later(self, delay_ms: int, happened: ToolsListed | ToolReturned) -> None:
+        self._under_way += 1
+
+        def report() -> None:
+            self._under_way -= 1
+            self._tick()
+            self._handle(happened)
+
+        self._world.after(delay_ms * US_PER_MS, report)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response is running, or an MCP server will still answer."""
+        return super().busy or self._under_way > 0
 
     def _end_response(self, response_id: str) -> None:
         self._tick()

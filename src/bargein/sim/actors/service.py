@@ -100,8 +100,12 @@ class Service(ABC):
         self._handle(PipeClosed())
 
     @abstractmethod
-    def _start(self, response_id: str, params: events.ResponseParams) -> None:
+    def _start(self, request: StartEngine) -> None:
         """The model is to answer; from outside of the machine, never from within its `handle`."""
+
+    def _reach(self, command: ListTools | CallTool | StopRemote) -> None:
+        """Reach the MCP servers that the client has declared; here it has declared none."""
+        return
 
     @abstractmethod
     def _carry(self, number: int, event: events.ServerEvent) -> None:
@@ -123,8 +127,8 @@ class Service(ABC):
             match command:
                 case SendEvent(event=event):
                     self._tell(event, cause)
-                case StartEngine(response_id=response_id, params=params):
-                    self._start(response_id, params)
+                case StartEngine():
+                    self._start(command)
                 case ClosePipe(code=code, reason=reason):
                     self._hang_up(code, reason)
                 case StopEngine() | Overhear() | StartTranscription() | StopTranscription():
@@ -134,8 +138,7 @@ class Service(ABC):
                     # Over WebSocket there is no track.
                     pass
                 case ListTools() | CallTool() | StopRemote():
-                    # Nobody in an episode declares an MCP server.
-                    pass
+                    self._reach(command)
                 case _:
                     assert_never(command)
         due_us = self._machine.deadline_us

@@ -175,6 +175,8 @@ def turn_over(scene: Scene, notice: notices.TurnEnded, entry: Entry) -> None:
 
 
 def called(scene: Scene, notice: notices.ToolCalled, entry: Entry) -> None:
+    if notice.kind == "mcp":
+        return
     scene.called_us = entry.time_us
     scene.rules["calls 1: told once"] += 1
 

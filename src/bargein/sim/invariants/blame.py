@@ -46,10 +46,23 @@ def blame(facts: Facts, refused: Refused) -> Blame:
             if facts.options.lengths_grid_ms == 1:
                 return "ours"
             return _undisclosed(facts, refused, sent)
+        case events.ConversationItemCreate(item=events.McpApprovalResponseItem() as answer):
+            return _consent(facts, sent, answer.approval_request_id)
         case events.ConversationItemCreate(previous_item_id=str(previous)):
             return "application" if previous in facts.owners else "ours"
         case _:
             return "ours"
+
+
+def _consent(facts: Facts, sent: Sent, request_id: str) -> Blame:
+    """A crossing if the call had ended, and the client could not know."""
+    item_id = facts.approved_items.get(request_id, "")
+    done, reply = facts.items_done.get(item_id), facts.replies.get(facts.owners.get(item_id, ""))
+    if done is None or reply is None or done.number < sent.seen:
+        return "ours"
+    cancelled = facts.options.obeys_cancel and reply.cancel_place < sent.place
+    known = cancelled or reply.vad_closed < sent.seen
+    return "ours" if known else "crossing"
 
 
 def _cancel(facts: Facts, sent: Sent, response_id: str) -> Blame:

@@ -62,6 +62,8 @@ class EachCallOnce(Invariant):
             self.fail(f"the call {call_id} was completed and is not told")
 
     def _called(self, entry: Entry, notice: notices.ToolCalled) -> None:
+        if notice.kind == "mcp":
+            return
         call_id = notice.call_id
         made = self._made.get(call_id)
         self._told[call_id] += 1
@@ -166,7 +168,8 @@ class EachCallAnswered(Invariant):
                 self._given_up.append(self.facts.place)
 
     def _tell(self, entry: Entry, notice: notices.ToolCalled) -> None:
-        self._called[notice.call_id] = notice
+        if notice.kind == "function":
+            self._called[notice.call_id] = notice
 
     def _approve(self, entry: Entry, approved: inputs.ToolApproved) -> None:
         if approved.granted and approved.call_id not in self._cancelled:
@@ -193,6 +196,8 @@ class EachCallAnswered(Invariant):
         self._cancelled.add(command.call_id)
 
     def _answer(self, entry: Entry, notice: notices.ToolAnswered) -> None:
+        if notice.kind == "mcp":
+            return
         call_id = notice.call_id
         if notice.status == "late":
             if call_id not in self._answered:

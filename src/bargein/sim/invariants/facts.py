@@ -148,6 +148,8 @@ class Facts:
     """Written parts, by item and content index."""
     shown: set[str] = field(default_factory=set)
     """Items with text that the application was given."""
+    approved_items: dict[str, str] = field(default_factory=dict)
+    """Calls of MCP servers that have ended, by the request for their approval."""
     foreign: set[str] = field(default_factory=set)
     """Items that the application itself truncates or deletes."""
     player_knows: bool = True

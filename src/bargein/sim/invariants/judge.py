@@ -15,6 +15,7 @@ from bargein.sim.invariants.bounds import Bounds
 from bargein.sim.invariants.calls import EachCallAnswered, EachCallOnce
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.invariants.forgetting import ForgottenBeforeTheNext
+from bargein.sim.invariants.hosted import ConsentIsGivenOnce
 from bargein.sim.invariants.landing import CommandsAreLegal
 from bargein.sim.invariants.listening import NothingIsLostUntold, OnlyWhileThePressLasts
 from bargein.sim.invariants.mirror import MirrorIsTheServers
@@ -61,6 +62,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TheRecordIsTrue,
     EachCallOnce,
     EachCallAnswered,
+    ConsentIsGivenOnce,
     CommandsAreLegal,
     OnlyWhileThePressLasts,
     NothingIsLostUntold,

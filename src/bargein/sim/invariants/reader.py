@@ -117,6 +117,8 @@ class Reader:
         if isinstance(item.id, str):
             status = getattr(item, "status", None)
             self.facts.items_done[item.id] = ItemDone(entry.number, status)
+            if isinstance(item, events.McpCallItem) and isinstance(item.approval_request_id, str):
+                self.facts.approved_items[item.approval_request_id] = item.id
 
     def _speech_started(self, entry: Entry, event: object) -> None:
         if not self._interrupts:

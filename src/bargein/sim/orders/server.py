@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bargein import events
+from bargein.server.model.commands import StartEngine
 from bargein.server.model.inputs import Produced
 from bargein.sim.actors.service import Service
 from bargein.sim.log import Log
@@ -54,9 +55,10 @@ class ScriptedServer(Service):
         """Whether the response still runs."""
         return piece.produced.response_id in self._machine.running_response_ids
 
-    def _start(self, response_id: str, params: events.ResponseParams) -> None:
+    def _start(self, request: StartEngine) -> None:
+        response_id = request.response_id
         pieces: Score = ((),)
-        if params.output_modalities == ("audio",):
+        if request.params.output_modalities == ("audio",):
             pieces = self._scores.popleft() if self._scores else _PLAIN
         for number, steps in enumerate(pieces, start=1):
             self._say(Piece(Produced(response_id, steps, final=number == len(pieces))))
