@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+import wave
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.files import write_wav
+from bargein.audio.formats import Samples
 from bargein.audio.resample import resample
 from bargein.server.engines.espeak import speak
 from bargein.server.engines.local.stories import Story
@@ -161,6 +163,49 @@ async def test_the_tools_of_an_mcp_server_are_called_and_spoken_about() -> None:
     assistant, answer = out.splitlines()
     assert assistant.startswith("assistant: Let me look that up. I have the answer.")
     assert answer == "weather: returned, Rain in Lisbon."
+
+
+def loud(sound: Samples, *, apart_s: float = 0.7) -> list[tuple[int, int]]:
+    """Where somebody speaks: the first and the last sample of each stretch that is not silent."""
+    (there,) = np.nonzero(np.abs(sound) > 30)
+    breaks = np.nonzero(np.diff(there) > apart_s * RATE)[0]
+    begins = [int(there[0]), *(int(there[at + 1]) for at in breaks)]
+    ends = [*(int(there[at]) for at in breaks), int(there[-1])]
+    return list(zip(begins, ends, strict=True))
+
+
+@pytest.mark.real_time
+@pytest.mark.timeout(240)  # The recogniser takes its time on a machine that has much else to do.
+async def test_a_user_who_speaks_while_a_tool_runs_is_told_its_result_when_the_floor_is_free(
+    tmp_path: Path,
+) -> None:
+    speech = EXAMPLES.parent / "tests" / "data" / "spoken"
+    files = [speech / f"{name}.flac" for name in ("weather-awb", "story-slt", "stop-awb")]
+    out = await run_example("spoken_tool.py", *files, tmp_path / "ear.wav", within_s=200)
+    lines = out.splitlines()
+    assert lines[0] == 'runs: weather({"city": "Paris"})'
+    assert [one for one in lines if one.startswith("user: ")] == [
+        "user: what is the weather in paris",
+        "user: tell me a story about a dragon",
+        "user: stop please",
+    ]
+    cut = next(one for one in lines if one.startswith("cut: "))
+    heard_ms, kept_ms = (int(part.split()[-2]) for part in cut.split(",")[:2])
+    assert heard_ms == kept_ms and cut.endswith(", exact")
+    assert "returned: It rains in Paris." in lines
+    story, *rest = [one for one in lines if one.startswith("assistant: ")]
+    assert story.startswith("assistant: Once upon a time") and "It rains" not in story
+    assert "It rains in Paris." in rest[-1]
+
+    with wave.open(str(tmp_path / "ear.wav")) as file:
+        assert file.getframerate() == RATE
+        ear = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    user, assistant = loud(ear[:, 0]), loud(ear[:, 1])
+    (told, cut_at), (answered, _) = assistant[0], assistant[-1]
+    assert abs((cut_at - told) * 1_000 // RATE - heard_ms) < 400, "what was counted was heard"
+    asked, wanted, stopped = user
+    assert asked[1] < wanted[0] < wanted[1] < told < stopped[0] < cut_at < stopped[1]
+    assert answered > stopped[1], "nobody spoke over the user"
 
 
 HOSTED = {

@@ -145,6 +145,21 @@ def test_what_a_function_gave_back_is_told() -> None:
     assert reply(*after, params=params) == "You are welcome."
 
 
+def test_what_a_function_gave_back_while_the_user_spoke_is_told_with_the_answer() -> None:
+    items = (
+        user("What is the weather in Paris?"),
+        events.FunctionCallItem(call_id="c1", name="get_weather", arguments="{}"),
+        user("Tell me a story."),
+        said("Once upon a time"),
+        events.FunctionCallOutputItem(call_id="c1", output="Rain."),
+        said(""),
+        user("Stop please."),
+    )
+    params = events.ResponseParams(tools=(WEATHER,))
+    assert reply(*items, params=params) == "Rain. All right."
+    assert reply(*items, said("Rain. All right."), user("thank you")) == "You are welcome."
+
+
 def test_without_a_function_it_says_what_it_cannot_know() -> None:
     assert "cannot see the sky" in reply(user("what is the weather in paris"))
     assert reply(user("what time is it")) == "It is 3 05 in the afternoon."

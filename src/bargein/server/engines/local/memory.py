@@ -99,7 +99,7 @@ def story_asked(meaning: Meaning, memory: Memory, seed: int) -> Story:
 def _listen(memory: Memory, text: str, seed: int) -> None:
     """The user said something."""
     meaning = _in_place(read(text), memory.last_said)
-    memory.asked, memory.last_asked, memory.returned = meaning, text, ()
+    memory.asked, memory.last_asked = meaning, text
     match meaning.kind:
         case "name_is":
             memory.name = meaning.topic.capitalize()
@@ -130,9 +130,10 @@ def _in_place(meaning: Meaning, last_said: str) -> Meaning:
 
 def _recall(memory: Memory, text: str, seed: int) -> None:
     """The assistant said something, and this much of it was heard."""
-    memory.asked, memory.returned = None, ()
+    memory.asked = None
     if not text:
         return
+    memory.returned = ()
     memory.has_met, memory.last_said = True, text
     words = tuple(text.split())
     if memory.story is not None and memory.story.agrees(memory.heard_words, words):
