@@ -50,6 +50,7 @@ class Wire:
 
     async def follow(self, session: Session) -> None:
         async for passed in session.events():
+            assert isinstance(passed, bargein.Passed)
             event = passed.event
             if passed.direction == "received":
                 if isinstance(event, events.Error):

@@ -21,6 +21,9 @@ REFUSALS: Mapping[str, str] = {
     "conversation_already_has_active_response of nothing: automatic": (
         "The server could not answer a turn, because a response of ours was active."
     ),
+    "invalid_approval_request_id of conversation.item.create: crossing": (
+        "The call that was consented to had ended with its response."
+    ),
     "invalid_value of conversation.item.truncate: theirs": (
         "The server counts lengths on a coarser grid than it had said."
     ),
