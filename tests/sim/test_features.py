@@ -16,6 +16,8 @@ BELONGS = {
     "short_outbox": {"blocks", "stalls"},
     "pre_roll": {"manual"},
     "own_tools": {"tools", "dies"},
+    "hosted_tools": {"dies"},
+    "stubborn_host": {"hosted_tools", "refuses_cancel"},
     "late_button": {"manual", "late_card"},
     "blocked_button": {"manual", "blocks", "stalls"},
     "short_blocked_button": {"manual", "blocks", "stalls", "blocked_button", "short_outbox"},

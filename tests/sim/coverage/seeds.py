@@ -23,6 +23,8 @@ SEEDS: tuple[int, ...] = (
 LEANING: tuple[tuple[int, Mapping[str, int]], ...] = (
     # Death in the 150 ms between a stop and its answer: about one conversation in several thousand.
     (315, {"options.dies": 49, "options.card.late": 3, "options.card.delay_ms": 149}),
+    # An MCP server whose consent crosses the end of its call, at a server that knows no cancel.
+    (2, {"options.hosted_tools": 7, "options.refuses_cancel": 59}),
 )
 """Seeds with some draws fixed: what is met too seldom to be found among seeds alone."""
 

@@ -114,10 +114,10 @@ class EachCallAnswered(Invariant):
 
     Excused: a call of a response out of band, and one that the server does not remember any more;
     an output that the service refused; at the end, a pipe that died or was closed. From being
-    spoken about: what the user interrupted after the output was sent; a call that was cut off with
-    its response by a cut, or behind another one that was cut off. From being answered at the
-    interruption: what waits for the socket, or for the player's answer. From its tool's policy:
-    one during which a single response was given up.
+    spoken about: what the user interrupted after the output was sent; a call that was cut off in a
+    response that was cut or given up, or behind another one that was cut off. From being answered
+    at the interruption: what waits for the socket, or for the player's answer. From its tool's
+    policy: one during which a single response was given up.
     """
 
     name = "tools"
@@ -280,7 +280,11 @@ class EachCallAnswered(Invariant):
             return
         if call_id in self._cut_off:
             reply = facts.replies[self._cut_off[call_id][1]]
-            if next(iter(self._cut_off)) != call_id or facts.first_cut(reply) < place:
+            begun = min(reply.asked_place, reply.created_place)
+            is_cut = facts.first_cut(reply) < place or any(
+                begun < given_up < place for given_up in self._given_up
+            )
+            if is_cut or next(iter(self._cut_off)) != call_id:
                 return
         if not any(reply.in_band and reply.created > added for reply in facts.replies.values()):
             self.fail(f"nothing was said about the output of {call_id}")
