@@ -112,16 +112,31 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     assert "cannot be listened on: Address already in use; give another port" in errors
 
 
+CHAT = "--engine", "chat", "--chat-url"
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
         (("--scenario", "nowhere.toml"), "Error: nowhere.toml: No such file or directory"),
-        (("--port", "70000"), "Error: port is 70000: give 0 to 65535"),
-        (("--speed", "nan"), "Error: speed is nan: give 0.1 to 1000"),
-        (("--api-key", "two words"), "Error: api_key cannot be sent in a header"),
-        (("--allow-host", "http://a"), "Error: allowed host is 'http://a': give a name"),
-        (("--allow-origin", "a.example"), "Error: allowed origin is 'a.example': give scheme"),
-        (("--max-sessions", "0"), "Error: sessions is 0: give more than 0"),
+        (("--port", "70000"), "Error: --port is 70000: give 0 to 65535"),
+        (("--speed", "nan"), "Error: --speed is nan: give 0.1 to 1000"),
+        (("--api-key", "two words"), "Error: --api-key cannot be sent in a header"),
+        (("--allow-host", "http://a"), "Error: --allow-host is 'http://a': give a name"),
+        (("--allow-origin", "a.example"), "Error: --allow-origin is 'a.example': give scheme"),
+        (("--max-sessions", "0"), "Error: --max-sessions is 0: give more than 0"),
+        (("--workers", "0"), "Error: --workers is 0: give 1 to 64"),
+        (("--engine", "no"), "Error: --engine is 'no': give script, local, chat, or MODULE:NAME"),
+        ((*CHAT, "ftp://a"), "Error: --chat-url is no http(s) URL"),
+        ((*CHAT, "http://a", "--hear-url", "b"), "Error: --hear-url is no http(s) URL"),
+        (
+            (*CHAT, "http://a", "--mind-hears", "--hear-url", "http://b"),
+            "Error: --mind-hears and --hear-url are two ways to hear: give one",
+        ),
+        (
+            (*CHAT, "http://a", "--speak-voice", "eve"),
+            "Error: --speak-voice is of the server at --speak-url: give that, or leave it out",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line_that_names_the_way_out(

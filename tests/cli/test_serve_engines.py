@@ -108,7 +108,7 @@ async def test_an_engine_of_ones_own_is_served_by_its_import_path(
         (("--engine", "a:B", "--speed", "2"), "--speed is an option of the engines script and"),
         (("--chat-url", "http://a/v1"), "--chat-url is an option of the chat engine"),
         (("--mind-hears",), "--mind-hears is an option of the chat engine"),
-        (("--engine", "chat", "--chat-url", "localhost"), "chat_url is no http(s) URL"),
+        (("--engine", "chat", "--chat-url", "localhost"), "--chat-url is no http(s) URL"),
         (
             ("--engine", "chat", "--chat-url", "http://a/v1", "--chat-body", "{"),
             "--chat-body is no JSON",

@@ -88,7 +88,7 @@ def test_no_worker_outlives_a_parent_that_is_killed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "fault"),
     [
-        (("--workers", "0"), 2, "workers is 0: give 1 to 64"),
+        (("--workers", "0"), 2, "--workers is 0: give 1 to 64"),
         (("--workers", "2", "--trace", "x"), 2, "--trace is one process's"),
     ],
 )

@@ -19,8 +19,8 @@ from bargein.server.model.commands import Command
 from bargein.server.model.inputs import FrameReceived, Input
 from bargein.server.model.machine import Machine
 from bargein.server.model.options import Options
+from bargein.server.model.rules import RULES
 from bargein.server.model.vad import EnergyVad, Pcm
-from bargein.server.working import ENGINE_BROKE
 
 
 def test_a_session_is_there_from_its_client_s_coming_to_its_going() -> None:
@@ -148,7 +148,10 @@ def test_an_engine_that_breaks_is_logged_and_the_session_goes_on(
         task = begin(server, peer)
         peer.say("response.create")
         response = (await peer.until("response.done"))["response"]
-        assert response["status_details"]["error"]["message"] == ENGINE_BROKE
+        fault = response["status_details"]["error"]
+        session_id = peer.got[0]["session"]["id"]
+        assert fault["message"] == RULES["internal"].message.format(session_id=session_id)
+        assert (fault["type"], fault["code"]) == ("server_error", None)
         peer.say("input_audio_buffer.clear")
         await peer.until("input_audio_buffer.cleared")
         peer.leave()

@@ -7,6 +7,7 @@ import gc
 import json
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,20 @@ def test_a_server_process_looks_no_more_at_what_its_start_has_loaded() -> None:
         assert gc.get_freeze_count() > max(frozen, 10_000)
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "extra"),
+    [
+        ("serving", "uvicorn", "local"),
+        ("serving", "starlette", "local"),
+        ("engines.chat.making", "httpx", "chat"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
+    module: str, missing: str, extra: str
+) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; import bargein.server.{module}"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    *_, last = ran.stderr.splitlines()
+    assert last.startswith("ImportError: ") and f'pip install "bargein[{extra}]"' in last

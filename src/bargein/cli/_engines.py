@@ -169,6 +169,10 @@ def _chat(given: Mapping[str, Any]) -> EngineFactory:
         )
     except ImportError as error:
         raise DeviceError(_MISSING) from error
+    for name in ("hear_model", "speak_model", "speak_voice"):
+        url = f"{name.partition('_')[0]}_url"
+        if given[name] is not None and given[url] is None:
+            raise LocalValueError(f"{name} is of the server at {url}: give that, or leave it out")
     if given["speak_url"] is None and not has_espeak():
         raise DeviceError(_NO_VOICE)
     text = {

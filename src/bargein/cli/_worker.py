@@ -16,6 +16,7 @@ import sys
 import click
 
 from bargein.cli import serve
+from bargein.cli._options import told_in_options
 from bargein.errors import BargeinError, LocalProtocolError
 from bargein.server.workers import READY
 
@@ -26,7 +27,8 @@ def main() -> None:
     settings = json.loads(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=int(sys.argv[1]))
     try:
-        asyncio.run(_work(serve.Asked.of(settings), listener))
+        with told_in_options():
+            asyncio.run(_work(serve.Asked.of(settings), listener))
     except BargeinError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2 if isinstance(error, LocalProtocolError) else 1)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import click
 
 from bargein.cli._engines import CHAT_FIELDS, SCRIPT, chat_options, engine_of, has_espeak
+from bargein.cli._options import told_in_options
 from bargein.errors import DeviceError, LocalValueError
 from bargein.server.workers import WorkerEndedError, Workers, checked_count, shared_listeners
 from bargein.units import US_PER_S
@@ -174,7 +175,7 @@ def command(**given: Any) -> None:
     what was said aloud, give it ears: --hear-url, or --mind-hears for a model that takes sound.
     """
     asked = {name: given.pop(name) for name in CHAT_FIELDS}
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), told_in_options():
         asyncio.run(_serve(Asked(**given, chat=asked)))
 
 

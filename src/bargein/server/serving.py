@@ -18,8 +18,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import uvicorn
-from starlette.types import ASGIApp
+try:
+    import uvicorn
+    from starlette.types import ASGIApp
+except ImportError as error:
+    raise ImportError(
+        'the local server is not installed; pip install "bargein[local]", or "bargein[server]" for '
+        "a server without a voice"
+    ) from error
 
 from bargein.errors import LocalValueError, TransportError
 from bargein.server.admission import (

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 REMOTE_DEADLINE_S = 30.0
 """How long an MCP server may take for its list or for one call."""
-ENGINE_BROKE = "The server had an error while processing your request. Sorry about that!"
+TOOL_BROKE = "The engine broke at this MCP server."
 NOT_HEARD = "Input transcription failed for item '{item_id}'."
 """As the service tells it (protocol.md §4.12)."""
 
@@ -157,7 +157,7 @@ class Working:
                 async for batch in batches:
                     await self._tell(Produced(response_id, batch.steps, final=False))
         except Exception as fault:
-            end = EngineFailed(response_id, *self._told(fault, response_id, ENGINE_BROKE))
+            end = EngineFailed(response_id, *self._told(fault, response_id))
         await self._tell(end)
 
     async def _listen(self, request: StartTranscription) -> None:
@@ -169,9 +169,9 @@ class Working:
                 async for piece in pieces:
                     await self._tell(Transcribed(item_id, (piece,), final=False))
         except Exception as fault:
-            end = TranscriptionFailed(
-                item_id, *self._told(fault, item_id, NOT_HEARD.format(item_id=item_id))
-            )
+            type, code, message = self._told(fault, item_id)
+            message = message or NOT_HEARD.format(item_id=item_id)
+            end = TranscriptionFailed(item_id, type, code, message)
         await self._tell(end)
 
     async def _import(self, request: ListTools) -> None:
@@ -226,16 +226,16 @@ class Working:
         if isinstance(fault, EngineError):
             return str(fault)
         log.error("%s: the engine broke at the MCP server %s", self._key, label, exc_info=fault)
-        return ENGINE_BROKE
+        return TOOL_BROKE
 
-    def _told(self, fault: Exception, id: str, otherwise: str) -> tuple[str, str | None, str]:
-        """The fault as the wire names it: type, code, message. What is no `EngineError` is told in
-        other words."""
+    def _told(self, fault: Exception, id: str) -> tuple[str, str | None, str | None]:
+        """The fault as the wire names it: type, code, message. What is no `EngineError` has no
+        words of its own."""
         if isinstance(fault, EngineError):
             return fault.type, fault.code, str(fault)
         # An engine is anybody's code; whatever it raises ends this and nothing else.
         log.error("%s: the engine broke in %s", self._key, id, exc_info=fault)
-        return "server_error", None, otherwise
+        return "server_error", None, None
 
 
 def _stop(tasks: dict[str, asyncio.Task[None]], id: str) -> None:

@@ -73,12 +73,13 @@ class Produced(msgspec.Struct, frozen=True, gc=False):
 
 
 class EngineFailed(msgspec.Struct, frozen=True, gc=False):
-    """The engine broke; the response ends `failed` with this error in its `status_details`."""
+    """The engine broke; the response ends `failed` with this error in its `status_details`. Without
+    a message it is a server fault, in the words of that row of `rules`."""
 
     response_id: str
     type: str
     code: str | None
-    message: str
+    message: str | None
 
 
 class Transcribed(msgspec.Struct, frozen=True, gc=False):

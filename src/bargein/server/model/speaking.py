@@ -242,11 +242,13 @@ class Speaking:
         running.final = final
 
     def failed(
-        self, response_id: str, type: str, code: str | None, message: str, now_us: int
+        self, response_id: str, type: str, code: str | None, message: str | None, now_us: int
     ) -> None:
         """The engine broke."""
         running = self._running.get(response_id)
         if running is not None:
+            if message is None:
+                message = refuse("internal", session_id=self._session.id).refusal.message
             self._fail(running, type, code, message, now_us)
 
     def run(self, until_us: int) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ssl
 
-import httpx
+try:
+    import httpx
+except ImportError as error:
+    raise ImportError('the chat engine is not installed; pip install "bargein[chat]"') from error
 
 from bargein.secret import Secret
 from bargein.server.engines.base import EngineFactory
