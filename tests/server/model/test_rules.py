@@ -328,6 +328,17 @@ def _() -> tuple[Rig, list[dict[str, Any]]]:
 
 
 @case(
+    "no_parallel_calls",
+    "invalid_parameter",
+    None,
+    "Parallel tool calls are not supported by the model 'gpt-realtime'.",
+)
+def _() -> tuple[Rig, list[dict[str, Any]]]:
+    rig = Rig(options=Options(parallel_calls_need_reasoning=True))
+    return rig, rig.say(**session(parallel_tool_calls=True))
+
+
+@case(
     "mcp_servers_full",
     "too_many_mcp_servers",
     "session.tools[1].server_label",

@@ -29,6 +29,7 @@ STORIES: dict[str, tuple[Story, str | None, str | None, Options]] = {}
 
 ELSEWHERE = {
     "session_expired": "test_websocket.test_the_end_of_a_session_is_told_by_an_error_and_1001",
+    "no_parallel_calls": "test_settings.test_parallel_calls_are_every_models_or_not",
     "no_turn_detection": "test_transcription_session.test_a_live_model_has_no_turn_detection",
     "append_beside_track": "test_rules.test_a_refusal_says_what_the_service_says",
 }

@@ -6,10 +6,13 @@ import base64
 from typing import Any
 
 import pytest
+from tests.server.refusal_frames import session
 from tests.server.wire.test_ladders import COMMITTED, asked
+from tests.server.wire.test_refusals import offend, refused
 from tests.server.wire.wire_rig import AT_ONCE, Wire, climbed, wire, written
 
 from bargein.server.model import score
+from bargein.server.model.options import Options
 
 
 async def update(client: Wire, **session: Any) -> dict[str, Any]:
@@ -93,3 +96,19 @@ async def test_metadata_comes_back_within_its_limits(
             assert told["response"]["metadata"] == metadata
         else:
             assert (told["error"]["code"], told["error"]["param"]) == (code, param)
+
+
+async def test_parallel_calls_are_every_models_or_not() -> None:
+    async with wire(AT_ONCE, model="gpt-realtime") as client:
+        assert (await update(client, parallel_tool_calls=True))["parallel_tool_calls"] is True
+    strict = Options(parallel_calls_need_reasoning=True)
+    async with wire(strict, model="gpt-realtime-2.1") as client:
+        await update(client, parallel_tool_calls=True)
+    async with wire(strict, model="gpt-realtime") as client:
+        for frame in (
+            session(parallel_tool_calls=False),
+            {"type": "response.create", "response": {"parallel_tool_calls": True}},
+        ):
+            await offend(client, frame)
+            text = "Parallel tool calls are not supported by the model 'gpt-realtime'."
+            await refused(client, "no_parallel_calls", "invalid_parameter", None, text)

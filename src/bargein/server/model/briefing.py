@@ -30,8 +30,7 @@ class Briefing:
         session = self._session
         output = overrides.get("audio", {}).get("output", {})
         session.check_voice(output.get("voice"), "response")
-        if overrides.get("reasoning") is not None:
-            session.check_reasoning()
+        session.check_reasoning(overrides)
         values = session.response_values(overrides)
         session.check_tool_choice(values, "response")
         return values

@@ -88,6 +88,10 @@ class Options:
     checks_tool_choice: bool = True
     """Whether a `tool_choice` that names no tool of the session or response is refused, as other
     endpoints of the service do."""
+    parallel_calls_need_reasoning: bool = False
+    """Whether `parallel_tool_calls` is refused of a model that has no reasoning. The documentation
+    says that only those that have it support it (protocol.md §3.2), and no log shows a refusal, as
+    one does of `reasoning`."""
     echo_images: bool = True
     """Whether the events that show an item carry its images. That they do is inferred (protocol.md
     §4.14); `retrieved` has them in any case."""

@@ -202,6 +202,11 @@ RULES: Mapping[str, Rule] = {
         "Reasoning is not supported by the model '{model}'.",
         names_event=False,
     ),
+    "no_parallel_calls": Rule(
+        "invalid_parameter",
+        "Parallel tool calls are not supported by the model '{model}'.",
+        source=None,
+    ),
     "session_expired": Rule(
         "session_expired",
         "Your session hit the maximum duration of {minutes} minutes.",

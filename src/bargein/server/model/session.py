@@ -189,8 +189,7 @@ class SessionState:
         model = changes.get("model", self.model)
         if model != self.model:
             raise refuse("model_fixed", model=self.model, value=model)
-        if changes.get("reasoning") is not None:
-            self.check_reasoning()
+        self.check_reasoning(changes)
         tracing = self._values["tracing"]
         if tracing is not None and changes.get("tracing", tracing) != tracing:
             raise refuse("tracing_fixed")
@@ -241,10 +240,14 @@ class SessionState:
             known = listed(TRANSCRIPTION_MODELS)
             raise refuse("wrong_value", path=path, value=model, supported=known)
 
-    def check_reasoning(self) -> None:
-        """Raises `RefusedError` if the model has no reasoning to set."""
-        if not has_reasoning(self.model):
+    def check_reasoning(self, values: Plain) -> None:
+        """Raises `RefusedError` for what the model must have reasoning for."""
+        if has_reasoning(self.model):
+            return
+        if values.get("reasoning") is not None:
             raise refuse("no_reasoning", model=self.model)
+        if self._options.parallel_calls_need_reasoning and "parallel_tool_calls" in values:
+            raise refuse("no_parallel_calls", model=self.model)
 
     def check_tool_choice(self, values: Plain, where: str) -> None:
         """Raises `RefusedError` if one tool is demanded that is not among the tools."""
