@@ -58,6 +58,12 @@ _CHAT_OPTIONS = (
         help="chat: the mind's model takes sound itself (as `input_audio`); nothing else hears.",
     ),
     click.option(
+        "--hear-locally",
+        is_flag=True,
+        help="chat: hear with pocketsphinx on this machine, as the local engine does: English, and "
+        "best what that engine talks about.",
+    ),
+    click.option(
         "--hear-url",
         metavar="URL",
         help="chat: the base URL of a server with /audio/transcriptions. Its key goes into "
@@ -89,6 +95,7 @@ _NAMES = tuple(
     option.lstrip("-").replace("-", "_")
     for option in (
         *("--chat-url", "--chat-model", "--chat-body", "--mind-hears", "--hear-url"),
+        "--hear-locally",
         *("--hear-model", "--speak-url", "--speak-model", "--speak-voice", "--cut-mark"),
     )
 )
@@ -178,13 +185,15 @@ def _chat(given: Mapping[str, Any]) -> EngineFactory:
     text = {
         name: given[name]
         for name in _NAMES
-        if name not in ("chat_url", "chat_body", "mind_hears") and given[name] is not None
+        if name not in ("chat_url", "chat_body", "mind_hears", "hear_locally")
+        and given[name] is not None
     }
     return chat_engine(
         ChatOptions(
             chat_url=given["chat_url"],
             chat_body=_body(given["chat_body"]),
             mind_hears=given["mind_hears"],
+            hear_locally=given["hear_locally"],
             deadlines=Deadlines(first_s=given["chat_wait"]),
             chat_key=_key(CHAT_KEY_VARIABLE),
             hear_key=_key(HEAR_KEY_VARIABLE),

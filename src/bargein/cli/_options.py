@@ -26,6 +26,7 @@ _AT_THE_BEGINNING = {
 """Words that mean something else elsewhere in a text."""
 _ANYWHERE = (
     *("chat_url", "chat_model", "chat_body", "mind_hears", "hear_url", "hear_model"),
+    "hear_locally",
     *("speak_url", "speak_model", "speak_voice", "cut_mark"),
 )
 _BEGINNING = re.compile(rf"({'|'.join(_AT_THE_BEGINNING)})\b")

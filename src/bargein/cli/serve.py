@@ -172,7 +172,8 @@ def command(**given: Any) -> None:
         bargein serve --engine chat --chat-url http://127.0.0.1:11434/v1 --chat-model llama3.2
 
     It is asked as the turn ends and speaks sentence by sentence while it thinks. For it to know
-    what was said aloud, give it ears: --hear-url, or --mind-hears for a model that takes sound.
+    what was said aloud, give it ears: --hear-url, --hear-locally, or --mind-hears for a model that
+    takes sound.
     """
     asked = {name: given.pop(name) for name in CHAT_FIELDS}
     with contextlib.suppress(KeyboardInterrupt), told_in_options():

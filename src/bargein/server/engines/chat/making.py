@@ -14,18 +14,23 @@ from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.chat.ears import Ears, UrlEars
 from bargein.server.engines.chat.engine import ChatEngine
 from bargein.server.engines.chat.http import Service
+from bargein.server.engines.chat.local_ears import LocalEars
 from bargein.server.engines.chat.mind import Mind
 from bargein.server.engines.chat.options import ChatOptions
 from bargein.server.engines.chat.voice import EspeakVoice, UrlVoice, Voice
+from bargein.server.engines.local.ears import Ears as Pool
 
 
 def chat_engine(options: ChatOptions) -> EngineFactory:
-    """A factory of chat engines, as `serve_local(engine=…)` takes it."""
+    """A factory of chat engines, as `serve_local(engine=…)` takes it. Raises `DeviceError` where
+    local ears are asked for and the extra `local` is not there."""
     urls = (options.chat_url, options.hear_url, options.speak_url)
     if any(url is not None and url.startswith("https:") for url in urls):
         tls = httpx.create_ssl_context()  # A tenth of a second each: once for all.
     else:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    pool = Pool() if options.hear_locally else None
 
     def service(role: str, url: str, key: Secret | None) -> Service:
         return Service(
@@ -41,6 +46,8 @@ def chat_engine(options: ChatOptions) -> EngineFactory:
         if options.hear_url is not None:
             server = service("The ear", options.hear_url, options.hear_key)
             ears = UrlEars(server, model=options.hear_model)
+        elif pool is not None:
+            ears = LocalEars(pool)
         voice: Voice = EspeakVoice()
         if options.speak_url is not None:
             server = service("The voice", options.speak_url, options.speak_key)

@@ -43,7 +43,8 @@ class ChatOptions:
     Base URLs end before `/chat/completions`, `/audio/transcriptions` and `/audio/speech`. Without
     `chat_model` the session's own model name is asked for; without `hear_model` that of the
     session's transcription, else whisper-1; without `speak_voice` the session's voice. `mind_hears`
-    sends the user's sound to the mind itself, as `input_audio`. `chat_body` are further fields of
+    sends the user's sound to the mind itself, as `input_audio`; `hear_locally` hears with the local
+    engine's recogniser, in this machine. `chat_body` are further fields of
     every request, such as `{"temperature": 0.3}`.
 
     A server for hearing or speaking that stands where the mind stands gets the mind's key.
@@ -57,6 +58,7 @@ class ChatOptions:
     hear_model: str | None = None
     hear_key: Secret | None = None
     mind_hears: bool = False
+    hear_locally: bool = False
     speak_url: str | None = None
     speak_model: str = "tts-1"
     speak_voice: str | None = None
@@ -72,8 +74,9 @@ class ChatOptions:
         for name in _OWN_FIELDS:
             if name in self.chat_body:
                 raise LocalValueError(f"chat_body has {name!r}, which the engine itself says")
-        if self.mind_hears and self.hear_url is not None:
-            raise LocalValueError("mind_hears and hear_url are two ways to hear: give one")
+        ways = [name for name in ("mind_hears", "hear_url", "hear_locally") if getattr(self, name)]
+        if len(ways) > 1:
+            raise LocalValueError(f"{ways[0]} and {ways[1]} are two ways to hear: give one")
 
     @property
     def manner(self) -> Manner:

@@ -34,7 +34,7 @@ from bargein.units import AudioFormat
 log = logging.getLogger(__name__)
 
 RATE = 16_000
-MISSING = 'the local engine has no ears: pip install "bargein[local]" brings pocketsphinx'
+MISSING = 'there are no local ears: pip install "bargein[local]" brings pocketsphinx'
 _FIRST_MEANS = {
     True: "51.5,4.7,3.4,24.0,-4.4,1.8,-0.5,-5.6,-1.9,-3.6,5.9,-0.2,1.5",
     False: "31.9,18.6,-24.5,39.9,-16.5,-0.8,11.7,-19.6,12.4,-7.9,0.2,7.4,-7.3",
