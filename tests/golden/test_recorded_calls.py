@@ -15,8 +15,10 @@ from tests.golden.recording import RECORDINGS, Frame, interactions
 from tests.server.peer_rig import LOOPBACK, post
 from tests.server.serving_rig import a_server
 
+from bargein.server.limits import HostLimits
 from bargein.server.multipart import boundary_of, fields
 
+QUICK = HostLimits(close_deadline_s=0.1)
 CALLS = [
     "webrtc__answer_webrtc_offer.yaml",
     "openai_ws__webrtc_sideband_text_turn.yaml",
@@ -47,7 +49,7 @@ def shape(sdp: str) -> list[str]:
 async def test_a_recorded_offer_is_answered_as_it_was(name: str) -> None:
     request, response = recorded(name)
     (content_type,) = request["headers"]["content-type"]
-    async with a_server(media_hosts=LOOPBACK) as server:
+    async with a_server(media_hosts=LOOPBACK, limits=QUICK) as server:
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.post(
                 f"{server.url}/realtime/calls",

@@ -197,7 +197,8 @@ async def test_an_ephemeral_key_opens_sessions_and_nothing_else(
 
 
 async def test_a_sideband_of_no_call_is_404_and_needs_a_key() -> None:
-    async with a_server(media_hosts=LOOPBACK) as server:
+    limits = HostLimits(close_deadline_s=0.1)
+    async with a_server(media_hosts=LOOPBACK, limits=limits) as server:
         with pytest.raises(InvalidStatus) as raised:
             await connect(f"{server.ws_url}?call_id=rtc_nope")
         assert raised.value.response.status_code == 404

@@ -223,14 +223,13 @@ async def test_a_data_channel_of_another_name_is_closed_and_the_call_ends() -> N
         await peer.close()
 
 
-@pytest.mark.parametrize("codec", ["pcmu", "pcma"])
-async def test_a_peer_without_opus_is_heard_and_hears(codec: str) -> None:
+async def test_a_peer_without_opus_is_heard_and_hears() -> None:
     session = {**SESSION, "audio": {"input": {"turn_detection": VAD}}}
     async with a_server(says("Hello there."), media_hosts=LOOPBACK) as server:
         peer = Peer(server)
-        peer.prefer(codec)
+        peer.prefer("pcmu")
         answer = await peer.call(session)
-        assert "opus" not in answer.text and codec.upper() in answer.text
+        assert "opus" not in answer.text and "PCMU" in answer.text
         await peer.until("session.created")
         peer.microphone.say(user_speech("Hello."))
         await peer.until(STOPPED)
