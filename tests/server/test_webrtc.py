@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aioice import ice
+from aiortc import RTCPeerConnection
 from tests.server.peer_rig import BY_HAND, LOOPBACK, SESSION, Peer, a_call, post
 from tests.server.serving_rig import (
     Client,
@@ -24,8 +25,10 @@ from tests.server.serving_rig import (
 )
 from websockets.asyncio.client import connect
 
+from bargein.server.host import Session
 from bargein.server.limits import HostLimits
 from bargein.server.serving import Server
+from bargein.server.webrtc import Call
 
 pytestmark = pytest.mark.real_time
 STARTED, STOPPED = "output_audio_buffer.started", "output_audio_buffer.stopped"
@@ -183,8 +186,11 @@ async def test_a_peer_that_leaves_leaves_nothing_behind() -> None:
             await peer.until("session.created")
             await peer.close()
             await nothing_is_left(server)
+        del peer
         gc.collect()
         assert sockets() <= before + 1  # The client's own connection may linger.
+        kinds = (RTCPeerConnection, Session, Call)
+        assert [each for each in gc.get_objects() if isinstance(each, kinds)] == []
 
 
 async def test_a_peer_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
