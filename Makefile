@@ -6,7 +6,7 @@ CHECKED := $(wildcard src tests examples scripts)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two set-ups of one folder would meet in it
-.PHONY: help setup setup-tests demo test lint types format clean bench soak mutants fuzz mutmut
+.PHONY: help setup setup-tests setup-demo demo test lint types format clean bench soak mutants fuzz mutmut
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -17,7 +17,10 @@ setup:  ## install everything into this folder (the other targets do it themselv
 setup-tests:  # also the frameworks whose tools are adapted: tests and types need them
 	@scripts/bootstrap frameworks
 
-demo: setup  ## a spoken conversation with two interruptions; options in ARGS="--out DIR ..."
+setup-demo:  # only what the demo needs, a quarter of the download
+	@scripts/bootstrap demo
+
+demo: setup-demo  ## a spoken conversation with two interruptions; options in ARGS="--out DIR ..."
 	@$(BIN)/bargein demo $(ARGS)
 
 test: setup-tests lint types  ## every check there is: style, types, architecture, tests
