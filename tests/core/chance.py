@@ -227,6 +227,15 @@ class Dice:
         )
         return found
 
+    def edit(self) -> asks.Edit:
+        """An edit of items that may be there, with new ones in between."""
+        wish = [
+            self.item([]) if self.one([0, 0, 1]) else events.ItemReference(id=self.one(ITEMS))
+            for _ in range(self.one([0, 1, 2, 3]))
+        ]
+        delete = [self.one(ITEMS)] if self.one([0, 1]) else []
+        return asks.Edit(tuple(wish), tuple(delete), self.one([None, (), ITEMS]))
+
     def ask(self) -> asks.Ask:
         """What an application may ask, but for leaving."""
         found: asks.Ask = self.one(
@@ -246,6 +255,7 @@ class Dice:
                 asks.Update(self.session()),
                 asks.SendEvent(self.own()),
                 asks.SendEvent(self.own()),
+                self.edit(),
             ]
         )
         return found

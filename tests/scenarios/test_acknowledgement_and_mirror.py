@@ -198,6 +198,27 @@ def test_an_edit_of_the_application_meets_our_delete_and_nothing_is_deleted_agai
     assert settled.kept_ms == 0
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["wished", "left out"])
+def test_an_edit_of_the_conversation_meets_our_delete_and_deletes_nothing_again(
+    named: bool,
+) -> None:
+    """Scenario 24, and the race of the third report: the item is in the mirror until `deleted`."""
+    talk = Talk()
+    talk.user_item("U", None, "Hello.")
+    _unheard_and_deleted(talk)
+    assert talk.mirrored("A").state == "going"
+    wish = tuple(events.ItemReference(id=item_id) for item_id in ("U", *("A" * named)))
+    asked = talk.ask(asks.Edit(wish))
+    assert talk.sent() == [], "the difference is computed when the delete is answered"
+    talk.deleted("A")
+    assert talk.sent() == []
+    answer = talk.answer(asked)
+    assert answer is not None
+    assert [one.why for one in answer.value.differences] == ["gone"] * named
+    assert talk.mirror == ["U"]
+    assert talk.told(Fault) == []
+
+
 def test_an_item_that_the_application_has_deleted_is_not_deleted_by_us() -> None:
     """Scenario 24, the other way round; rule 5: what the server does not hold is never named."""
     talk = Talk()

@@ -11,13 +11,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bargein import events
 from bargein.core.items import Content, Entry, ItemView, fill, view
 from bargein.units import AudioFormat
 
 ITEMS_LIMIT = 20_000
+ROOT = "root"
+"""As `previous_item_id` of a create: put the item first (protocol.md §2.2)."""
 EARLY_LIMIT = 20_000
 """Characters kept of what is said before its item is there."""
 LENGTHS_LIMIT = 32
@@ -32,6 +34,7 @@ class Conversation:
         "_early",
         "_entries",
         "_order",
+        "_places",
         "_sound_ms",
         "announced",
         "input_format",
@@ -41,6 +44,7 @@ class Conversation:
         self._entries: dict[str, Entry] = {}
         self._order: list[str] = []
         self._coming: dict[str, Entry] = {}
+        self._places: dict[str, object] = {}
         self._early: tuple[str, int, str] | None = None
         self._sound_ms: dict[str, int] = {}
         self.input_format = AudioFormat.PCM
@@ -50,9 +54,21 @@ class Conversation:
 
     @property
     def items(self) -> tuple[ItemView, ...]:
-        """The items in the service's order, then those that are still coming."""
+        """The items in the service's order; those that are still coming stand where they were asked
+        to be."""
         ordered = [self._entries[item_id] for item_id in self._order]
-        return tuple(view(entry) for entry in (*ordered, *self._coming.values()))
+        for item_id, entry in self._coming.items():
+            ordered.insert(self._place_to_come(ordered, self._places[item_id]), entry)
+        return tuple(map(view, ordered))
+
+    @staticmethod
+    def _place_to_come(ordered: Sequence[Entry], previous_item_id: object) -> int:
+        if previous_item_id == ROOT:
+            return 0
+        for place, entry in enumerate(ordered):
+            if entry.item_id == previous_item_id:
+                return place + 1
+        return len(ordered)
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._entries
@@ -72,20 +88,23 @@ class Conversation:
         """What we asked for and the service has not added yet."""
         return tuple(self._coming)
 
-    def coming(self, item_id: str, item: events.Item) -> None:
-        """We asked the service for it."""
+    def coming(self, item_id: str, item: events.Item, previous_item_id: object = None) -> None:
+        """We asked the service for it, behind that item; `root` is the start, any other the end."""
         entry = Entry(item_id, "", state="coming")
         fill(entry, item, self.input_format)
         self._coming[item_id] = entry
+        self._places[item_id] = previous_item_id
 
     def not_coming(self, item_id: str) -> None:
         """The service refused it."""
         self._coming.pop(item_id, None)
+        self._places.pop(item_id, None)
 
     def added(self, item_id: str, item: events.Item, previous_item_id: object) -> None:
         """The service holds it, behind that item; null is the start, absent the end."""
         self.announced = True
         entry = self._coming.pop(item_id, None) or self._entries.get(item_id)
+        self._places.pop(item_id, None)
         if entry is None:
             entry = Entry(item_id, "")
         if self._entries.pop(item_id, None) is not None:

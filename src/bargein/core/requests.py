@@ -114,7 +114,7 @@ class Requests:
         event = create
         if event.event_id is None:
             event = _with_id(create, self._desk.new_id("evt"))
-        self._m.conversation.coming(item_id, event.item)
+        self._m.conversation.coming(item_id, event.item, create.previous_item_id)
         memory = Sent(event, event.event_id or "", item_id, by_application=by_application)
         self._m.faults.remember(memory)
         self._desk.deadlines.arm(Timer.ACKNOWLEDGED, memory.event_id, self._desk.now_us)

@@ -26,14 +26,13 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from bargein import events
+from bargein.core.conversation import ROOT
 from bargein.core.creatable import check_new
 from bargein.core.edited import Difference, Why
 from bargein.core.items import ItemView
 from bargein.core.matching import Says, described, heaviest, made_anew, says
 from bargein.errors import LocalProtocolError, LocalValueError
 
-ROOT = "root"
-"""As `previous_item_id`: put the item first (protocol.md §2.2)."""
 CANDIDATES_LIMIT = 32
 """Of items that all say the same, so many of the newest are looked at."""
 
