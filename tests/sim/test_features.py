@@ -18,6 +18,13 @@ BELONGS = {
     "own_tools": {"tools", "dies"},
     "hosted_tools": {"dies"},
     "stubborn_host": {"hosted_tools", "refuses_cancel"},
+    "edits": {
+        "tools",
+        "own_tools",
+        "refuses_delete",
+        "silent_server",
+        "half_open",
+    },
     "late_button": {"manual", "late_card"},
     "blocked_button": {"manual", "blocks", "stalls"},
     "short_blocked_button": {"manual", "blocks", "stalls", "blocked_button", "short_outbox"},

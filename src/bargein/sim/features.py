@@ -231,6 +231,20 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: o.budget is not None,
         {"budget": (24,)},
     ),
+    "edits": Feature(
+        "The application edits the conversation, mostly around cuts.",
+        lambda o: o.edits,
+        # Now and then the model calls functions besides, or the service does not delete,
+        # acknowledge or answer.
+        {
+            "edits": (5,),
+            "tools": (0, 0, 0, 3),
+            "own_tools": (0, 1),
+            "refuses_delete": (0,) * 11 + (59,),
+            "silent": (0,) * 11 + (39,),
+            "half_open": (0,) * 11 + (49,),
+        },
+    ),
     "echo": Feature(
         "The microphone hears the assistant and the server takes it for speech.",
         lambda o: bool(o.echoes),

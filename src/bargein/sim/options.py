@@ -57,8 +57,9 @@ class Options:
     `acknowledges`, `lengths_grid_ms`) or has to find out. `half_open` names the direction that
     falls silent; `closes` is the code of the close frame (1001: the session's time is up; 1011: the
     server broke; 0: none); `moderates`: the server may end a reply by itself; `echoes` is how often
-    the microphone may hear the assistant; `own_tools` answer the model's calls, where the
-    application does not; the service calls the tools of `servers`.
+    the microphone may hear the assistant; `edits`: the application edits the conversation;
+    `own_tools` answer the model's calls, where the application does not; the service calls the
+    tools of `servers`.
     """
 
     turns: TurnKind = "server_vad"
@@ -97,6 +98,7 @@ class Options:
     mixed_parts: bool = False
     echoes: int = 0
     budget: Budget | None = None
+    edits: bool = False
     acts: int = 2
 
     @property
@@ -219,6 +221,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         budget=_draw_budget(draw) if draw.rarely("budget", 25) else None,
+        edits=draw.rarely("edits", 6),
         acts=draw.pick("acts", 2, 3, 4, 5, 2, 3),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import msgspec
 from tests.sim.tale import (
     MS,
     Tale,
@@ -25,6 +26,7 @@ from tests.sim.tale import (
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.edited import Difference, Edited
 from bargein.core.inputs import Part
 from bargein.sim.coverage.tally import Met
 from bargein.sim.coverage.watch import watch
@@ -45,6 +47,7 @@ _ASKS: Mapping[str, asks.Ask] = {
     "unmute": asks.Mute(False),
     "event": asks.SendEvent(events.ResponseCancel()),
     "delete": asks.SendEvent(events.ConversationItemDelete(item_id="item_9")),
+    "edit": asks.Edit(()),
     "output": asks.SendEvent(
         events.ConversationItemCreate(
             item=events.FunctionCallOutputItem(call_id="call_1", output="{}")
@@ -201,6 +204,23 @@ class Drama(Tale):
 
     def do_ask(self, name: str) -> None:
         self.write("input", inputs.Asked(1, _ASKS[name]))
+
+    def do_edited(self, how: str = "") -> None:
+        """What the edit is told to have done; or, of one that failed, how."""
+        match how:
+            case "late" | "local" | "lost":
+                self.write("command", commands.Answer(1, None, "It failed.", how))
+                return
+            case "moved":
+                done = Edited(moved={"item_8": "item_9"})
+            case "created":
+                done = Edited(created=("item_9",))
+            case "":
+                done = Edited()
+            case _:
+                difference = msgspec.convert({"item_id": "item_9", "why": how}, Difference)
+                done = Edited(differences=(difference,))
+        self.write("command", commands.Answer(1, done))
 
     def do_nothing(self) -> None:
         self.write("command", commands.Answer(1))

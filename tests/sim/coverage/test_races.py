@@ -9,6 +9,18 @@ from bargein.sim.coverage.races import RACES
 
 # Met here, not met there.
 STORIES = {
+    "edit while stopping": ("sounds:1 stop:1 ask:edit", "sounds:1 stop:1 answer:1 ask:edit"),
+    "edit before the settlement": (
+        "sounds:1 record:1 ask:edit settle:1",
+        "sounds:1 record:1 settle:1 ask:edit",
+    ),
+    "edit while a response is open": ("sounds:1 ask:edit ends:1", "sounds:1 ends:1 got ask:edit"),
+    "edit, truncate unanswered": (
+        "sounds:1 truncate:1 ask:edit",
+        "sounds:1 truncate:1 truncated:1 got ask:edit",
+    ),
+    "edit behind an edit": ("ask:edit ask:edit", "ask:edit edited ask:edit"),
+    "edit while the socket is full": ("blocked ask:edit", "blocked drained ask:edit"),
     "done under way at our cancel": (
         "sounds:1 ends:1 cancel:1 got",
         "sounds:1 cancel:1 ends:1 got",

@@ -18,6 +18,7 @@ from tests.sim.tale import (
 )  # fmt: skip
 
 from bargein import events
+from bargein.core import asks, inputs
 from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.invariants.facts import Facts
 from bargein.sim.options import Options
@@ -205,11 +206,40 @@ def test_a_create_that_is_repeated_beside_the_same_response_is_ours() -> None:
     assert _blames(tale.facts()) == ["crossing", "ours"]
 
 
-def test_an_item_behind_one_of_the_models_that_is_gone_is_the_applications() -> None:
+@pytest.mark.parametrize(
+    ("by_itself", "blame"), [(True, "application"), (False, "ours")], ids=["an event", "an edit"]
+)
+def test_an_item_behind_one_of_the_models_that_is_gone_is_the_applications_own(
+    by_itself: bool, blame: str
+) -> None:
     tale = Tale()
     speaking(tale, 100)
-    item = events.MessageItem(role="user", content=(events.InputText(text="Wait."),))
-    number = tale.client(events.ConversationItemCreate(item=item, previous_item_id="item_1"))
+    part = events.InputText(text="Wait.")
+    item = events.MessageItem(id="app_0", role="user", content=(part,))
+    create = events.ConversationItemCreate(item=item, previous_item_id="item_1")
+    if by_itself:
+        tale.write("input", inputs.Asked(1, asks.SendEvent(create)))
+    number = tale.client(create)
     tale.refused(number, "item_create_invalid_previous_item_id")
 
-    assert _blames(tale.facts()) == ["application"]
+    assert _blames(tale.facts()) == [blame]
+
+
+@pytest.mark.parametrize(
+    ("named", "blame"), [(True, "application"), (False, "ours")], ids=["deleted", "unknown"]
+)
+def test_an_output_of_a_call_that_the_application_has_deleted_is_its_own(
+    named: bool, blame: str
+) -> None:
+    tale = Tale()
+    call = events.FunctionCallItem(id="a", name="weather", call_id="c1", arguments="{}")
+    tale.told(events.ConversationItemAdded(event_id="e", previous_item_id=None, item=call))
+    if named:
+        tale.write("input", inputs.Asked(1, asks.Edit((), ("a",), ("a",))))
+        tale.client(events.ConversationItemDelete(item_id="a"))
+    output = events.FunctionCallOutputItem(call_id="c1", output="{}")
+    create = events.ConversationItemCreate(item=output)
+    tale.write("input", inputs.Asked(2, asks.SendEvent(create)))
+    tale.refused(tale.client(create), "invalid_tool_call_id")
+
+    assert _blames(tale.facts()) == [blame]

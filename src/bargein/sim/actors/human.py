@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from bargein import events
@@ -19,6 +19,7 @@ from bargein.core.notices import Notice
 from bargein.server.model.semantic import finished, silence_ms
 from bargein.sim.actors.application import Application
 from bargein.sim.actors.client import SimClient
+from bargein.sim.actors.editor import Editor
 from bargein.sim.actors.microphone import Microphone
 from bargein.sim.choices import Choices
 from bargein.sim.log import Log
@@ -61,6 +62,13 @@ class Human:
         self._client = client
         self._microphone = Microphone(options.chunk_ms, world=world, give=client.give)
         self._application = Application(options, choices=choices, client=client, soon=self._soon)
+        self._editor = Editor(
+            choices,
+            items=lambda: client.mirror,
+            ask=self._application.ask,
+            soon=self._soon,
+            at=lambda stream, edit, anchors: self._at_moment(stream, edit, anchors=anchors),
+        )
         self._acted = 0
         self._pressed = False
         self._audible = False
@@ -131,8 +139,14 @@ class Human:
 
         return run
 
-    def _at_moment(self, stream: str, action: _Act, patience_ms: int = _PATIENCE_MS[0]) -> None:
-        anchor: Anchor = self._choices.pick(stream, ANCHORS)
+    def _at_moment(
+        self,
+        stream: str,
+        action: _Act,
+        patience_ms: int = _PATIENCE_MS[0],
+        anchors: Sequence[Anchor] = ANCHORS,
+    ) -> None:
+        anchor: Anchor = self._choices.pick(stream, anchors)
         offset_us = self._choices.pick(stream, _OFFSETS_US)
 
         def act() -> None:
@@ -151,6 +165,8 @@ class Human:
             stream = f"{self._stream}.said"
             delay_us = self._choices.draw(stream, 0, 2_000) * US_PER_MS
             self._soon(lambda: self._application.touch_reply(stream), delay_us)
+        if self._options.edits:
+            self._editor.perhaps(self._stream)
         if self._acted < self._options.acts:
             self._plan()
         elif self._choices.rarely(self._stream, 15):

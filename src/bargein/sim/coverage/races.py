@@ -97,6 +97,13 @@ RACES: Mapping[str, str] = {
     "cut by an event of its own": "The application sent a bare cancel, and it became a cut.",
     "its own delete at a cut": "A delete of the application's own was unanswered at a cut.",
     "muted in the middle of speech": "The microphone was muted while the user spoke.",
+    # Edits.
+    "edit while stopping": "An edit was asked for between a stop and its answer.",
+    "edit before the settlement": "An edit was asked for while a cut was told and not settled.",
+    "edit while a response is open": "An edit was asked for while items were being made.",
+    "edit, truncate unanswered": "An edit was asked for while a truncate was open.",
+    "edit behind an edit": "An edit was asked for while another one was not done.",
+    "edit while the socket is full": "An edit was asked for when the socket took nothing.",
     # The socket.
     "cut while the socket is full": "The cut came when the socket took nothing.",
     "done while a cancel waits": "The response ended while its cancel waited for the socket.",

@@ -118,6 +118,8 @@ class Scene:
         self.hold_waits = False
         self.own_deletes: set[str] = set()
         """Items that the application asked to delete, and that are not deleted yet."""
+        self.edits: dict[int, int] = {}
+        """When each edit was asked for that is not answered, by its ask."""
         self.overtook = False
         # When it last happened, for what comes in the same microsecond.
         self.created_us = self.done_us = self.over_us = self.delta_us = NEVER

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from bargein import events
 from bargein.core import commands, inputs, notices
-from bargein.sim.coverage import replies, stops, turns
+from bargein.sim.coverage import edits, replies, stops, turns
 from bargein.sim.coverage.refusals import refusals_met
 from bargein.sim.coverage.scene import Scene
 from bargein.sim.coverage.tally import Met
@@ -82,7 +82,7 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
         inputs.Starved: stops.starved,
         inputs.PlaybackStopped: stops.stopped,
         inputs.PlaybackHeld: stops.held,
-        inputs.Asked: turns.asked,
+        inputs.Asked: edits.asked,
         inputs.Captured: turns.captured,
         inputs.Blocked: turns.blocked,
         inputs.Drained: turns.drained,
@@ -94,7 +94,7 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
         commands.HoldPlayback: stops.hold,
         commands.ResumePlayback: stops.resume,
         commands.Close: turns.closes,
-        commands.Answer: turns.answered,
+        commands.Answer: edits.answered,
     },
     "note": {},
     "broken": {},

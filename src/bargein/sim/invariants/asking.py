@@ -39,18 +39,18 @@ class TheNextReplyAnswers(Invariant):
         self._first: dict[str, int] = {}
         self._keys: dict[str, int] = {}
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("input", inputs.Asked, cls._ask),
-            ("command", commands.Answer, cls._answer),
-            ("client_sent", events.ConversationItemCreate, cls._item_sent),
-            ("client_got", events.ConversationItemAdded, cls._added),
-            ("client_got", events.InputAudioBufferCommitted, cls._committed),
-            ("client_got", events.ResponseCreated, cls._created),
-            ("client_sent", events.ResponseCreate, cls._create),
-            ("notice", notices.TurnStarted, cls._started),
-            ("notice", notices.TurnEnded, cls._ended),
+            ("input", inputs.Asked, self._ask),
+            ("command", commands.Answer, self._answer),
+            ("client_sent", events.ConversationItemCreate, self._item_sent),
+            ("client_got", events.ConversationItemAdded, self._added),
+            ("client_got", events.InputAudioBufferCommitted, self._committed),
+            ("client_got", events.ResponseCreated, self._created),
+            ("client_sent", events.ResponseCreate, self._create),
+            ("client_sent", events.ConversationItemCreate, self._put),
+            ("notice", notices.TurnStarted, self._started),
+            ("notice", notices.TurnEnded, self._ended),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
@@ -81,6 +81,11 @@ class TheNextReplyAnswers(Invariant):
 
     def _item_sent(self, entry: Entry, event: events.ConversationItemCreate) -> None:
         self._coming.setdefault(str(event.item.id), _NO_ASK)
+
+    def _put(self, entry: Entry, event: events.ConversationItemCreate) -> None:
+        if isinstance(event.previous_item_id, str):
+            # An edit's, too, where it is not told beforehand.
+            self._coming.setdefault(str(event.item.id), 0)
 
     def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
         self._coming.pop(str(event.item.id), None)
@@ -170,19 +175,18 @@ class OnlyWhatWasCut(Invariant):
         self._giving_up_place = -1
         self._asides = 0
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("ask", asks.SendEvent, cls._send),
-            ("ask", asks.CancelReply, cls._give_up),
-            ("ask", asks.Leave, cls._leave),
-            ("notice", notices.BudgetSpent, cls._leave),
-            ("input", inputs.Asked, cls._ask),
-            ("command", commands.Answer, cls._answer),
-            ("notice", notices.TurnEnded, cls._ended),
-            ("client_got", events.ResponseCreated, cls._created),
-            ("client_sent", events.ResponseCreate, cls._create),
-            ("client_sent", events.ResponseCancel, cls._cancel),
+            ("ask", asks.SendEvent, self._send),
+            ("ask", asks.CancelReply, self._give_up),
+            ("ask", asks.Leave, self._leave),
+            ("notice", notices.BudgetSpent, self._leave),
+            ("input", inputs.Asked, self._ask),
+            ("command", commands.Answer, self._answer),
+            ("notice", notices.TurnEnded, self._ended),
+            ("client_got", events.ResponseCreated, self._created),
+            ("client_sent", events.ResponseCreate, self._create),
+            ("client_sent", events.ResponseCancel, self._cancel),
         )
 
     def _send(self, entry: Entry, ask: asks.SendEvent) -> None:

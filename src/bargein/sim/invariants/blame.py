@@ -48,8 +48,14 @@ def blame(facts: Facts, refused: Refused) -> Blame:
             return _undisclosed(facts, refused, sent)
         case events.ConversationItemCreate(item=events.McpApprovalResponseItem() as answer):
             return _consent(facts, sent, answer.approval_request_id)
-        case events.ConversationItemCreate(previous_item_id=str(previous)):
-            return "application" if previous in facts.owners else "ours"
+        case events.ConversationItemCreate(item=item, previous_item_id=str(previous)):
+            # What was said may be gone by then, by a cut: it knows that, an edit has to.
+            by_itself = item.id in facts.placed and previous in facts.owners
+            return "application" if by_itself else "ours"
+        case events.ConversationItemCreate(item=events.FunctionCallOutputItem(call_id=call_id)):
+            # It has deleted the call by name, and answers it.
+            by_itself = call_id in facts.answering and call_id in facts.edited_calls
+            return "application" if by_itself else "ours"
         case _:
             return "ours"
 

@@ -14,7 +14,8 @@ from bargein.sim.invariants.base import Invariant, Scene, Watched
 class EachCallOnce(Invariant):
     """A call of a cut response is told like any other: it was made, and the service remembers it.
 
-    Excused: at the end, a pipe that died or was closed, for what was still under way.
+    Excused: at the end, a pipe that died or was closed, for what was still under way, and calls of
+    which an edit has deleted something.
     """
 
     name = "I7"
@@ -30,15 +31,14 @@ class EachCallOnce(Invariant):
         self._sent: Counter[str] = Counter()
         self._refused: set[str] = set()
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseOutputItemDone, cls._item_done),
-            ("client_got", events.ResponseDone, cls._response_done),
-            ("client_got", events.Error, cls._error),
-            ("notice", notices.ToolCalled, cls._called),
-            ("ask", asks.SendEvent, cls._give),
-            ("client_sent", events.ConversationItemCreate, cls._send),
+            ("client_got", events.ResponseOutputItemDone, self._item_done),
+            ("client_got", events.ResponseDone, self._response_done),
+            ("client_got", events.Error, self._error),
+            ("notice", notices.ToolCalled, self._called),
+            ("ask", asks.SendEvent, self._give),
+            ("client_sent", events.ConversationItemCreate, self._send),
         )
 
     def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:
@@ -87,6 +87,9 @@ class EachCallOnce(Invariant):
             return
         if isinstance(event.item, events.FunctionCallOutputItem):
             call_id = event.item.call_id
+            if call_id in self.facts.edited_calls and isinstance(event.previous_item_id, str):
+                # It is put elsewhere.
+                return
             self._sent[call_id] += 1
             if self._sent[call_id] > self._given[call_id]:
                 self.fail(f"the output of {call_id} is sent more often than it was given")
@@ -105,6 +108,8 @@ class EachCallOnce(Invariant):
         for call_id, given in self._given.items():
             if self._sent[call_id] != given:
                 self.fail(f"the output of {call_id} was given and not sent")
+            elif call_id in self.facts.edited_calls:
+                continue
             elif kept[call_id] != given and call_id not in self._refused:
                 self.fail(f"the output of {call_id} is kept {kept[call_id]} times, given {given}")
 
@@ -142,23 +147,20 @@ class EachCallAnswered(Invariant):
         self._cut_off: dict[str, tuple[str, str]] = {}
         """Calls that were cut off: the item and the response of each."""
 
-    @property
-    def watching(self) -> bool:
-        return self.options.own_tools is not None
-
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
+        if self.options.own_tools is None:
+            return ()
         return (
-            ("client_got", events.ResponseOutputItemDone, cls._item_done),
-            ("input", inputs.Asked, cls._ask),
-            ("notice", notices.ToolCalled, cls._tell),
-            ("notice", notices.ToolAnswered, cls._answer),
-            ("input", inputs.ToolApproved, cls._approve),
-            ("command", commands.RunTool, cls._begin),
-            ("command", commands.CancelTool, cls._cancel),
-            ("client_sent", events.ConversationItemCreate, cls._send),
-            ("server_sent", events.ConversationItemAdded, cls._add),
-            ("client_got", events.Error, cls._error),
+            ("client_got", events.ResponseOutputItemDone, self._item_done),
+            ("input", inputs.Asked, self._ask),
+            ("notice", notices.ToolCalled, self._tell),
+            ("notice", notices.ToolAnswered, self._answer),
+            ("input", inputs.ToolApproved, self._approve),
+            ("command", commands.RunTool, self._begin),
+            ("command", commands.CancelTool, self._cancel),
+            ("client_sent", events.ConversationItemCreate, self._send),
+            ("server_sent", events.ConversationItemAdded, self._add),
+            ("client_got", events.Error, self._error),
         )
 
     def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:

@@ -112,6 +112,24 @@ class ItemDone:
 
 
 @dataclass(slots=True)
+class Editing:
+    """An edit that is not answered. `wished` are the items that it names, `seen` those that the
+    application knew of."""
+
+    ask_id: int
+    wished: tuple[str, ...]
+    delete: frozenset[str]
+    seen: frozenset[str]
+    place: int
+
+    def may_delete(self, item_id: str, *, spoken: bool) -> bool:
+        """It is left out; or it may be made anew elsewhere, which what was spoken is not."""
+        if item_id in self.delete:
+            return True
+        return item_id in self.seen and not (spoken and item_id in self.wished)
+
+
+@dataclass(slots=True)
 class Facts:
     """Everything, by what it is about."""
 
@@ -151,7 +169,17 @@ class Facts:
     approved_items: dict[str, str] = field(default_factory=dict)
     """Calls of MCP servers that have ended, by the request for their approval."""
     foreign: set[str] = field(default_factory=set)
-    """Items that the application itself truncates or deletes."""
+    """Items that the application itself truncates or deletes, by edits too."""
+    placed: set[str] = field(default_factory=set)
+    """Items that the application creates by events of its own."""
+    answering: set[str] = field(default_factory=set)
+    """Calls that the application has given an output."""
+    edits: dict[int, Editing] = field(default_factory=dict)
+    """The edits that are not answered, by their asks, in order: the first one may be under way."""
+    call_of: dict[str, str] = field(default_factory=dict)
+    """The `call_id` of each item that is a call or an output."""
+    edited_calls: set[str] = field(default_factory=set)
+    """Calls of which an edit has deleted something."""
     player_knows: bool = True
     """The player can tell what was heard."""
     blocked: bool = False

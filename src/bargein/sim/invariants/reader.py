@@ -13,7 +13,17 @@ from bargein.core.notices import Asker
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Watched
 from bargein.sim.invariants.blame import blame
-from bargein.sim.invariants.facts import NEVER, Facts, ItemDone, Refused, Reply, Sent, Spoken, Stop
+from bargein.sim.invariants.facts import (
+    NEVER,
+    Editing,
+    Facts,
+    ItemDone,
+    Refused,
+    Reply,
+    Sent,
+    Spoken,
+    Stop,
+)
 
 _SENT = tuple(
     kind for kind in get_args(events.ClientEvent) if kind is not events.InputAudioBufferAppend
@@ -33,49 +43,51 @@ class Reader:
         self._stopped: int | None = None
         self._commit_places: dict[int, int] = {}
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         """What tells something."""
-        yield from (("client_sent", kind, cls._sent) for kind in _SENT)
+        yield from (("client_sent", kind, self._sent) for kind in _SENT)
         yield from (
-            ("server_sent", events.ResponseOutputAudioDelta, cls._made),
-            ("server_sent", events.ResponseCreated, cls._created),
-            ("server_sent", events.ResponseDone, cls._done),
-            ("server_sent", events.ResponseOutputItemAdded, cls._item_added),
-            ("server_sent", events.ResponseOutputItemDone, cls._item_done),
-            ("server_sent", events.InputAudioBufferSpeechStarted, cls._speech_started),
-            ("server_sent", events.InputAudioBufferSpeechStopped, cls._speech_stopped),
-            ("server_sent", events.InputAudioBufferCommitted, cls._user_committed),
-            ("server_sent", events.SessionCreated, cls._configured),
-            ("server_sent", events.SessionUpdated, cls._configured),
-            ("server_sent", events.Error, cls._error),
-            ("client_got", events.ResponseOutputAudioDelta, cls._received),
-            ("client_got", events.ResponseCreated, cls._got_created),
-            ("client_got", events.ResponseDone, cls._got_done),
-            ("client_got", events.ResponseOutputTextDelta, cls._text),
-            ("client_got", events.ResponseOutputTextDone, cls._text),
-            ("client_got", events.InputAudioBufferSpeechStarted, cls._got_speech),
-            ("client_got", events.InputAudioBufferCommitted, cls._got_commit),
-            ("input", inputs.Rendered, cls._reported),
-            ("input", inputs.PlaybackHeld, cls._reported),
-            ("input", inputs.PlaybackStopped, cls._playback_stopped),
-            ("input", inputs.DeviceChanged, cls._device_changed),
-            ("input", inputs.Blocked, cls._blocked),
-            ("input", inputs.Drained, cls._drained),
-            ("input", inputs.PipeClosed, cls._pipe_closed),
-            ("ask", asks.Say, cls._say),
-            ("ask", asks.Interrupt, cls._interrupt),
-            ("ask", asks.Press, cls._press),
-            ("ask", asks.Leave, cls._leave),
-            ("ask", asks.SendEvent, cls._sends),
-            ("command", commands.Play, cls._play),
-            ("command", commands.FinishPlay, cls._finish),
-            ("command", commands.StopPlayback, cls._stop),
-            ("command", commands.Close, cls._close),
-            ("notice", notices.Interruption, cls._interruption),
-            ("notice", notices.Transcript, cls._transcript),
-            ("notice", notices.BudgetSpent, cls._budget_spent),
-            ("broken", str, cls._broken),
+            ("server_sent", events.ResponseOutputAudioDelta, self._made),
+            ("server_sent", events.ResponseCreated, self._created),
+            ("server_sent", events.ResponseDone, self._done),
+            ("server_sent", events.ResponseOutputItemAdded, self._item_added),
+            ("server_sent", events.ResponseOutputItemDone, self._item_done),
+            ("server_sent", events.InputAudioBufferSpeechStarted, self._speech_started),
+            ("server_sent", events.InputAudioBufferSpeechStopped, self._speech_stopped),
+            ("server_sent", events.InputAudioBufferCommitted, self._user_committed),
+            ("server_sent", events.SessionCreated, self._configured),
+            ("server_sent", events.SessionUpdated, self._configured),
+            ("server_sent", events.Error, self._error),
+            ("client_got", events.ResponseOutputAudioDelta, self._received),
+            ("client_got", events.ResponseCreated, self._got_created),
+            ("client_got", events.ResponseDone, self._got_done),
+            ("client_got", events.ResponseOutputTextDelta, self._text),
+            ("client_got", events.ResponseOutputTextDone, self._text),
+            ("client_got", events.InputAudioBufferSpeechStarted, self._got_speech),
+            ("client_got", events.InputAudioBufferCommitted, self._got_commit),
+            ("input", inputs.Rendered, self._reported),
+            ("input", inputs.PlaybackHeld, self._reported),
+            ("input", inputs.PlaybackStopped, self._playback_stopped),
+            ("input", inputs.DeviceChanged, self._device_changed),
+            ("input", inputs.Blocked, self._blocked),
+            ("input", inputs.Drained, self._drained),
+            ("input", inputs.PipeClosed, self._pipe_closed),
+            ("ask", asks.Say, self._say),
+            ("ask", asks.Interrupt, lambda entry, ask: self._cut("interrupt")),
+            ("ask", asks.Press, self._press),
+            ("ask", asks.Leave, lambda entry, ask: self._cut("leave")),
+            ("ask", asks.SendEvent, self._sends),
+            ("input", inputs.Asked, self._asked),
+            ("command", commands.Answer, self._answered),
+            ("client_got", events.ConversationItemAdded, self._added),
+            ("command", commands.Play, self._play),
+            ("command", commands.FinishPlay, self._finish),
+            ("command", commands.StopPlayback, self._stop),
+            ("command", commands.Close, self._close),
+            ("notice", notices.Interruption, self._interruption),
+            ("notice", notices.Transcript, self._transcript),
+            ("notice", notices.BudgetSpent, self._budget_spent),
+            ("broken", str, self._broken),
         )
 
     # -- what the server sends ---------------------------------------------------------------
@@ -227,12 +239,6 @@ class Reader:
         if say.reply and not self._is_spent:
             self._cut("typed")
 
-    def _interrupt(self, entry: Entry, ask: asks.Interrupt) -> None:
-        self._cut("interrupt")
-
-    def _leave(self, entry: Entry, ask: asks.Leave) -> None:
-        self._cut("leave")
-
     def _press(self, entry: Entry, press: asks.Press) -> None:
         if not self._is_spent:
             self._cut("push_to_talk")
@@ -248,6 +254,32 @@ class Reader:
     def _sends(self, entry: Entry, ask: asks.SendEvent) -> None:
         if isinstance(ask.event, events.ConversationItemTruncate | events.ConversationItemDelete):
             self.facts.foreign.add(ask.event.item_id)
+        elif isinstance(ask.event, events.ConversationItemCreate):
+            item = ask.event.item
+            if isinstance(item.id, str):
+                self.facts.placed.add(item.id)
+            if isinstance(item, events.FunctionCallOutputItem):
+                self.facts.answering.add(item.call_id)
+
+    def _asked(self, entry: Entry, asked: inputs.Asked) -> None:
+        ask = asked.ask
+        if isinstance(ask, asks.Edit):
+            wished = [str(i.id) for i in ask.wish if isinstance(i, events.ItemReference)]
+            self.facts.edits[asked.ask_id] = Editing(
+                asked.ask_id,
+                tuple(wished),
+                frozenset(ask.delete),
+                frozenset(ask.seen or ()),
+                self.facts.place,
+            )
+
+    def _answered(self, entry: Entry, answer: commands.Answer) -> None:
+        self.facts.edits.pop(answer.ask_id, None)
+
+    def _added(self, entry: Entry, event: events.ConversationItemAdded) -> None:
+        call_id = getattr(event.item, "call_id", None)
+        if isinstance(call_id, str):
+            self.facts.call_of[str(event.item.id)] = call_id
 
     def _sent(self, entry: Entry, event: events.ClientEvent) -> None:
         facts = self.facts
@@ -260,11 +292,26 @@ class Reader:
             reply = facts.replies.get(response_id)
             if reply is not None and reply.cancel_place == NEVER:
                 reply.cancel_place = sent.place
-        elif event.item_id in facts.foreign:
+        elif event.item_id in facts.foreign or self._of_edit(event):
             return
         else:
             response_id = facts.owners.get(event.item_id, "")
         facts.settling.append((response_id, events.type_of(event)))
+
+    def _of_edit(
+        self, event: events.ConversationItemTruncate | events.ConversationItemDelete
+    ) -> bool:
+        """The edit that may be under way deletes it."""
+        facts, item_id = self.facts, event.item_id
+        edit = next(iter(facts.edits.values()), None)
+        if edit is None or not isinstance(event, events.ConversationItemDelete):
+            return False
+        if not edit.may_delete(item_id, spoken=bool(facts.spoken_of(item_id))):
+            return False
+        facts.foreign.add(item_id)
+        if item_id in facts.call_of:
+            facts.edited_calls.add(facts.call_of[item_id])
+        return True
 
     def _play(self, entry: Entry, command: commands.Play) -> None:
         spoken = self.facts.parts.get(command.part)

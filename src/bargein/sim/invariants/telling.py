@@ -29,12 +29,11 @@ class StopThenTell(Invariant):
         super().__init__(scene)
         self._added_place = -1
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("client_sent", events.ConversationItemTruncate, cls._truncate),
-            ("client_sent", events.ConversationItemDelete, cls._delete),
-            ("client_sent", events.ConversationItemCreate, cls._add),
+            ("client_sent", events.ConversationItemTruncate, self._truncate),
+            ("client_sent", events.ConversationItemDelete, self._delete),
+            ("client_sent", events.ConversationItemCreate, self._add),
         )
 
     def _add(self, entry: Entry, event: events.ConversationItemCreate) -> None:
@@ -75,13 +74,12 @@ class NothingNewUntilSilent(Invariant):
     name = "rule 7"
     sentence = "Until a stop is answered nothing is played, stopped again, added or asked for."
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("command", commands.Play, cls._play),
-            ("command", commands.StopPlayback, cls._stop),
-            ("client_sent", events.ConversationItemCreate, cls._add),
-            ("client_sent", events.ResponseCreate, cls._create),
+            ("command", commands.Play, self._play),
+            ("command", commands.StopPlayback, self._stop),
+            ("client_sent", events.ConversationItemCreate, self._add),
+            ("client_sent", events.ResponseCreate, self._create),
         )
 
     def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
@@ -123,11 +121,10 @@ class TruncateSaysTheLastWord(Invariant):
         super().__init__(scene)
         self._limits: dict[Part, int] = {}
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("client_got", events.Error, cls._error),
-            ("client_sent", events.ConversationItemTruncate, cls._truncate),
+            ("client_got", events.Error, self._error),
+            ("client_sent", events.ConversationItemTruncate, self._truncate),
         )
 
     def _error(self, entry: Entry, event: events.Error) -> None:
@@ -172,13 +169,12 @@ class TooLongIsSaidOnceMore(Invariant):
         self._lowest: dict[tuple[str, int], Sent] = {}
         self._unconfirmed: set[tuple[str, int]] = set()
 
-    @classmethod
-    def watches(cls) -> Iterable[Watched]:
+    def watches(self) -> Iterable[Watched]:
         return (
-            ("client_got", events.Error, cls._error),
-            ("client_sent", events.ConversationItemTruncate, cls._truncate),
-            ("client_sent", events.ConversationItemDelete, cls._delete),
-            ("notice", notices.InterruptionSettled, cls._settled),
+            ("client_got", events.Error, self._error),
+            ("client_sent", events.ConversationItemTruncate, self._truncate),
+            ("client_sent", events.ConversationItemDelete, self._delete),
+            ("notice", notices.InterruptionSettled, self._settled),
         )
 
     def _error(self, entry: Entry, event: events.Error) -> None:
