@@ -12,6 +12,8 @@ import pytest
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
 from bargein.core.cuts import Cuts
+from bargein.core.edited import Edited
+from bargein.core.edits import Edits
 from bargein.core.ledger import Ledger
 from bargein.core.requests import Requests
 from bargein.core.settlement import Settlement
@@ -20,7 +22,7 @@ from bargein.sim.history import Entry, History
 from bargein.sim.orders.enumeration import orders
 from bargein.sim.orders.scenes import SCENES
 
-ABOUT_AN_ORDER = {*range(13, 19), 20, 24, 28, 29, 30, 38, 42, 47, 48, 49, 50, 53}
+ABOUT_AN_ORDER = {*range(13, 19), 20, 24, 25, 28, 29, 30, 38, 42, 47, 48, 49, 50, 53}
 """The scenarios in which the order of events decides."""
 
 Moment: TypeAlias = Callable[[Entry], bool]
@@ -91,6 +93,11 @@ def cut_by(*askers: str) -> Moment:
     return is_it
 
 
+def answered(entry: Entry) -> bool:
+    """An edit is told to be done."""
+    return isinstance(entry.what, commands.Answer) and isinstance(entry.what.value, Edited)
+
+
 def stops(entry: Entry) -> bool:
     return isinstance(entry.what, commands.StopPlayback)
 
@@ -110,6 +117,7 @@ CANCELS = sends(events.ResponseCancel)
 TRUNCATES = sends(events.ConversationItemTruncate)
 DELETES = sends(events.ConversationItemDelete)
 PUTS = sends(events.ConversationItemCreate)
+DELETED = got(events.ConversationItemDeleted)
 
 SCENARIOS: dict[int, tuple[str, tuple[Moment, ...]]] = {
     13: ("next-reply-while-the-old-one-plays", (CREATED, CREATED, stops, stopped, TRUNCATES)),
@@ -122,7 +130,8 @@ SCENARIOS: dict[int, tuple[str, tuple[Moment, ...]]] = {
     17: ("interrupt-before-created", (CREATES, asked(asks.Interrupt), CREATED, CANCELS)),
     18: ("two-askers", (DELTA, asked(asks.Interrupt), stopped, TRUNCATES)),
     20: ("next-reply-before-the-stop-is-answered", (CREATED, CREATED, TRUNCATES)),
-    24: ("the-application-deletes-too", (DELETES, asked(asks.SendEvent))),
+    24: ("edit-of-what-a-cut-deletes", (DELETES, asked(asks.Edit), DELETED, answered)),
+    25: ("edit-and-a-message", (asked(asks.Edit), PUTS, from_server(events.ConversationItemAdded))),
     28: ("tool-output-while-the-user-speaks", (CALL, SPEECH, PUTS, SILENCE)),
     29: ("tool-output-before-done", (CALL, PUTS, DONE, CREATES)),
     30: ("call-of-a-cancelled-reply", (CALL, SPEECH, DONE, PUTS)),
@@ -188,6 +197,11 @@ def _cancels_always(real: Callable[..., None]) -> Callable[..., None]:
     return take
 
 
+def _waits_for_no_socket(self: Edits) -> bool:
+    machine = self._m
+    return not (machine.cuts.undecided or machine.after_stop or machine.faults.changing)
+
+
 MUTANTS = (
     Mutant("3 every part", Cuts, "_settle", _settles_one_item, "several-items", "I1"),
     Mutant("3 those to come", Cuts, "saw", _nothing, "delete-waits-for-done", "I1"),
@@ -199,6 +213,14 @@ MUTANTS = (
         "9 not in vain", Cuts, "_take", _cancels_always(Cuts._take), "speech-while-it-is-made", "I2"
     ),
     Mutant("better answers", Settlement, "correct", _nothing, "smaller-late-answer", "I1"),
+    Mutant(
+        "edits 1 the socket",
+        Edits,
+        "_may_begin",
+        _waits_for_no_socket,
+        "edit-with-a-full-socket",
+        "I2",
+    ),
     Mutant("a press is heard", Requests, "listen", _nothing, "press-and-release", "liveness"),
 )
 

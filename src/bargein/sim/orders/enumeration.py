@@ -13,7 +13,7 @@ from bargein.sim.choices import Choices, Source, Tape
 from bargein.sim.history import History
 from bargein.sim.invariants.judge import Violation
 from bargein.sim.orders.odometer import OdometerSource
-from bargein.sim.orders.scene import Ask, Passes, Scene, Sound
+from bargein.sim.orders.scene import Ask, Edits, Passes, Scene, Sound
 from bargein.sim.orders.server import Piece
 from bargein.sim.orders.stage import OrderStage
 from bargein.sim.telling.story import tell
@@ -102,6 +102,8 @@ def _name(one: object) -> str:
             return type(ask).__name__
         case Sound(ms=ms, loud=loud):
             return f"{ms} ms of {'speech' if loud else 'silence'}"
+        case Edits(change=change):
+            return f"Edit: {change}"
         case Passes(ms=ms):
             return f"{ms} ms pass"
         case _:

@@ -16,6 +16,7 @@ from bargein.audio.card_settings import CardSettings
 from bargein.core import asks
 from bargein.server.model import score
 from bargein.server.model.score import Step
+from bargein.sim.actors.editor import Change
 from bargein.sim.actors.engine import wire_sound
 from bargein.sim.options import Options
 from bargein.units import AudioFormat
@@ -71,6 +72,13 @@ class Deletes:
 
 
 @dataclass(frozen=True, slots=True)
+class Edits:
+    """The application edits the conversation so, by what the client shows of it at that time."""
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Holds:
     """From here on the channels wait for their turns; in a prelude only, where its end is late."""
 
@@ -80,7 +88,7 @@ class Says:
     """The model makes the next piece; in a prelude only."""
 
 
-Act: TypeAlias = Ask | Sound | Passes | Blocks | Drains | Dies | Deletes | Holds | Says
+Act: TypeAlias = Ask | Sound | Passes | Blocks | Drains | Dies | Deletes | Edits | Holds | Says
 
 Score: TypeAlias = tuple[tuple[Step, ...], ...]
 """A response in pieces; the last piece ends it. Each piece is sent in one breath."""

@@ -19,6 +19,7 @@ from bargein.core import asks, commands, inputs, notices
 from bargein.core.notices import Notice
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
+from bargein.sim.actors.editor import wish
 from bargein.sim.choices import Choices
 from bargein.sim.history import Final, History
 from bargein.sim.invariants.judge import Judge
@@ -35,6 +36,7 @@ from bargein.sim.orders.scene import (
     Deletes,
     Dies,
     Drains,
+    Edits,
     Holds,
     Passes,
     Says,
@@ -262,6 +264,8 @@ class OrderStage(LiveTruth):
                 if item < len(self._spoken) and self._spoken[item] in known:
                     delete = events.ConversationItemDelete(item_id=self._spoken[item])
                     self._ask(asks.SendEvent(delete), ask_id)
+            case Edits(change=change):
+                self._ask(wish(change, self._client.mirror, f"Note {ask_id}."), ask_id)
             case Holds():
                 for gate in self._held:
                     gate.hold()
@@ -358,7 +362,7 @@ def _numbered(
     """Every act with the id that its ask has, whatever the order."""
     ids: Iterator[int] = iter(range(1, 1_000))
     numbered = [
-        tuple((act, next(ids) if isinstance(act, Ask | Deletes) else 0) for act in acts)
+        tuple((act, next(ids) if isinstance(act, Ask | Deletes | Edits) else 0) for act in acts)
         for acts in (scene.prelude, *scene.scripts)
     ]
     return numbered[0], numbered[1:]
