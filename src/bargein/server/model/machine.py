@@ -153,11 +153,26 @@ class Machine:
     def _take(self, input: Input, now_us: int) -> None:
         self._outbox.at(now_us)
         desk = self._desk
-        if desk is None:
-            # A client that is not admitted yet cannot have asked for anything.
-            self._admit(input, now_us)
-            return
         match input:
+            case Opened():
+                if desk is None:
+                    self._dialect = input.dialect
+                    self._known = _vocabulary(input.dialect, input.pipe)
+                    self._known_structs = _vocabulary("ga", input.pipe)
+                    self._desk = Desk(
+                        input,
+                        outbox=self._outbox,
+                        detector=self._detector,
+                        options=self._options,
+                        now_us=now_us,
+                    )
+            case PipeClosed():
+                self._end()
+            case Tick():
+                pass
+            case _ if desk is None:
+                # A client that is not admitted yet cannot have asked for anything.
+                pass
             case FrameReceived(frame=frame, pipe=pipe):
                 self._outbox.asker = pipe
                 self._receive_frame(frame, pipe, now_us)
@@ -182,27 +197,8 @@ class Machine:
                 desk.speaking.tools_listed(item_id, tools)
             case ToolReturned(item_id=item_id, result=result):
                 desk.speaking.tool_returned(item_id, result, now_us)
-            case PipeClosed():
-                self._end()
-            case Opened() | Tick():
-                pass
             case _:
                 assert_never(input)
-
-    def _admit(self, input: Input, now_us: int) -> None:
-        if isinstance(input, Opened):
-            self._dialect = input.dialect
-            self._known = _vocabulary(input.dialect, input.pipe)
-            self._known_structs = _vocabulary("ga", input.pipe)
-            self._desk = Desk(
-                input,
-                outbox=self._outbox,
-                detector=self._detector,
-                options=self._options,
-                now_us=now_us,
-            )
-        elif isinstance(input, PipeClosed):
-            self._end()
 
     def _receive_frame(self, frame: str | bytes, pipe: int, now_us: int) -> None:
         event_id: str | None = None
@@ -276,8 +272,8 @@ class Machine:
                 self._outbox.asker = None
             elif self._desk.playing_due_us == due_us:
                 self._desk.play(due_us)
-            elif self._desk.speaking.run(due_us):
-                pass
+            elif self._desk.speaking.deadline_us == due_us:
+                self._desk.speaking.run(due_us)
             elif self._desk.idle_due_us == due_us:
                 self._desk.idle(due_us)
             else:

@@ -32,8 +32,10 @@ class Running:
     """The tools of MCP servers that it may call, by label and name."""
 
     @property
-    def ends_us(self) -> int | None:
-        """When the response ends by itself, where no step is left to be played."""
+    def next_due_us(self) -> int | None:
+        """When the next step plays, or when the response ends by itself."""
+        if self.steps:
+            return self.steps[0][0]
         return self.last_due_us if self.final and not self.ladder.waits else None
 
     def check_remote(self, action: score.Action) -> None:

@@ -97,8 +97,7 @@ class Speaking:
         earliest_us = self._rate_limits_due_us[0] if self._rate_limits_due_us else None
         first: Running | None = None
         for running in self._running.values():
-            steps = running.steps
-            due_us = steps[0][0] if steps else running.ends_us
+            due_us = running.next_due_us
             if due_us is not None and (earliest_us is None or due_us < earliest_us):
                 earliest_us, first = due_us, running
         return earliest_us, first
@@ -252,14 +251,12 @@ class Speaking:
                 message = refuse("internal", session_id=self._session.id).refusal.message
             self._fail(running, type, code, message, now_us)
 
-    def run(self, until_us: int) -> bool:
-        """Play what is due by then, in the order of time; False if nothing is."""
-        played = False
+    def run(self, until_us: int) -> None:
+        """Play what is due by then, in the order of time."""
         while True:
             due_us, running = self._next()
             if due_us is None or due_us > until_us:
-                return played
-            played = True
+                return
             if running is None:
                 self._rate_limits_due_us.popleft()
                 self._send_rate_limits()

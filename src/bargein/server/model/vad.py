@@ -285,14 +285,14 @@ class TurnDetector:
             self._clock_samples += len(pcm)
             return []
         decided: list[SpeechStarted | SpeechStopped] = []
-        taken, whole = 0, len(pcm)
-        while taken < whole:
+        taken = 0
+        while taken < len(pcm):
             filled = self._clock_samples % FRAME_SAMPLES
-            count = min(FRAME_SAMPLES - filled, whole - taken)
-            self._frame[filled : filled + count] = pcm[taken : taken + count]
-            taken += count
-            self._clock_samples += count
-            if filled + count == FRAME_SAMPLES:
+            piece = pcm[taken : taken + FRAME_SAMPLES - filled]
+            self._frame[filled : filled + len(piece)] = piece
+            taken += len(piece)
+            self._clock_samples += len(piece)
+            if filled + len(piece) == FRAME_SAMPLES:
                 probability = self.detector.probability(self._frame)
                 event = self._judge(probability, self.settings)
                 if event is not None:
