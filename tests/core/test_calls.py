@@ -214,6 +214,24 @@ class TestAnswering:
         assert talk.sent() == ['output {"error":"no such city"}', "create"]
         assert statuses(talk) == [("c1", "failed")]
 
+    def test_a_result_of_no_words_is_a_result(self) -> None:
+        talk = with_tools()
+        talk.call("c1")
+        over(talk)
+        returned(talk, output="")
+        assert talk.sent() == ["output ", "create"]
+        assert statuses(talk) == [("c1", "returned")]
+
+    def test_an_output_of_the_applications_own_for_a_call_of_ours_is_refused(self) -> None:
+        talk = with_tools()
+        talk.call("c1")
+        item = events.FunctionCallOutputItem(call_id="c1", output="sun")
+        ask_id = talk.ask(asks.SendEvent(events.ConversationItemCreate(item=item)))
+        answer = talk.answer(ask_id)
+        assert answer is not None and answer.kind == "local"
+        assert "item.call_id: c1 is a call of 'weather'" in str(answer.error)
+        assert talk.sent() == []
+
     def test_a_tool_that_takes_too_long_is_stopped_and_the_model_told(self) -> None:
         talk = with_tools(timeout_ms=3_000)
         talk.call("c1")

@@ -7,6 +7,7 @@ import json
 import threading
 from typing import Any
 
+import numpy as np
 import pydantic
 import pytest
 
@@ -14,6 +15,7 @@ import bargein
 from bargein.errors import LocalValueError
 from bargein.tools import Runner, ToolCall, ToolContext, ToolError
 from bargein.tools.base import Approved, Returned, ToolReport
+from bargein.tools.runner import MOST_CHARACTERS
 
 
 class Desk:
@@ -80,6 +82,10 @@ async def test_a_plain_function_runs_in_a_thread_and_its_result_is_json() -> Non
         ([1, 2], "[1,2]"),
         ({"a": {"b": 1.5}}, '{"a":{"b":1.5}}'),
         (Forecast(sky="grey"), '{"sky":"grey"}'),
+        ("", ""),
+        ({"degrees": np.float32(1.5), "days": np.array([1, 2])}, '{"degrees":1.5,"days":[1,2]}'),
+        (float("nan"), "null"),
+        ("half a pair: \ud83d", "half a pair: ?"),
     ],
 )
 async def test_every_result_that_is_json_is_told(result: Any, text: str) -> None:
@@ -97,6 +103,40 @@ async def test_a_result_that_is_no_json_is_an_error_that_names_no_more_than_its_
 
     assert await Desk(give).outcome("give") == ('{"error":"The tool failed: TypeError."}', True)
     assert "object is no JSON" in caplog.text
+
+
+async def test_a_result_that_the_service_would_refuse_is_told_as_an_error() -> None:
+    async def give() -> str:
+        return "x" * (MOST_CHARACTERS + 1)
+
+    output, failed = await Desk(give).outcome("give")
+    assert failed
+    assert "at most 250000 can be told" in json.loads(output)["error"]
+
+
+@pytest.mark.parametrize(
+    "failure", [asyncio.CancelledError(), GeneratorExit(), BaseExceptionGroup("g", [SystemExit()])]
+)
+@pytest.mark.parametrize("on", ["the loop", "a thread"])
+async def test_a_tool_that_ends_in_no_ordinary_way_is_answered_all_the_same(
+    failure: BaseException, on: str
+) -> None:
+    async def later() -> None:
+        raise failure
+
+    def here() -> None:
+        raise failure
+
+    function = later if on == "the loop" else here
+    output, failed = await Desk(function).outcome(function.__name__)
+    assert failed and "The tool failed" in output
+
+
+async def test_an_error_that_is_no_text_is_told() -> None:
+    def fail() -> None:
+        raise bargein.ToolError("half a pair: \ud83d")
+
+    assert await Desk(fail).outcome("fail") == ('{"error":"half a pair: ?"}', True)
 
 
 async def test_arguments_that_do_not_fit_are_told_to_the_model() -> None:

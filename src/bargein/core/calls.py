@@ -293,7 +293,8 @@ class Calls:
     # How a call is answered.
 
     def _end(self, call: Call, status: ToolStatus, output: str = "", *, owed: bool = True) -> None:
-        output = output or self._reason(call, status)
+        if not output and status in _REASONS:
+            output = self._reason(call, status)
         self.close(call)
         self.tell(call, status, output)
         self._send_output(call, output, owed=owed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias, overload
 
 from bargein.errors import LocalValueError
@@ -78,6 +79,12 @@ class Tool:
         }
 
 
+def _name_of(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", "") or type(function).__name__
+
+
 @overload
 def tool(function: Callable[..., Any], /) -> Tool: ...
 @overload
@@ -110,7 +117,7 @@ def tool(
     """
 
     def make(made_of: Callable[..., Any]) -> Tool:
-        called: str = name or getattr(made_of, "__name__", "") or type(made_of).__name__
+        called: str = name or _name_of(made_of)
         signature = signature_of(made_of, called)
         return Tool(
             name=called,

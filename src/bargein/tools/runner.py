@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 CLOSE_S = 1.0
+MOST_CHARACTERS = 250_000
+"""Of a result: the service refuses a text of more than 256,000 (protocol.md section 3.1), and then
+the model would be told nothing."""
 
 
 class Runner:
@@ -116,7 +119,7 @@ class Runner:
         try:
             granted = bool(await called(approver, (call,), {}))
         except ToolError as error:
-            reason = str(error)
+            reason = _sendable(str(error))
         except Exception as error:
             # An approver is anybody's code; one that cannot decide has not consented.
             log.exception("the approver of %s failed; the call is not approved", call.name)
@@ -142,10 +145,21 @@ class Runner:
             return Returned(context.call_id, _text_of(result))
         except (ArgumentsError, ToolError) as error:
             return Returned(context.call_id, _error(str(error)), failed=True)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # Also a cancellation that is not ours: somebody has to say that the tool has ended.
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             log.exception("the tool %s failed", tool.name)
             text = f"The tool failed: {type(error).__name__}."
             return Returned(context.call_id, _error(text), failed=True)
+
+
+def _is_cancelled() -> bool:
+    """Somebody wants this task to end; else the function was cancelled by something of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _read(tool: Tool, arguments: str) -> dict[str, Any]:
@@ -188,11 +202,11 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
         failure: BaseException | None = None
         try:
             result = context.run(work)
-        except (StopIteration, SystemExit, KeyboardInterrupt) as error:
-            # The first cannot pass a future, and the others are not a thread's to raise.
-            failure = RuntimeError(f"{type(error).__name__} in a tool")
-        except Exception as error:
-            failure = error
+        except BaseException as error:
+            # What is no `Exception` is not a thread's to raise, and `StopIteration` cannot pass a
+            # future; a thread that ended without a word would leave its call without an answer.
+            passes = isinstance(error, Exception) and not isinstance(error, StopIteration)
+            failure = error if passes else RuntimeError(f"{type(error).__name__} in a tool")
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
@@ -202,19 +216,34 @@ async def _in_thread(work: Callable[[], Any]) -> Any:
 
 
 def _text_of(result: Any) -> str:
-    if isinstance(result, str):
-        return result
     try:
-        return msgspec.json.encode(result, enc_hook=_encode).decode()
+        text = result if isinstance(result, str) else _json(result)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"a result that is no JSON: {error}") from error
+    if len(text) > MOST_CHARACTERS:
+        raise ToolError(
+            f"The result has {len(text)} characters, and at most {MOST_CHARACTERS} can be told."
+        )
+    return _sendable(text)
+
+
+def _json(result: Any) -> str:
+    return msgspec.json.encode(result, enc_hook=_encode).decode()
+
+
+def _sendable(text: str) -> str:
+    """Half of a surrogate pair is no text that could be sent."""
+    return text.encode(errors="replace").decode()
 
 
 def _encode(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    if hasattr(value, "tolist"):
+        # Numbers and arrays of numpy, and what behaves like them.
+        return value.tolist()
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _error(text: str) -> str:
-    return msgspec.json.encode({"error": text}).decode()
+    return msgspec.json.encode({"error": _sendable(text)[:MOST_CHARACTERS]}).decode()

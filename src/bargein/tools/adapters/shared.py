@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
 from bargein.errors import LocalValueError
+from bargein.tools import signature
 from bargein.tools.registry import Approver, Tool
 
 CONTEXT = "bargein: context"
@@ -80,12 +81,7 @@ def distinct(tools: list[tuple[str, Tool]]) -> list[Tool]:
 
 def misfits(error: Any) -> str:
     """What a pydantic `ValidationError` says, for the model; without what was given."""
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [
-        f"{'.'.join(str(step) for step in one['loc']) or 'arguments'}: {one['msg']}"
-        for one in details
-    ]
-    return f"The arguments do not fit: {'; '.join(told)}"
+    return f"The arguments do not fit: {signature.misfits(error)}"
 
 
 def left_out(kind: str) -> str:
