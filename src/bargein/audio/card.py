@@ -318,10 +318,11 @@ class Card:
         """How many blocks can be taken at one go: they are due, sound is there for all of them,
         and until the last one is taken there is nothing to be missed or reported."""
         every_us, block, clock = self.settings.report_every_us, self.settings.block, self._clock
-        if not every_us:
+        # Most calls come for a report: before it no block is left to be taken.
+        until_us = min(now_us, self._reported + every_us - 1)
+        if not every_us or until_us < clock.due_us:
             return 0
-        due = clock.due_by(min(now_us, self._reported + every_us - 1))
-        blocks = min(due, clock.punctual, self._ring.ready_samples // block)
+        blocks = min(clock.due_by(until_us), clock.punctual, self._ring.ready_samples // block)
         ending = self._ending
         if ending is not None:
             # What is not all taken is not all heard: no end of a mark is to be reported.
@@ -349,11 +350,14 @@ class Card:
         since_us, self._now = self._now, now_us
         if since_us == now_us or self._flight.empty:
             return
-        for piece in self._flight.leave(self.frame_at(now_us - self.settings.latency_us)):
-            self._parts[piece.mark].heard += len(piece.pcm)
-            self._fresh[piece.mark] = None
-            if self._ear is not None:
-                self._ear.hear(piece)
+        left = self._clock.frame_at(now_us - self.settings.latency_us)
+        ear = self._ear
+        for piece in self._flight.leave(left):
+            mark = piece.mark
+            self._parts[mark].heard += len(piece.pcm)
+            self._fresh[mark] = None
+            if ear is not None:
+                ear.hear(piece)
 
     def _render(self) -> None:
         """Report what has changed, and let go of the marks that were wholly heard."""

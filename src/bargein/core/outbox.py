@@ -139,13 +139,15 @@ class Outbox:
 
     def _is_needed(self, index: int) -> bool:
         """Without this piece, too little would be left for the commit that closes it, or will."""
-        behind = 0
+        wanted = samples_floor(LEAST_COMMIT_MS, self._format.rate)
         for waiting in islice(self._rest, index + 1, None):
             if isinstance(waiting, SendAudio):
-                behind += self._format.samples(len(waiting.audio))
+                wanted -= self._format.samples(len(waiting.audio))
+                if wanted <= 0:
+                    return False
             elif isinstance(waiting.event, events.InputAudioBufferCommit):
                 break
-        return behind < samples_floor(LEAST_COMMIT_MS, self._format.rate)
+        return True
 
     def _discard_audio(self, *, back_to_commit: bool) -> None:
         kept: deque[Send | SendAudio] = deque()

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol, TypeAlias, TypeVar
@@ -21,7 +20,7 @@ Tape: TypeAlias = dict[str, list[int]]
 """The offsets drawn, by stream, in order."""
 
 
-_EIGHT_WORDS = struct.Struct("<8Q")
+_WORD_BYTES = 8
 
 
 class Source(Protocol):
@@ -33,28 +32,26 @@ class Source(Protocol):
 
 
 class SeedSource:
-    """A stream is the digests of the seed, its name and a count, eight draws of 64 bits each.
+    """A stream is the digests of the seed, its name and a count, eight draws of 64 bits each, from
+    the end.
 
     Most streams are drawn from once or twice, so what counts is how fast one begins.
     """
 
     def __init__(self, seed: int | str) -> None:
         self._seed = seed
-        self._words: dict[str, list[int]] = {}
+        self._left: dict[str, bytes] = {}
         self._digests: dict[str, int] = {}
 
     def draw(self, stream: str, span: int) -> int:
-        words = self._words.get(stream)
-        if not words:
-            words = self._words[stream] = self._more(stream)
-        return words.pop() % (span + 1)
+        left = self._left.get(stream) or self._more(stream)
+        self._left[stream] = left[:-_WORD_BYTES]
+        return int.from_bytes(left[-_WORD_BYTES:], "little") % (span + 1)
 
-    def _more(self, stream: str) -> list[int]:
+    def _more(self, stream: str) -> bytes:
         count = self._digests.get(stream, 0)
         self._digests[stream] = count + 1
-        return list(
-            _EIGHT_WORDS.unpack(blake2b(f"{self._seed}/{stream}/{count}".encode()).digest())
-        )
+        return blake2b(f"{self._seed}/{stream}/{count}".encode()).digest()
 
 
 class TapeSource:

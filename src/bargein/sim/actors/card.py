@@ -43,16 +43,16 @@ class _Witness(Ear):
         return tuple(self._next)
 
     def hear(self, piece: Heard) -> None:
-        part = piece.mark
+        part, first = piece.mark, piece.first
         assert isinstance(part, Part), "the client's marks are its parts"
         expected = self._next.get(part, 0)
-        if piece.first != expected:
-            self._tell(f"heard sample {piece.first} of {part.item_id}, not {expected}")
-        self._next[part] = piece.first + len(piece.pcm)
+        if first != expected:
+            self._tell(f"heard sample {first} of {part.item_id}, not {expected}")
+        self._next[part] = first + len(piece.pcm)
         pattern = self._patterns.get(part)
         if pattern is None or part in self.stopped:
             return
-        number = self._before.get(part, 0) + piece.first
+        number = self._before.get(part, 0) + first
         if piece.pcm.item(0) != pattern[number % len(pattern)]:
             self._tell(f"sample {number} of {part.item_id} is not the one that was sent")
 
