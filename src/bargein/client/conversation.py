@@ -36,7 +36,7 @@ class Conversation(Sequence[ItemView]):
 
     @property
     def items(self) -> tuple[ItemView, ...]:
-        """The items now; those that the service has not added yet stand at the end."""
+        """The items now; those that are still coming stand where they were asked to be."""
         return self._mirror.conversation.items
 
     @overload
