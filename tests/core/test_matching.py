@@ -84,7 +84,7 @@ def test_what_says_nothing_is_like_nothing() -> None:
     assert described(events.MessageItem(role="user", content=())) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 6), unique=True, max_size=4), max_size=6),
     st.lists(st.integers(1, 3), min_size=6, max_size=6),

@@ -403,7 +403,7 @@ def edits(draw: st.DrawFn) -> tuple[list[ItemView], list[events.Item]]:
     return items, wish
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(edits())
 def test_any_wish_comes_true_with_the_least_number_of_messages(
     case: tuple[list[ItemView], list[events.Item]],

@@ -191,15 +191,19 @@ def test_a_shortened_trace_says_from_how_many_inputs() -> None:
 
 def test_what_is_nested_in_a_notice_or_an_ask_or_was_no_event_is_read_as_it_was() -> None:
     params = events.ResponseParams(instructions="Be brief.")
+    note = events.MessageItem(role="system", content=(events.InputText(text="So far."),))
+    wish = (note, events.ItemReference(id="item_1"))
     told: list[inputs.Input] = [
         inputs.Asked(1, asks.Respond()),
         inputs.Asked(2, asks.Respond(params)),
+        inputs.Asked(3, asks.Edit(wish, ("item_2",), ("item_1", "item_2"))),
+        inputs.Asked(4, asks.Edit(())),
         inputs.Received(events.Malformed(reason="no JSON", raw="{")),
     ]
     usage = notices.UsageReported("resp_1", events.Usage(total_tokens=7))
     found = read(*(record.entry(1, each, [commands.Notify(usage)]) for each in told))
     assert [entry.input() for entry in found] == told
-    assert [entry.commands() for entry in found] == [[commands.Notify(usage)]] * 3
+    assert [entry.commands() for entry in found] == [[commands.Notify(usage)]] * len(told)
 
 
 def test_settings_without_a_session_have_the_session_of_the_service() -> None:

@@ -73,6 +73,9 @@ def test_what_is_out_of_band_says_so() -> None:
     assert wording.ask(inputs.Asked(1, asks.Respond(aside))) == "asks for a reply (out of band)"
 
 
+NOTE = events.MessageItem(role="system", content=(events.InputText(text="So far."),))
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
@@ -87,6 +90,8 @@ def test_what_is_out_of_band_says_so() -> None:
         (asks.Resume(), "resumes"),
         (asks.Mute(True), "mutes the microphone"),
         (asks.SendEvent(truncate(40)), "sends item.truncate A[0] to 40 ms"),
+        (asks.Edit((events.ItemReference(id="item_1"), NOTE)), "edits: [A new]"),
+        (asks.Edit((), ("item_1",)), "edits: [], without A"),
         (asks.Leave(), "leaves"),
     ],
 )
