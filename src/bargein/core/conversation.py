@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bargein import events
 from bargein.core.items import Content, Entry, ItemView, fill, view
@@ -99,6 +99,20 @@ class Conversation:
         """The service refused it."""
         self._coming.pop(item_id, None)
         self._places.pop(item_id, None)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What the service holds, in its order."""
+        return tuple(self._order)
+
+    def is_last(self, item_id: str) -> bool:
+        """It stands at the end."""
+        return bool(self._order) and self._order[-1] == item_id
+
+    def leave_out(self, item_ids: Iterable[str]) -> None:
+        """The model is not told them any more."""
+        for item_id in item_ids:
+            self._entries[item_id].left_out = True
 
     def added(self, item_id: str, item: events.Item, previous_item_id: object) -> None:
         """The service holds it, behind that item; null is the start, absent the end."""

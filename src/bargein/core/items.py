@@ -61,6 +61,8 @@ class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
     """The item that asked for approval, of its answer or of the call that was approved."""
     approve: bool | None = None
+    left_out: bool = False
+    """The service keeps it, and the model is certainly not told it any more (`core/pruning.py`)."""
 
     @property
     def text(self) -> str:
@@ -106,6 +108,7 @@ class Entry:
     tools: tuple[str, ...] = ()
     request_id: str | None = None
     approve: bool | None = None
+    left_out: bool = False
 
 
 def fill(entry: Entry, item: events.Item, input_format: AudioFormat) -> None:
@@ -221,4 +224,5 @@ def view(entry: Entry) -> ItemView:
         entry.tools,
         entry.request_id,
         entry.approve,
+        entry.left_out,
     )

@@ -40,6 +40,7 @@ from bargein.core.notices import (
     TurnEnded,
 )
 from bargein.core.output_buffer import OutputBuffer
+from bargein.core.pruning import Pruning
 from bargein.core.received import session
 from bargein.core.requests import Leaving, Requests
 from bargein.core.responses import Reply, Responses
@@ -87,6 +88,7 @@ class Machine:
         self.holding: dict[str, int] = {}
         self.effective = settings.session
         self.meter = Meter()
+        self.pruning = Pruning()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
         self.calls = Calls(self)

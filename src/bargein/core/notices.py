@@ -195,6 +195,19 @@ class UsageReported(msgspec.Struct, frozen=True, tag=True):
     usage: events.Usage
 
 
+class Pruned(msgspec.Struct, frozen=True, tag=True):
+    """The conversation was too long, and the service has taken something out (`core/pruning.py`).
+
+    `deleted`: these items are gone. `left_out`: they are there, and the model is not told them any
+    more. It was told `tokens` less than before; there may be other items than these, of which it is
+    certain.
+    """
+
+    how: Literal["deleted", "left_out"]
+    item_ids: tuple[str, ...]
+    tokens: int | None = None
+
+
 class BudgetNear(msgspec.Struct, frozen=True, tag=True):
     """A budget of the session is nearly used; told once of each (`core/budget.py`)."""
 
@@ -248,6 +261,7 @@ Notice: TypeAlias = (
     | ToolAnswered
     | Fault
     | UsageReported
+    | Pruned
     | BudgetNear
     | BudgetSpent
     | Lost

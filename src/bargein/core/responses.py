@@ -22,6 +22,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from bargein import events
+from bargein.core.pruning import Told
 from bargein.units import AudioFormat
 
 METADATA_KEY = "bargein"
@@ -95,16 +96,20 @@ class Reply:
     ended: bool = False
     """Its turn is over for the application: done, and heard to its end or cut."""
     texts: list[str] = field(default_factory=list)
+    told: Told | None = None
+    """What the model was told, where the reply has no parameters of its own."""
 
 
 class Responses:
     """The open responses, the requests under way, and the requests that wait."""
 
-    __slots__ = ("held", "replies", "sent", "turns", "unseen_active")
+    __slots__ = ("held", "refused", "replies", "sent", "turns", "unseen_active")
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply] = {}
         self.held: list[Create] = []
+        self.refused: list[Create] = []
+        """Just now, and their askers are not told yet."""
         self.sent: list[Create] = []
         self.turns: list[Turn] = []
         self.unseen_active = False

@@ -245,6 +245,11 @@ _BY_NAME: Mapping[str, Feature] = {
             "half_open": (0,) * 11 + (49,),
         },
     ),
+    "forgets": Feature(
+        "The model is told little at once, and what is old is left out without a word.",
+        lambda o: bool(o.context_tokens),
+        {"forgets": (29,)},
+    ),
     "echo": Feature(
         "The microphone hears the assistant and the server takes it for speech.",
         lambda o: bool(o.echoes),

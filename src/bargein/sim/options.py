@@ -99,6 +99,8 @@ class Options:
     echoes: int = 0
     budget: Budget | None = None
     edits: bool = False
+    context_tokens: int = 0
+    """How much the model is told at once, where that is little; 0: all of it."""
     acts: int = 2
 
     @property
@@ -222,6 +224,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         budget=_draw_budget(draw) if draw.rarely("budget", 25) else None,
         edits=draw.rarely("edits", 6),
+        context_tokens=draw.number("context_tokens", 40, 70) if draw.rarely("forgets", 30) else 0,
         acts=draw.pick("acts", 2, 3, 4, 5, 2, 3),
     )
 

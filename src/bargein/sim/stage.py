@@ -310,7 +310,12 @@ def settings(options: Options) -> Settings:
         output=events.AudioOutputConfig(format=sound_format),
     )
     return Settings(
-        session=events.Session(audio=audio, tools=_declared(options) or UNSET),
+        session=events.Session(
+            audio=audio,
+            tools=_declared(options) or UNSET,
+            # Where little is told at once, the rest is for the items.
+            instructions="Be brief." if options.context_tokens else UNSET,
+        ),
         barge_in=options.barge_in,
         push_to_talk=options.turns == "manual",
         pre_roll_ms=options.pre_roll_ms,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bargein import events
 from bargein.core.faults import Sent
-from bargein.core.notices import Blame
+from bargein.core.notices import Blame, Pruned
 from bargein.core.received.items import gone
 from bargein.core.responses import ATTEMPTS_LIMIT, UNSEEN
 from bargein.core.settlement import GONE
@@ -14,6 +14,9 @@ from bargein.deadlines import Timer
 
 if TYPE_CHECKING:
     from bargein.core.machine import Machine
+
+MISSING = (*GONE, "item_retrieve_invalid_item_id")
+"""The service does not hold the item that was named."""
 
 
 def error(machine: Machine, event: events.Error) -> None:
@@ -34,8 +37,13 @@ def error(machine: Machine, event: events.Error) -> None:
     machine.desk.deadlines.stop(Timer.SETTLEMENT, memory.event_id)
     machine.desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
     blame = _refused(machine, memory, body)
+    _pruned(machine, memory, body)
     machine.desk.fail(memory.ask_id, body.message, "refused", code)
     machine.fault(blame, code, body.message, param=param, about=about)
+    for create in machine.responses.refused:
+        # Behind the fault, which says why.
+        machine.end_turn("refused", tuple(create.ask_ids))
+    machine.responses.refused.clear()
     if memory.key == "connect":
         machine.close("the session was refused")
 
@@ -79,6 +87,25 @@ def _refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
     return "application" if memory.by_application or memory.ask_id is not None else "theirs"
 
 
+def _pruned(machine: Machine, memory: Sent, body: events.ErrorBody) -> None:
+    """The service does not know an item that it had, and that nobody was deleting."""
+    match memory.event:
+        case events.ConversationItemCreate(previous_item_id=str(item_id)):
+            missing = body.code == "item_create_invalid_previous_item_id"
+        case (
+            events.ConversationItemTruncate(item_id=item_id)
+            | events.ConversationItemRetrieve(item_id=item_id)
+        ):
+            missing = body.code in MISSING
+        case _:
+            return
+    conversation = machine.conversation
+    if missing and item_id in conversation and not conversation.is_going(item_id):
+        conversation.deleted(item_id)
+        machine.pruning.changed(item_id)
+        machine.desk.notify(Pruned("deleted", (item_id,)))
+
+
 def _application_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> Blame:
     """A truncate or delete of the application's own, or a delete of its edit, did not happen."""
     if isinstance(memory.event, events.ConversationItemDelete):
@@ -116,7 +143,7 @@ def _create_refused(machine: Machine, memory: Sent, body: events.ErrorBody) -> B
             responses.unseen_active = True
             machine.desk.deadlines.arm(Timer.TURN_ANSWERED, UNSEEN, machine.desk.now_us)
         return "crossing"
-    machine.end_turn("refused", tuple(create.ask_ids))
+    responses.refused.append(create)
     return "application" if create.ask_ids else "theirs"
 
 

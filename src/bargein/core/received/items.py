@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bargein import events
+from bargein.core.notices import Pruned
 from bargein.core.received.responses import item_over
 from bargein.deadlines import Timer
 
@@ -20,6 +21,8 @@ def added(
     if not isinstance(item_id, str):
         return
     machine.conversation.added(item_id, event.item, event.previous_item_id)
+    if not machine.conversation.is_last(item_id):
+        machine.pruning.placed_before_the_end()
     memory = machine.faults.oldest(events.ConversationItemCreate, item_id)
     if memory is not None:
         machine.faults.forget(memory)
@@ -60,6 +63,7 @@ def retrieved(machine: Machine, event: events.ConversationItemRetrieved) -> None
 
 def truncated(machine: Machine, event: events.ConversationItemTruncated) -> None:
     """The service keeps so much of the part."""
+    machine.pruning.changed(event.item_id)
     if machine.buffer.owned:
         machine.buffer.truncated(event)
         return
@@ -85,7 +89,10 @@ def deleted(machine: Machine, event: events.ConversationItemDeleted) -> None:
     memory = machine.faults.oldest(events.ConversationItemDelete, event.item_id)
     if memory is not None:
         machine.settlement.closed(memory)
+    unasked = memory is None and event.item_id in machine.conversation
     gone(machine, event.item_id)
+    if unasked:
+        machine.desk.notify(Pruned("deleted", (event.item_id,)))
     if memory is not None:
         machine.edits.answered(memory)
 
@@ -93,6 +100,7 @@ def deleted(machine: Machine, event: events.ConversationItemDeleted) -> None:
 def gone(machine: Machine, item_id: str) -> None:
     """The service holds the item no more."""
     machine.conversation.deleted(item_id)
+    machine.pruning.changed(item_id)
     for cut in (*machine.cuts.open, *machine.cuts.settled):
         for item in cut.items:
             if item.item_id == item_id:

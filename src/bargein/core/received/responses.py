@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bargein import events
 from bargein.core.listening import format_of
-from bargein.core.notices import Transcript, TurnStarted, UsageReported
+from bargein.core.notices import Pruned, Transcript, TurnStarted, UsageReported
 from bargein.core.responses import Reply
 from bargein.core.usage import usage_of
 from bargein.core.utterances import SpokenItem
@@ -41,6 +41,8 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         machine.desk.deadlines.stop(Timer.TURN_ANSWERED, "")
     if reply.default and reply.cut_id is None:
         reply.ask_ids += machine.calls.batches.created(machine.conversation.coming_ids)
+    if reply.default and (create is None or create.plain):
+        reply.told = machine.pruning.begun(machine.conversation.ids)
     machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
     if reply.cut_id is not None:
         machine.cuts.born(reply)
@@ -254,6 +256,7 @@ def done(machine: Machine, event: events.ResponseDone) -> None:
         machine.calls.ended_well()
     machine.calls.hosted.over(reply, by_service=True)
     _count(machine, event)
+    _left_out(machine, reply, event)
     details = response.status_details
     error = details.error if isinstance(details, events.StatusDetails) else None
     if isinstance(error, events.StatusError):
@@ -266,6 +269,17 @@ def _count(machine: Machine, event: events.ResponseDone) -> None:
     response_id, usage = event.response.id, usage_of(event)
     if usage is not None and machine.meter.responded(response_id, usage):
         machine.desk.notify(UsageReported(response_id, usage))
+
+
+def _left_out(machine: Machine, reply: Reply, event: events.ResponseDone) -> None:
+    usage = usage_of(event)
+    if reply.told is None or usage is None or not isinstance(usage.input_tokens, int):
+        return
+    items = machine.conversation.items if machine.pruning.shrinks(usage.input_tokens) else ()
+    found = machine.pruning.measured(reply.told, usage.input_tokens, items)
+    if found is not None:
+        machine.conversation.leave_out(found.item_ids)
+        machine.desk.notify(Pruned("left_out", found.item_ids, found.tokens))
 
 
 def _cancel_answered(machine: Machine, response: events.Response) -> None:

@@ -61,6 +61,7 @@ def _configure(machine: Machine, session: events.AnySession) -> None:
         return
     before = machine.listening.audio_format
     machine.effective = session
+    machine.pruning.changed()
     machine.listening.configure(session)
     machine.conversation.input_format = machine.listening.audio_format
     if machine.listening.audio_format is not before or not machine.connected:

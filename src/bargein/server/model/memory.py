@@ -52,6 +52,8 @@ class RememberedItem:
     name: str
     arguments: str
     output: str
+    left_out: bool = False
+    """The model is not told it any more."""
 
 
 class Conversation:
@@ -257,4 +259,5 @@ def _remembered(entry: Entry) -> RememberedItem:
         name=entry.name,
         arguments=entry.arguments,
         output=entry.output or "",
+        left_out=entry.left_out,
     )

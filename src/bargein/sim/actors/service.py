@@ -61,7 +61,9 @@ class Service(ABC):
         self._acknowledges = options.acknowledges
         self._world = world
         self._log = log
-        settings = ServerOptions(lengths_grid_ms=options.lengths_grid_ms)
+        settings = ServerOptions(
+            lengths_grid_ms=options.lengths_grid_ms, context_tokens=options.context_tokens or None
+        )
         if session_us is not None:
             settings = replace(settings, session_us=session_us)
         self._machine = Machine(

@@ -176,6 +176,8 @@ class MirrorIsTheServers(Invariant):
             self._same(item, remembered)
 
     def _same(self, item: ItemView, remembered: RememberedItem) -> None:
+        if item.left_out and not remembered.left_out:
+            self.fail(f"{item.id} is shown as left out, and the model is told it")
         # Of an MCP call the service shows no status.
         if item.status != remembered.status and remembered.kind != "mcp_call":
             self.fail(
