@@ -7,9 +7,11 @@ import dataclasses
 import gzip
 import json
 import logging
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from tests.server.mcp.mcp_rig import (
     plain,
     result,
 )
+from tests.transports.test_websocket import SELF_SIGNED
 
 from bargein.errors import LocalValueError
 from bargein.server.engines.base import ToolError
@@ -211,6 +214,25 @@ async def test_a_server_that_is_not_there_is_said_to_be_gone() -> None:
     told = await fault(HERE.call_tool(calling(f"{origin}/mcp")))
     place = origin.removeprefix("http://")
     assert told == ("http_error", 502, f"{place} cannot be reached: does it run?")
+
+
+async def test_a_server_whose_certificate_is_nobodys_gets_no_request(tmp_path: Path) -> None:
+    (tmp_path / "self-signed.pem").write_text(SELF_SIGNED)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "self-signed.pem")
+    got: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.read(1_000))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        asked = listing(f"https://127.0.0.1:{port}/mcp", authorization=KEY)
+        told = await fault(HERE.list_tools(asked))
+    message = f"127.0.0.1:{port} cannot be reached: its certificate is not trusted."
+    assert told == ("http_error", 502, message) and not got
 
 
 async def test_a_connection_that_breaks_off_is_said_to_be() -> None:

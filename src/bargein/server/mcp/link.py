@@ -101,7 +101,7 @@ async def _connected(address: Address) -> AsyncIterator[Client]:
             httpx2.AsyncClient(
                 headers={**address.headers, "Accept-Encoding": "identity"},
                 timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S),
-                verify=await asyncio.to_thread(_tls) if address.url.startswith("https") else False,
+                verify=await asyncio.to_thread(_tls),  # http may lead to https, at one host
                 trust_env=not address.is_here,
                 event_hooks={"request": [watch.asked], "response": [watch.answered]},
             ) as http,
@@ -168,7 +168,9 @@ class _Watch:
             return own
         place, status = self._address.place, self._status
         if any(isinstance(each, httpx2.ConnectError | httpx2.ConnectTimeout) for each in faults):
-            message = f"{place} cannot be reached: does it run?"
+            untrusted = any(map(_is_untrusted, faults))
+            why = "its certificate is not trusted." if untrusted else "does it run?"
+            message = f"{place} cannot be reached: {why}"
             return ToolError(message, type="http_error", code=_UNREACHABLE)
         if status is not None and status >= HTTPStatus.MULTIPLE_CHOICES:
             phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
@@ -200,6 +202,15 @@ class _Counted(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def _is_untrusted(fault: BaseException | None) -> bool:
+    """Whether the fault came of a certificate."""
+    while fault is not None:
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
 
 
 def _single(fault: BaseException) -> Iterator[BaseException]:
