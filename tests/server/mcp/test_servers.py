@@ -126,7 +126,9 @@ async def test_an_older_server_is_asked_page_by_page_and_its_session_is_ended() 
     assert older.ended == 2 and not older.open
 
 
-async def test_pages_without_end_are_given_up() -> None:
+async def test_pages_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_MOST_PAGES", 4)
+
     def answer(request: Request, message: dict[str, Any]) -> Response:
         if message.get("method") == "tools/list":
             return result(message, tools=[], nextCursor="more")
