@@ -89,7 +89,8 @@ def test_a_machine_can_read_where_it_is(tmp_path: Path) -> None:
         told = json.loads(line(process))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
-    assert set(told) == {"base_url", "ws_url", "api_key", "engine", "scenario"}
+    assert set(told) == {"base_url", "ws_url", "calls_url", "api_key", "engine", "scenario"}
+    assert told["calls_url"] == f"{told['base_url']}/realtime/calls"
     assert told["ws_url"].startswith("ws://127.0.0.1:")
     assert told["api_key"].startswith("sk-local-")
     assert stat.S_IMODE(trace.stat().st_mode) == 0o600

@@ -68,6 +68,9 @@ NO_AUDIO = "\r\n".join(
         (lambda offer: offer.replace("a=ice-pwd", "a=pwd"), "Error"),
         (lambda offer: offer.replace("m=audio ", "m=audio x"), "Error"),
         (lambda offer: offer.replace("a=mid:", "a=middle:"), "without a mid"),
+        (lambda offer: offer.replace("BUNDLE 0 1", "BUNDLE 0"), "does not bundle"),
+        (lambda offer: offer.replace("a=group", "a=gr"), "does not bundle"),
+        (lambda offer: offer.replace("mid:1", "mid:0").replace("E 0 1", "E 0 0"), "one mid twice"),
         (lambda offer: "v=0\r\n" + "a=x\r\n" * 20_000, "more than 65536 bytes"),
     ],
 )  # fmt: skip

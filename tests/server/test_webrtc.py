@@ -193,6 +193,29 @@ async def test_a_peer_that_leaves_leaves_nothing_behind() -> None:
         assert [each for each in gc.get_objects() if isinstance(each, kinds)] == []
 
 
+async def test_a_connection_that_the_library_cannot_close_is_let_go_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_server(media_hosts=LOOPBACK) as server:
+        peer = Peer(server)
+        offer = await peer.offer()
+        gc.collect()
+        before = sockets()
+
+        async def breaks(self: RTCPeerConnection) -> None:
+            raise AttributeError("'NoneType' object has no attribute 'stop'")
+
+        call = Call(LOOPBACK)
+        await call.answer(offer)
+        assert sockets() == before + 1
+        with monkeypatch.context() as patched:
+            patched.setattr(RTCPeerConnection, "close", breaks)
+            await call.close()
+        await asyncio.sleep(0)
+        assert sockets() == before
+        await peer.close()
+
+
 async def test_a_peer_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.05)
     monkeypatch.setattr(ice, "CONSENT_FAILURES", 2)

@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -326,9 +327,12 @@ def _announce(place: Place, key: str, asked: Asked) -> None:
     from bargein.server.serving import is_loopback
 
     own_key = key if asked.api_key is None else None
+    has_calls = asked.workers == 1 and find_spec("aiortc") is not None
+    calls_url = f"{place.url}/realtime/calls" if has_calls else None
     playing = asked.scenario or DEFAULT_SCENARIO
     if asked.as_json:
-        told = {"base_url": place.url, "ws_url": place.ws_url, "api_key": own_key}
+        urls = {"base_url": place.url, "ws_url": place.ws_url}
+        told = {**urls, "calls_url": calls_url, "api_key": own_key}
         scenario = playing if asked.engine == SCRIPT else None
         click.echo(json.dumps({**told, "engine": asked.engine, "scenario": scenario}))
     else:
@@ -339,6 +343,8 @@ def _announce(place: Place, key: str, asked: Asked) -> None:
             click.echo("# OPENAI_API_KEY must be the key that this server was given.")
     says = f"saying {playing!r}" if asked.engine == SCRIPT else f"engine {asked.engine!r}"
     click.echo(f"A local OpenAI Realtime server, {says}. Ctrl-C ends it.", err=True)
+    if calls_url is not None:
+        click.echo(f"It takes calls over WebRTC at {calls_url}", err=True)
     if not is_loopback(place.address):
         click.echo(
             f"Warning: {place.address} can be reached from other machines. Keys and speech cross "

@@ -1,7 +1,7 @@
 """The SDP of a call: what may be offered, and how the answer reads (protocol.md §1.2.1). Pure.
 
-1. An offer is one audio line, with Opus, PCMU or PCMA in it, and one data channel's line or none.
-   Everything else is refused as the service refuses what it cannot read.
+1. An offer is one audio line, with Opus, PCMU or PCMA in it, and one data channel's line or none,
+   in one bundle. Everything else is refused as the service refuses what it cannot read.
 2. The client's candidates are not used: who offered comes to us. So an offer makes this machine
    send to no address and resolve no name.
 3. The answer keeps the payload numbers of the offer and reads as the recorded ones do, but for TCP
@@ -60,9 +60,14 @@ def checked(offer: str) -> str:
         raise OfferError("it has no media")
     if sorted(kinds) not in (["audio"], ["application", "audio"]):
         raise OfferError("it needs one audio line and at most one data channel, and nothing else")
-    for section in sections:
-        if not any(re.fullmatch("a=mid:.+", line) for line in section):
-            raise OfferError("it has a line of media without a mid")
+    mids = [_values("a=mid:", section) for section in sections]
+    if any(len(each) != 1 for each in mids):
+        raise OfferError("it has a line of media without a mid")
+    bundled = [each.split() for each in _values("a=group:BUNDLE ", lines[: starts[0]])]
+    if len(bundled) != 1 or sorted(bundled[0]) != sorted(mid for (mid,) in mids):
+        raise OfferError("it does not bundle its media")
+    if len(set(bundled[0])) != len(bundled[0]):
+        raise OfferError("it has one mid twice")
     audio = sections[kinds.index("audio")]
     if not _understood(audio):
         raise OfferError("its audio line has none of the codecs opus, PCMU and PCMA")
@@ -70,6 +75,11 @@ def checked(offer: str) -> str:
         raise OfferError("it has no fingerprint")
     kept = [line for line in lines if not line.startswith(_NOT_USED)]
     return "\r\n".join(kept) + "\r\n"
+
+
+def _values(name: str, lines: list[str]) -> list[str]:
+    """What the lines that begin so say, if anything."""
+    return [value for line in lines if line.startswith(name) and (value := line[len(name) :])]
 
 
 def _understood(audio: list[str]) -> list[str]:

@@ -28,7 +28,7 @@ from aiortc.exceptions import InvalidStateError
 from bargein import events
 from bargein.audio.jitter import JitterBuffer, Playout
 from bargein.rtc import opus
-from bargein.rtc.tracks import PacketTrack, gather_at, reassembling_bytes, tap
+from bargein.rtc.tracks import PacketTrack, abandon, gather_at, reassembling_bytes, tap
 from bargein.server import offers
 from bargein.server.model.commands import SendMedia
 from bargein.server.offers import Answered, OfferError
@@ -106,6 +106,10 @@ class Call:
                 await self._peer.close()
         except TimeoutError:
             log.error("a call's connection was not closed within %s s", CLOSE_DEADLINE_S)
+        except Exception as error:
+            # The library does not close what it could not set up.
+            log.info("a call's connection was not closed in order: %r", error)
+            await abandon(self._peer)
 
     def _changed(self) -> None:
         states = {self._peer.connectionState}
