@@ -195,6 +195,32 @@ def test_what_is_no_client_event_is_refused_before_anything_is_sent(event: Any, 
         client_event(event)
 
 
+def an_output(**given: Any) -> dict[str, Any]:
+    item = {"type": "function_call_output", "call_id": "call_1", "output": "rain", **given}
+    return {"type": "conversation.item.create", "item": item}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"call_id": None}, "item.call_id: expected a string"),
+        ({"call_id": ""}, "item.call_id: is empty"),
+        ({"output": None}, "item.output: is null"),
+        ({"output": {"sky": "grey"}}, "item.output: expected a string, got an object"),
+        ({"type": None}, "item.type: missing"),
+    ],
+)
+def test_a_result_that_the_service_would_refuse_is_refused_before_it_is_sent(
+    given: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(LocalProtocolError, match=says):
+        client_event(an_output(**given))
+    if "type" not in given:
+        item = events.FunctionCallOutputItem(**{"call_id": "call_1", "output": "rain", **given})
+        with pytest.raises(LocalProtocolError, match=says):
+            client_event(events.ConversationItemCreate(item=item))
+
+
 def test_a_response_without_wishes_has_no_parameters() -> None:
     assert response_params(None, None) is None
     assert response_params({}, None) is None

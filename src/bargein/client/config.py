@@ -138,7 +138,10 @@ def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.Client
     Raises `LocalValueError` naming the field that cannot be.
     """
     if not isinstance(event, Mapping):
-        codec.encode(event)
+        frame = codec.encode(event)
+        if isinstance(event, events.ConversationItemCreate):
+            # Whoever builds one is not held to its types, and what is sent must be right.
+            client_event(msgspec.json.decode(frame))
         return event
     try:
         frame = msgspec.json.encode(event)
@@ -152,7 +155,23 @@ def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.Client
             raise LocalValueError(f"event: {name!r} is no event that a client sends")
         case _:
             _check_complete(decoded)
+            if isinstance(decoded, events.ConversationItemCreate):
+                _check_output(event["item"])
             return decoded
+
+
+def _check_output(item: Mapping[str, Any]) -> None:
+    """What the service refuses of a function's result, which then nobody would speak about: an item
+    that says not what it is, no call to belong to, no text."""
+    if not isinstance(item.get("type"), str):
+        raise LocalValueError("event: item.type: missing")
+    if item["type"] == "function_call_output":
+        if not item["call_id"]:
+            raise LocalValueError("event: item.call_id: is empty; give that of the call")
+        if item["output"] is None:
+            raise LocalValueError(
+                "event: item.output: is null; give a text, such as the JSON of the result"
+            )
 
 
 def _check_complete(event: events.ClientEvent) -> None:
