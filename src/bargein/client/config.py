@@ -138,10 +138,10 @@ def client_event(event: Mapping[str, Any] | events.ClientEvent) -> events.Client
     Raises `LocalValueError` naming the field that cannot be.
     """
     if not isinstance(event, Mapping):
-        frame = codec.encode(event)
+        text = codec.encode(event)
         if isinstance(event, events.ConversationItemCreate):
             # Whoever builds one is not held to its types, and what is sent must be right.
-            client_event(msgspec.json.decode(frame))
+            client_event(msgspec.json.decode(text))
         return event
     try:
         frame = msgspec.json.encode(event)
