@@ -151,6 +151,31 @@ def test_a_reply_whose_sound_never_begins_is_given_up_after_5_s() -> None:
     assert [turn.status for turn in call.told(TurnEnded)] == ["completed"]
 
 
+def test_what_begins_to_sound_when_its_cut_is_settled_is_cleared_too() -> None:
+    """A cancel does not empty the buffer: what was made before it sounds after `response.done`."""
+    call = Call()
+    call.response("r1")
+    call.ask(asks.Interrupt())
+    call.cancelled(reason="client_cancelled")
+    assert len(call.told(InterruptionSettled)) == 1
+    call.sent()
+    call.buffer("started")
+    assert call.sent() == ["clear output"]
+    call.sound(100)
+    assert call.done_of(commands.Play) == []
+
+
+def test_a_reply_that_never_sounds_holds_up_no_other() -> None:
+    """It was cut off by the limit before its first sound; the next one sounds, and is heard."""
+    call = Call()
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.done(status="incomplete")
+    call.speaks(500, "r2", "B")
+    assert call.played_ms("B") == 500
+
+
 def test_the_cut_of_a_reply_that_waits_is_no_moot_one() -> None:
     """Its item is completed and nothing of it was heard; the service clears it with the others."""
     call = Call()

@@ -14,10 +14,12 @@ from tests.trace.strategies import COMMANDS, EACH_INPUT, INPUTS
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.loudness import levels_of
 from bargein.core.machine import Machine
 from bargein.core.settings import Settings
 from bargein.trace import record
 from bargein.trace.format import Entry, Reader, TraceError
+from bargein.units import AudioFormat
 
 HEAD = record.header(Settings(), "some day", "0.1.0")
 
@@ -211,3 +213,14 @@ def test_settings_without_a_session_have_the_session_of_the_service() -> None:
     del head["settings"]["session"]
     reader = Reader([msgspec.json.encode(head) + b"\n"])
     assert isinstance(reader.settings().session, events.Session)
+
+
+def test_media_is_read_back_as_loud_as_it_was() -> None:
+    """Whose a frame is depends on whether it is silent: a call must replay as it went."""
+    for sound in (b"\x10\x27" * 480, bytes(960)):
+        line = record.entry(1, inputs.MediaArrived(480, sound), [])
+        (entry,) = read(line)
+        came = entry.input()
+        assert isinstance(came, inputs.MediaArrived)
+        assert levels_of(came.audio, AudioFormat.PCM) == levels_of(sound, AudioFormat.PCM)
+        assert sound not in line or not any(sound)

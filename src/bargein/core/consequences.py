@@ -24,8 +24,9 @@ def recompute(machine: Machine) -> None:
     # Most inputs change nothing here, so what there is to do is asked before it is called.
     cuts, ledger, responses = machine.cuts, machine.ledger, machine.responses
     if cuts.open:
-        cuts.advance()
         machine.buffer.told()
+        cuts.advance()
+    machine.buffer.told()
     if (machine.after_stop or machine.listening.waiting) and not cuts.stopping:
         _after_stop(machine)
     if machine.edits.waiting:

@@ -20,6 +20,8 @@ class Cut:
     ask_ids: list[int] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     items: list[SpokenItem] = field(default_factory=list)
+    thrown_away: bool = False
+    """The service has thrown away sound of it that had not left."""
     sent: list[str] = field(default_factory=list)
     clearing: dict[str, None] = field(default_factory=dict)
     """Responses whose sound the service has not yet said to be gone from its output buffer."""
@@ -57,7 +59,9 @@ class Cut:
     def settlement(self, now_us: int, *, lost: bool) -> InterruptionSettled:
         """The record of what the service was told and what it keeps."""
         parts = tuple(part.record() for part in self.utterances if part.in_conversation)
-        kept = [part.kept_ms for part in parts if part.received_samples]
+        # Over WebRTC the service's word can come before the first of the sound.
+        came = [part for part in parts if part.received_samples or part.answer == "truncated"]
+        kept = [part.kept_ms for part in came]
         kept_ms = None if None in kept else sum(ms for ms in kept if ms is not None)
         heard_ms = sum(part.heard_ms for part in parts)
         return InterruptionSettled(

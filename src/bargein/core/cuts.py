@@ -292,7 +292,7 @@ class Cuts:
             )
             and not self._responses.requests_of(cut.cut_id)
             and not cut.sent
-            and not cut.clearing
+            and not (cut.clearing or cut.thrown_away)
         )
 
     def _undo(self, cut: Cut) -> None:

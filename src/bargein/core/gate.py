@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from statistics import median_low
 
 from bargein.units import US_PER_MS, AudioFormat, samples_floor, us_of_samples
 
@@ -34,8 +33,10 @@ _PAUSE_SAMPLES = samples_floor(100, RATE)
 """So much without sound, and what follows is a beginning."""
 _END_SAMPLES = samples_floor(60, RATE)
 """So far behind the place of its end a frame is not of that reply any more."""
-_APART_US = 600 * US_PER_MS
-"""Media and events are never further apart than this."""
+_AHEAD_US = 350 * US_PER_MS
+_BEHIND_US = 600 * US_PER_MS
+"""Media is never further ahead of its events than this, or behind them. What is would teach a
+lateness of the event."""
 _AWRY_US = 200 * US_PER_MS
 """A beginning that is further off than this from where it is expected is another one's."""
 _MEMORY = 5
@@ -71,6 +72,7 @@ class Gate:
     __slots__ = (
         "_began",
         "_fills_pauses",
+        "_flows_to",
         "_kept",
         "_last_frame",
         "_last_sound",
@@ -86,11 +88,14 @@ class Gate:
         self._kept: deque[tuple[int, bytes, bool]] = deque()
         self._shut = False
         self._taught: deque[int] = deque(maxlen=_MEMORY)
-        """Places of beginnings, in microseconds, less the times of their `started`."""
+        """Places of beginnings, in microseconds, less the times of their `started`. An event can be
+        late and never early, so the largest is the truest."""
         self._last_frame: int | None = None
         self._last_sound: int | None = None
         """The places behind the last frame, and behind the last one that was loud."""
         self._fills_pauses = False
+        self._flows_to = 0
+        """A frame before that place goes on with what is being heard."""
         self._began: tuple[int, int] | None = None
         """Place and arrival of the last beginning that no `started` was found for."""
         self.lag_us: int | None = None
@@ -100,7 +105,7 @@ class Gate:
 
     @property
     def _offset_us(self) -> int | None:
-        return median_low(self._taught) if self._taught else None
+        return max(self._taught, default=None)
 
     def started(self, response_id: str, now_us: int, *, living: bool) -> list[Piece]:
         """The sound of a response has begun to leave. Returns what was kept of it."""
@@ -130,6 +135,7 @@ class Gate:
         for span in self._spans:
             span.living = False
         self._kept.clear()
+        self._flows_to = 0
 
     def shut(self) -> None:
         """The events have ended: nobody could say any more what may be heard."""
@@ -145,7 +151,13 @@ class Gate:
         if self._taught:
             self.lag_us = now_us - (us_of_samples(place, RATE) - self._taught[-1])
         span = self._span_at(place)
+        if span is not None and span.living and loud and place < self._flows_to:
+            # It goes on without a pause: the end was told too early, or what is next belongs to it.
+            self._flows_to = place + samples + _PAUSE_SAMPLES
+            return [Piece(span.response_id, audio, True)]
         if span is not None and not self._is_behind(span, place):
+            if span.living and loud:
+                self._flows_to = place + samples + _PAUSE_SAMPLES
             return [Piece(span.response_id, audio, span.living)]
         if span is not None and not span.living and span.over_us is None:
             return [Piece(span.response_id, audio, False)]
@@ -153,10 +165,15 @@ class Gate:
         return []
 
     def reached(self, response_id: str) -> bool:
-        """Whether media of a later response has come: there is no more of this one."""
+        """Whether media from behind its end has come: there is no more of this one."""
         ids = [span.response_id for span in self._spans]
-        if response_id not in ids or self._last_sound is None:
+        if response_id not in ids or self._last_frame is None or self._last_sound is None:
             return False
+        span = self._spans[ids.index(response_id)]
+        end = None if span.over_us is None else self._place(span.over_us)
+        is_behind = end is not None and self._last_frame >= end + 2 * _END_SAMPLES
+        if is_behind and self._last_frame > self._last_sound:
+            return True
         later = self._spans[ids.index(response_id) + 1 :]
         return any(span.begins is not None and span.begins <= self._last_sound for span in later)
 
@@ -227,7 +244,7 @@ class Gate:
             return
         self._began = place, now_us
         for span in self._spans:
-            if not span.taught and now_us - span.started_us <= _APART_US:
+            if not span.taught and now_us - span.started_us <= _BEHIND_US:
                 self._learn(span)
                 return
 
@@ -236,10 +253,10 @@ class Gate:
         if not self._spans:
             return True
         over_us = self._spans[-1].over_us
-        return over_us is not None and now_us - over_us > _APART_US
+        return over_us is not None and now_us - over_us > _BEHIND_US
 
     def _learn_from_past(self, span: _Span) -> None:
-        if self._began is not None and span.started_us - self._began[1] <= _APART_US:
+        if self._began is not None and span.started_us - self._began[1] <= _AHEAD_US:
             self._learn(span)
 
     def _learn(self, span: _Span) -> None:

@@ -69,11 +69,8 @@ class Ledger:
             self.items[item_id] = found
         return found
 
-    def expect(self, item: SpokenItem, content_index: int, *, first: bool, cut: bool) -> Utterance:
-        """A part whose sound comes from the service's output buffer, paced, and after a while.
-
-        RTP tells no parts apart, so all sound of a response is given as that of its `first` one.
-        """
+    def expect(self, item: SpokenItem, content_index: int, *, cut: bool) -> Utterance:
+        """A part whose sound comes from the service's output buffer, paced, once it has begun."""
         part = Part(item.response_id, item.item_id, content_index)
         utterance = Utterance(
             part, AudioFormat.PCM, item.in_conversation, self.margin_samples, cut=cut, paced=True
@@ -81,9 +78,12 @@ class Ledger:
         utterance.loudness = Loudness(AudioFormat.PCM)
         item.parts[content_index] = utterance
         self.utterances[part] = utterance
-        if first and not cut:
-            self._queue.append(utterance)
         return utterance
+
+    def begin(self, utterance: Utterance) -> None:
+        """The sound of an expected part is next."""
+        if not utterance.cut and utterance not in self._queue:
+            self._queue.append(utterance)
 
     def arrived(
         self,

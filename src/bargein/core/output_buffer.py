@@ -9,18 +9,17 @@ buffer holds, and how a cut goes there. Over WebSocket nothing of this is ever a
    the next one is not asked for: 1 s at most. A service that did not clear by itself until then is
    asked to.
 3. What is kept is the service's own `conversation.item.truncated`: what left it, to a frame of
-   20 ms. It comes for the items of a cleared response in playing order, so the last one's word
-   ends the wait. We truncate and delete nothing. Of a response that had left whole, all is kept.
-4. What is heard is counted for a response by the player, as the sound of its first spoken part:
-   RTP tells no parts apart. A truncation of a later part says where that one began, and the counts
-   are divided there.
+   20 ms. It comes for what of a cleared response had not left whole, in playing order, so the
+   first one ends the wait: nothing of what is behind it had left. We truncate and delete nothing.
+   Of a response that had left whole, all is kept.
+4. What is heard is counted for a response by the player, as the sound of its first spoken part,
+   until the service says where a later one began (`sounds.py`).
 5. Where the media is elsewhere the service's word stands for the player's, to one frame.
 6. Somebody else may clear the buffer: that is a cut, whose asker is the service.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bargein import events
@@ -31,7 +30,8 @@ from bargein.core.inputs import Heard, MediaArrived, PlaybackStopped
 from bargein.core.loudness import levels_of
 from bargein.core.notices import Asker, Dropped
 from bargein.core.responses import Reply
-from bargein.core.utterances import SpokenItem, Utterance
+from bargein.core.sounds import Sound, divide, is_kept
+from bargein.core.utterances import SpokenItem
 from bargein.deadlines import Timer
 from bargein.units import US_PER_MS, AudioFormat, samples_floor
 
@@ -43,21 +43,8 @@ FRAME_SAMPLES = samples_floor(20, AudioFormat.PCM.rate)
 SOUNDS_LIMIT = 16
 _LAG_US = 400 * US_PER_MS
 """How late the media may be where that is not known yet."""
-_SLACK_US = 60 * US_PER_MS
-
-
-@dataclass(slots=True, eq=False)
-class Sound:
-    """One response's sound in the service's output buffer."""
-
-    response_id: str
-    started: bool = False
-    over: str = ""
-    """`stopped`, `cleared`, or `given up` where neither was said in time."""
-    clear_asked: bool = False
-    """It is on its way to be cleared, by our word or by the service's own."""
-    voice: Utterance | None = None
-    """The part that its sound is counted for."""
+_SLACK_US = 250 * US_PER_MS
+"""What a jitter buffer may hold more than before."""
 
 
 class OutputBuffer:
@@ -69,8 +56,8 @@ class OutputBuffer:
         self._machine = machine
         self._gate = Gate()
         self._sounds: dict[str, Sound] = {}
-        self._deferred: list[events.ConversationItemTruncated] = []
-        """For the mirror, once the words that were heard are known."""
+        self._deferred: list[tuple[events.ConversationItemTruncated, SpokenItem]] = []
+        """What waits for the player's answer to the stop: what was heard, and its words."""
         self.owned = False
         self.elsewhere = False
 
@@ -92,8 +79,13 @@ class OutputBuffer:
             return
         sound = self._sound(reply.response_id)
         cut = reply.cut_id is not None
-        part = self._machine.ledger.expect(item, content_index, first=sound.voice is None, cut=cut)
-        sound.voice = sound.voice or part
+        part = self._machine.ledger.expect(item, content_index, cut=cut)
+        if sound.voice is None:
+            sound.voice = part
+            if sound.started:
+                self._machine.ledger.begin(part)
+        if cut:
+            self._machine.conversation.unheard(item.item_id, content_index)
         if sound.over == "stopped":
             self._end(reply.response_id)
 
@@ -103,19 +95,19 @@ class OutputBuffer:
             return
         machine, now_us = self._machine, self._machine.desk.now_us
         reply = machine.responses.replies.get(response_id)
-        for earlier in self._sounds.values():
-            if earlier.started and not earlier.over and earlier.response_id != response_id:
-                earlier.over = "stopped"
-                self._left(earlier)
         sound = self._sound(response_id)
+        self._pass_over(sound)
         sound.started = True
         living = reply is not None and reply.cut_id is None
         if reply is not None and sound.voice is None and not self.elsewhere:
             self._without_an_item(reply, sound)
+        if sound.voice is not None:
+            machine.ledger.begin(sound.voice)
         pieces = self._gate.started(response_id, now_us, living=living)
         self._play(pieces)
-        if reply is not None and not living and not sound.clear_asked:
-            cut = machine.cuts.of(reply.cut_id)
+        known = reply is not None or response_id in machine.ended
+        if known and not living and not sound.clear_asked:
+            cut = machine.cuts.of(None if reply is None else reply.cut_id)
             self._clear([sound], cut.sent if cut is not None else [])
             self._wait(cut, sound)
 
@@ -145,20 +137,17 @@ class OutputBuffer:
         """The service keeps so much of the part, of its own accord."""
         machine = self._machine
         item = machine.cuts.item(event.item_id) or machine.ledger.items.get(event.item_id)
-        cut = None if item is None else self._cut_of(item)
+        cuts = self._machine.cuts.open
+        cut = next((one for one in cuts if item in one.items), None)
         if item is not None:
-            kept_samples = samples_floor(event.audio_end_ms, AudioFormat.PCM.rate)
             part = item.parts.get(event.content_index)
             if part is None:
-                part = machine.ledger.expect(item, event.content_index, first=False, cut=True)
+                part = machine.ledger.expect(item, event.content_index, cut=True)
             part.kept_ms, part.answer = event.audio_end_ms, "truncated"
-            sound = self._sounds.get(item.response_id)
-            if sound is not None and sound.voice is not None:
-                self._divide(sound.voice, part, kept_samples)
-        if cut is not None and cut.stopping:
-            self._deferred.append(event)
+        if item is not None and cut is not None and cut.stopping:
+            self._deferred.append((event, item))
         else:
-            self._mirror(event)
+            self._agree(event, item)
 
     def media(self, came: MediaArrived) -> None:
         """A piece of sound: whose it is, and whether it may be heard, the gate says."""
@@ -204,9 +193,7 @@ class OutputBuffer:
         self._gate.shut()
         for sound in self._sounds.values():
             sound.over = sound.over or "given up"
-        for event in self._deferred:
-            self._mirror(event)
-        self._deferred.clear()
+        self._agreed()
 
     # The cut.
 
@@ -230,6 +217,8 @@ class OutputBuffer:
         """Rule 2: which of its responses are still waited for."""
         for response_id in [each for each in cut.clearing if self._is_gone(cut, each)]:
             del cut.clearing[response_id]
+            sound = self._sounds.get(response_id)
+            cut.thrown_away = cut.thrown_away or (sound is not None and sound.over != "stopped")
         if not cut.clearing:
             self._machine.desk.deadlines.stop(Timer.CLEARED, cut.cut_id)
             self._answer(cut)
@@ -249,6 +238,7 @@ class OutputBuffer:
                 self._gate.over(sound.response_id, self._machine.desk.now_us)
             self._end(sound.response_id)
         cut.clearing.clear()
+        cut.thrown_away = True
         self._answer(cut)
 
     def stands_in(self, cut: Cut) -> bool:
@@ -268,9 +258,7 @@ class OutputBuffer:
         """The stop is answered, and the words that were heard are in the mirror: now what is kept
         of them."""
         if self._deferred and not self._machine.cuts.stopping:
-            for event in self._deferred:
-                self._mirror(event)
-            self._deferred.clear()
+            self._agreed()
 
     def _is_gone(self, cut: Cut, response_id: str) -> bool:
         sound = self._sounds.get(response_id)
@@ -281,7 +269,7 @@ class OutputBuffer:
             for item in cut.items
             if item.response_id == response_id and item.in_conversation and item.parts
         ]
-        known = not items or items[-1].going or _kept(items[-1])
+        known = not items or any(item.going or is_kept(item) for item in items)
         if sound.over == "cleared":
             return known
         reply = self._machine.responses.replies.get(response_id)
@@ -314,23 +302,16 @@ class OutputBuffer:
                 heard.append(Heard(part.part, samples))
             self._machine.cuts.stopped(PlaybackStopped(cut.cut_id, tuple(heard), FRAME_SAMPLES))
 
-    def _cut_of(self, item: SpokenItem) -> Cut | None:
-        return next((cut for cut in self._machine.cuts.open if item in cut.items), None)
+    def _agreed(self) -> None:
+        for event, item in self._deferred:
+            self._agree(event, item)
+        self._deferred.clear()
 
-    def _divide(self, voice: Utterance, part: Utterance, kept_samples: int) -> None:
-        """Rule 4: the end of what was counted for the first part is the later one's."""
-        if part is voice:
-            return
-        began = max(0, voice.received_samples - kept_samples)
-        part.received_samples = voice.received_samples - began
-        part.given_samples = max(0, voice.given_samples - began)
-        part.heard_samples = max(0, voice.heard_samples - began)
-        voice.received_samples = began
-        voice.given_samples = min(voice.given_samples, began)
-        voice.heard_samples = min(voice.heard_samples, began)
-        voice.kept_ms = voice.received_ms
-
-    def _mirror(self, event: events.ConversationItemTruncated) -> None:
+    def _agree(self, event: events.ConversationItemTruncated, item: SpokenItem | None) -> None:
+        sound = None if item is None else self._sounds.get(item.response_id)
+        if item is not None and sound is not None and sound.voice is not None:
+            kept_samples = samples_floor(event.audio_end_ms, AudioFormat.PCM.rate)
+            divide(sound.voice, item.parts[event.content_index], kept_samples)
         self._machine.conversation.truncated(event.item_id, event.content_index, event.audio_end_ms)
 
     # The sound.
@@ -343,10 +324,24 @@ class OutputBuffer:
                 del self._sounds[next(iter(self._sounds))]
         return found
 
+    def _pass_over(self, sound: Sound) -> None:
+        """The buffer is in order: what sounded before has ended, what is done and did not sound
+        never will."""
+        for earlier in list(self._sounds.values()):
+            if earlier is sound:
+                return
+            if earlier.started and not earlier.over:
+                earlier.over = "stopped"
+                self._left(earlier)
+            reply = self._machine.responses.replies.get(earlier.response_id)
+            if not earlier.over and reply is not None and reply.done:
+                earlier.over = "given up"
+                self._end(earlier.response_id)
+
     def _without_an_item(self, reply: Reply, sound: Sound) -> None:
         """It sounds, and no item of it was ever told of: it is counted for the response."""
         item = self._machine.ledger.item(reply.response_id, "", in_conversation=False)
-        sound.voice = self._machine.ledger.expect(item, 0, first=True, cut=reply.cut_id is not None)
+        sound.voice = self._machine.ledger.expect(item, 0, cut=reply.cut_id is not None)
 
     def _play(self, pieces: list[Piece]) -> None:
         ledger = self._machine.ledger
@@ -387,7 +382,3 @@ class OutputBuffer:
     def _await_start(self, response_id: str, seconds: int) -> None:
         desk = self._machine.desk
         desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, seconds * 1_000 * US_PER_MS)
-
-
-def _kept(item: SpokenItem) -> bool:
-    return any(part.kept_ms is not None for part in item.parts.values())

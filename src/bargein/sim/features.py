@@ -125,6 +125,11 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: bool(o.closes),
         {"closes": (49,)},
     ),
+    "webrtc": Feature(
+        "The session is a call: the service owns playback, and sound has channels of its own.",
+        lambda o: o.webrtc,
+        {"webrtc": (11,)},
+    ),
     "other_rate": Feature(
         "The card runs at another rate than the sound.",
         lambda o: o.card.rate != o.format.rate,

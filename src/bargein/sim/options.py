@@ -18,6 +18,7 @@ from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.capabilities import Interrupts
 from bargein.core.budget import Budget
 from bargein.core.settings import BargeIn, ServerRule, ToolRule
+from bargein.sim.actors.media import MediaOptions
 from bargein.sim.actors.network import LinkOptions
 from bargein.sim.choices import Choices
 from bargein.sim.features import FEATURES, UNUSUAL, draws_of, features_of
@@ -79,6 +80,8 @@ class Options:
     """Of a recorded session: what its server was said to do at `speech_started`."""
     down: LinkOptions = field(default_factory=LinkOptions)
     up: LinkOptions = field(default_factory=LinkOptions)
+    media: MediaOptions | None = None
+    """The call's own channel for sound; None: the session is one over WebSocket."""
     blocks: bool = False
     dies: bool = False
     half_open: Direction = ""
@@ -102,6 +105,11 @@ class Options:
     context_tokens: int = 0
     """How much the model is told at once, where that is little; 0: all of it."""
     acts: int = 2
+
+    @property
+    def webrtc(self) -> bool:
+        """Whether the service owns playback."""
+        return self.media is not None
 
     @property
     def exact(self) -> bool:
@@ -182,11 +190,15 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
     draw = _Draw(choices, only)
     vad: TurnKind = "server_vad"
     turns = draw.pick("turns", vad, vad, vad, "manual", "semantic_vad")
+    media = _draw_media(draw) if draw.rarely("webrtc", 12) else None
     interrupts = not draw.rarely("lets_interrupt", 3)
     client_may_decide = turns == "manual" or not interrupts
-    keeps_talking = draw.rarely("keeps_talking", 4) and client_may_decide
+    keeps_talking = draw.rarely("keeps_talking", 4) and client_may_decide and media is None
     pcm = AudioFormat.PCM
     sound_format = draw.pick("format", pcm, pcm, pcm, AudioFormat.PCMU, AudioFormat.PCMA)
+    if media is not None:
+        # A track is Opus, and the machine is given its sound as it is decoded.
+        sound_format = pcm
     vad_hears = turns != "manual"
     tools = draw.rarely("tools", 4)
     breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
@@ -197,15 +209,16 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         silence_ms=draw.pick("silence_ms", 200, 320, 500),
         barge_in="keep_talking" if keeps_talking else "cut",
         format=sound_format,
-        lengths_grid_ms=50 if draw.rarely("coarse_lengths", 6) else 1,
-        obeys_truncate=not draw.rarely("refuses_truncate", 40),
-        obeys_delete=not draw.rarely("refuses_delete", 60),
-        obeys_cancel=not draw.rarely("refuses_cancel", 60),
-        acknowledges=not draw.rarely("silent", 40),
+        lengths_grid_ms=50 if draw.rarely("coarse_lengths", 6) and media is None else 1,
+        obeys_truncate=not draw.rarely("refuses_truncate", 40) or media is not None,
+        obeys_delete=not draw.rarely("refuses_delete", 60) or media is not None,
+        obeys_cancel=not draw.rarely("refuses_cancel", 60) or media is not None,
+        acknowledges=not draw.rarely("silent", 40) or media is not None,
         moderates=draw.rarely("moderates", 30),
         declared=draw.rarely("declared", 2),
         down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
         up=_draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up"),
+        media=media,
         blocks=draw.rarely("blocks", 5),
         dies=draw.rarely("dies", 50),
         half_open=draw.pick("half_open_way", "down", "up") if draw.rarely("half_open", 50) else "",
@@ -216,7 +229,9 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         microphone_limit_ms=draw.pick(
             "microphone_limit_ms", MICROPHONE_LIMIT_MS, MICROPHONE_LIMIT_MS, 300
         ),
-        pre_roll_ms=draw.pick("pre_roll_ms", 0, 0, 300) if turns == "manual" else 0,
+        pre_roll_ms=draw.pick("pre_roll_ms", 0, 0, 300)
+        if turns == "manual" and media is None
+        else 0,
         tools=tools,
         own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
         servers=_draw_servers(draw) if draw.rarely("hosted_tools", 8) else (),
@@ -277,6 +292,18 @@ def _draw_link(draw: _Draw, name: str, rates: tuple[int, int], *, breaks: bool) 
         stall_one_in=draw.pick(f"{name}.stall_one_in", 0, 0, 100, 30),
         bytes_per_s=draw.pick(f"{name}.rate", *rates) if is_slow else 0,
         breaks_at_byte=draw.number(f"{name}.breaks_at", 1, about) if breaks else 0,
+    )
+
+
+def _draw_media(draw: _Draw) -> MediaOptions:
+    skew_ms = draw.number("media.skew_ms", 0, 600)
+    return MediaOptions(
+        # Plain is no skew; then the media comes later and later, then earlier and earlier.
+        skew_ms=skew_ms if skew_ms <= 300 else 300 - skew_ms,
+        jitter_ms=draw.pick("media.jitter_ms", 0, 5, 20, 60),
+        burst_one_in=draw.pick("media.burst_one_in", 0, 0, 100, 40),
+        reorder_one_in=draw.pick("media.reorder_one_in", 0, 0, 10),
+        drift_ppm=draw.pick("media.drift_ppm", 0, 0, 100, -100),
     )
 
 

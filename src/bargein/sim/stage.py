@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import UNSET
 
 from bargein import events
@@ -21,7 +23,8 @@ from bargein.server.model.machine import GOING_AWAY
 from bargein.sim.actors.card import SimCard
 from bargein.sim.actors.client import MakeClient, SimClient
 from bargein.sim.actors.human import Human, turn_detection
-from bargein.sim.actors.network import Channel, Link
+from bargein.sim.actors.media import MediaChannel
+from bargein.sim.actors.network import Channel, Link, LinkOptions
 from bargein.sim.actors.server import SimServer
 from bargein.sim.actors.tools import SimTools
 from bargein.sim.choices import Choices
@@ -92,6 +95,14 @@ class Stage(LiveTruth):
             broken=self._die,
         )
         self._channels: tuple[Channel, ...] = (self._up, self._down)
+        self._microphone: Link[bytes] = Link(
+            "microphone",
+            LinkOptions(),
+            world=world,
+            choices=choices,
+            deliver=lambda audio: server.hear(audio),
+        )
+        self._media = self._media_channel(lambda came: client.give(came))
         server = self._server = SimServer(
             options,
             world=world,
@@ -101,6 +112,7 @@ class Stage(LiveTruth):
             send=self._down.send,
             hang_up=self._end_at_server,
             session_us=self._session_us(),
+            media=self._media,
         )
         client = self._client = SimClient(
             make_client(settings(options)),
@@ -119,6 +131,21 @@ class Stage(LiveTruth):
         self._ending = self._ended = False
         self._ends_due = 0
         self._blocked = False
+
+    def _media_channel(self, give: Callable[[inputs.Input], None]) -> MediaChannel | None:
+        """The call's own channel for what it hears, if this is one."""
+        options = self._options
+        if options.media is None:
+            return None
+        media = MediaChannel(
+            options.media,
+            base_us=options.down.base_us,
+            world=self.world,
+            choices=self._choices,
+            give=give,
+        )
+        self._channels += (media, self._microphone)
+        return media
 
     def _take_until_first(self, entry: Entry) -> None:
         self.judge.take(entry)
@@ -190,6 +217,9 @@ class Stage(LiveTruth):
         return bool(acting or running or under_way or not self._card.idle)
 
     def _send_up(self, message: tuple[int, events.ClientEvent]) -> int:
+        if self._media is not None and isinstance(message[1], events.InputAudioBufferAppend):
+            # The track's own way is the plain one: what is said of the sound never overtakes it.
+            return self._microphone.send(message[1].audio)
         up = self._up
         stalls = up.stalls
         arrival_us = up.send(message)
@@ -347,6 +377,8 @@ def _required(rule: ServerRule) -> str | events.McpApprovalFilter:
 
 def capabilities(options: Options) -> Capabilities:
     """What the client is told of its server: the truth where it is declared."""
+    if options.webrtc:
+        return Capabilities(playback_owner="server")
     if not options.declared:
         return Capabilities()
     return Capabilities(

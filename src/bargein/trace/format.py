@@ -33,8 +33,8 @@ from bargein.units import AudioFormat
 
 FORMAT: Final = 1
 
-REPLY_SOUND: Final = "in.event.delta"
-"""Where the sound of a reply stood."""
+REPLY_SOUND: Final = ("in.event.delta", "in.audio")
+"""Where the sound of a reply stood: in an event, or in media. The microphone's has no loudness."""
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -183,7 +183,7 @@ def _with_sound(line: Line) -> JsonObject:
         *way, last = path.split(".")
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
-        is_reply = path == REPLY_SOUND and line.loudness
+        is_reply = path in REPLY_SOUND and line.loudness
         sound = _as_loud(line.loudness, length) if is_reply else bytes(length)
         place[last] = pybase64.b64encode_as_string(sound)
     found = whole

@@ -17,7 +17,7 @@ from msgspec import UNSET, inspect
 from msgspec.structs import replace
 
 from bargein import events
-from bargein.core.inputs import Input, Received
+from bargein.core.inputs import Input, MediaArrived, Received
 from bargein.core.loudness import levels_of
 from bargein.events import lenient
 from bargein.units import AudioFormat
@@ -52,7 +52,10 @@ def plain(value: Any) -> Any:
 def loudness_of(input: Input, audio_format: AudioFormat) -> str:
     """How loud the sound of a reply is, for the trace; empty for any other input."""
     match input:
-        case Received(event=events.ResponseOutputAudioDelta(delta=bytes(sound))) if sound:
+        case (
+            MediaArrived(audio=sound)
+            | Received(event=events.ResponseOutputAudioDelta(delta=bytes(sound)))
+        ) if sound:
             levels = levels_of(sound, audio_format)
             return f"{audio_format.value} " + "".join(f"{level:x}" for level in levels)
         case _:

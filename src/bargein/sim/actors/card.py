@@ -75,6 +75,7 @@ class SimCard:
         report: Callable[[inputs.Input], None],
     ) -> None:
         self._settings = options.card
+        self._is_call = options.webrtc
         self._world = world
         self._moments = moments
         self._report = report
@@ -100,7 +101,8 @@ class SimCard:
         """Queue the sound."""
         part, sound_format = command.part, command.format
         self._formats.setdefault(part, sound_format)
-        if sound_format.rate == self._settings.rate:
+        # The sound of a call says of each frame what it is, and not of each sample.
+        if sound_format.rate == self._settings.rate and not self._is_call:
             self._same_rate[part] = heard_pattern(sound_format)
         pcm = command.audio
         if sound_format is not AudioFormat.PCM:
@@ -167,7 +169,7 @@ class SimCard:
         self._same_rate.update(
             (part, heard_pattern(each))
             for part, each in self._formats.items()
-            if each.rate == settings.rate
+            if each.rate == settings.rate and not self._is_call
         )
         self._alarm.set(self._card.next_us)
 

@@ -10,9 +10,17 @@ from collections.abc import Callable
 
 from bargein import events
 from bargein.server.model import score
-from bargein.server.model.commands import CallTool, ListTools, StartEngine, StopRemote
+from bargein.server.model.commands import (
+    CallTool,
+    ListTools,
+    SendMedia,
+    StartEngine,
+    StopMedia,
+    StopRemote,
+)
 from bargein.server.model.inputs import EventReceived, Produced, ToolReturned, ToolsListed
 from bargein.sim.actors.engine import Engine
+from bargein.sim.actors.media import MediaChannel
 from bargein.sim.actors.service import Service
 from bargein.sim.choices import Choices
 from bargein.sim.log import Log
@@ -37,12 +45,14 @@ class SimServer(Service):
         send: Callable[[tuple[int, events.ServerEvent]], int],
         hang_up: Callable[[int, str], None],
         session_us: int | None = None,
+        media: MediaChannel | None = None,
     ) -> None:
         super().__init__(options, world=world, log=log, session_us=session_us)
         self._draws = choices
         self._remote_calls = self._under_way = 0
         self._choices = choices if options.moderates else None
         self._moments = moments
+        self._media = media
         self._send = send
         self._close_pipe = hang_up
         self._engine = Engine(
@@ -113,6 +123,14 @@ class SimServer(Service):
 
     def _hang_up(self, code: int, reason: str) -> None:
         self._close_pipe(code, reason)
+
+    def _play(self, command: SendMedia | StopMedia) -> None:
+        if self._media is None:
+            return
+        if isinstance(command, SendMedia):
+            self._media.send(command)
+        else:
+            self._media.stop()
 
     def _carry(self, number: int, event: events.ServerEvent) -> None:
         arrival_us = self._send((number, event))

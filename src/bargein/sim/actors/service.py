@@ -29,7 +29,14 @@ from bargein.server.model.commands import (
     StopTranscription,
 )
 from bargein.server.model.ids import Ids
-from bargein.server.model.inputs import EventReceived, Input, Opened, PipeClosed, Tick
+from bargein.server.model.inputs import (
+    EventReceived,
+    Input,
+    MediaReceived,
+    Opened,
+    PipeClosed,
+    Tick,
+)
 from bargein.server.model.machine import Machine
 from bargein.server.model.memory import RememberedItem
 from bargein.server.model.options import Options as ServerOptions
@@ -59,6 +66,7 @@ class Service(ABC):
         }
         self._refused = frozenset(kind for kind, obeyed in obeys.items() if not obeyed)
         self._acknowledges = options.acknowledges
+        self._webrtc = options.webrtc
         self._world = world
         self._log = log
         settings = ServerOptions(
@@ -80,12 +88,19 @@ class Service(ABC):
 
     @property
     def busy(self) -> bool:
-        """Whether a response is running."""
+        """Whether a response is running, or sound of one waits for its time to leave."""
+        if self._webrtc and self._alarm.due_us is not None:
+            return True
         return bool(self._machine.running_response_ids)
 
     def open(self) -> None:
         """Admit the client."""
-        self._handle(Opened(_MODEL, _WALL_TIME_S))
+        self._handle(Opened(_MODEL, _WALL_TIME_S, pipe="webrtc" if self._webrtc else "websocket"))
+
+    def hear(self, audio: bytes) -> None:
+        """Sound of the client's track has arrived."""
+        self._tick()
+        self._handle(MediaReceived(audio))
 
     def receive(self, message: tuple[int, events.ClientEvent]) -> None:
         """A message of the client has arrived."""
@@ -113,6 +128,10 @@ class Service(ABC):
     def _carry(self, number: int, event: events.ServerEvent) -> None:
         """The event leaves for the client, under this number."""
 
+    def _play(self, command: SendMedia | StopMedia) -> None:
+        """A frame leaves on the track, or none does any more."""
+        raise AssertionError("over WebSocket there is no track")
+
     @abstractmethod
     def _hang_up(self, code: int, reason: str) -> None:
         """The server closes the connection."""
@@ -137,8 +156,7 @@ class Service(ABC):
                     # A simulated model has said all at once, and has no ears.
                     pass
                 case SendMedia() | StopMedia():
-                    # Over WebSocket there is no track.
-                    pass
+                    self._play(command)
                 case ListTools() | CallTool() | StopRemote():
                     self._reach(command)
                 case _:

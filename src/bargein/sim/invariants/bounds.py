@@ -66,6 +66,9 @@ class Bounds(Invariant):
         )
 
     def _dropped(self, entry: Entry, notice: notices.Dropped) -> None:
+        if self.options.webrtc:
+            # What came too long before its `started` is judged by W2.
+            return
         if notice.what == "playback" and not self._was_given_up(entry.time_us):
             received = sum(spoken.received for spoken in self.facts.parts.values())
             if received * self.options.format.bytes_per_sample <= WAITING_LIMIT_BYTES:

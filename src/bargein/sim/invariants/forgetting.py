@@ -21,7 +21,8 @@ class ForgottenBeforeTheNext(Invariant):
     Excused: what the application deletes by itself. In the order of a delete or truncate and the
     next create: a player whose first word is not its last, a truncate that was refused before, a
     server that cancels nothing, whose reply may run on beyond the 5 s for which the next one waits.
-    At the end: the same, and a pipe that died or was closed, and a server that deletes nothing.
+    At the end: the same, and a pipe that died or was closed, a server that deletes nothing, and one
+    that owns playback: it keeps what left it.
     """
 
     name = "rule 5"
@@ -126,7 +127,7 @@ class ForgottenBeforeTheNext(Invariant):
         return told_us is not None and now_us >= told_us + Timer.ITEM_OVER.lasts_us
 
     def finish(self, final: Final) -> None:
-        if final.lost or final.left or not self.options.obeys_delete:
+        if final.lost or final.left or not self.options.obeys_delete or self.options.webrtc:
             return
         if not self._first_word_is_last:
             return

@@ -20,6 +20,12 @@ from bargein.sim.invariants.hosted import ConsentIsGivenOnce
 from bargein.sim.invariants.landing import CommandsAreLegal
 from bargein.sim.invariants.listening import NothingIsLostUntold, OnlyWhileThePressLasts
 from bargein.sim.invariants.mirror import MirrorIsTheServers
+from bargein.sim.invariants.playback import (
+    EveryWordIsHeard,
+    OnlyTheLivingAreHeard,
+    TheBufferIsCleared,
+    TheRecordOfACall,
+)
 from bargein.sim.invariants.reader import Reader
 from bargein.sim.invariants.record import TheRecordIsTrue
 from bargein.sim.invariants.rest import ComesToRest
@@ -73,6 +79,10 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TheUserHasTheFloor,
     EveryWaitEnds,
     ASpentBudgetEndsIt,
+    OnlyTheLivingAreHeard,
+    EveryWordIsHeard,
+    TheBufferIsCleared,
+    TheRecordOfACall,
 )
 
 _Table: TypeAlias = dict[type[Any], list[Handler]]

@@ -83,6 +83,9 @@ class MirrorIsTheServers(Invariant):
         mirror = self._mirror()
         if mirror is None:
             return
+        if self.options.webrtc and self.facts.stopping is not None:
+            # It says so by itself; what is left of the words waits for the player's answer.
+            return
         item = next((item for item in mirror if item.id == event.item_id), None)
         kept = [content.kept_ms for content in item.content] if item is not None else []
         if event.content_index >= len(kept) or kept[event.content_index] != event.audio_end_ms:
@@ -132,6 +135,9 @@ class MirrorIsTheServers(Invariant):
         self._left[place] = told.text
         if not came.startswith(told.text):
             self.fail(f"{told.item_id}: {told.text!r} is left of {came!r}")
+        if self.options.webrtc:
+            # How much of which part was heard is not known of a call.
+            return
         rate = self.options.format.rate
         # Of a part whose sound never came, no word was heard.
         heard, received = 0, 0
@@ -204,7 +210,11 @@ class MirrorIsTheServers(Invariant):
         elif part.truncated:
             if content.text and not part.kept_samples:
                 self.fail(f"{item_id}: {content.text!r} is shown, and nothing is kept of it")
-        elif self._is_cut(item_id) and self._is_mute(item_id, index, content):
+        elif (
+            self._is_cut(item_id)
+            and not self.options.webrtc
+            and self._is_mute(item_id, index, content)
+        ):
             # Without sound it cannot be truncated, and the item stays for what else was shown.
             if content.text:
                 self.fail(f"{item_id}: {content.text!r} is shown, and no sound of it came")
