@@ -201,6 +201,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         sound_format = pcm
     vad_hears = turns != "manual"
     tools = draw.rarely("tools", 4)
+    servers = _draw_servers(draw) if draw.rarely("hosted_tools", 8) else ()
     breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
     return Options(
         turns=turns,
@@ -234,12 +235,14 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         else 0,
         tools=tools,
         own_tools=_draw_tools(draw) if tools and draw.rarely("own_tools", 2) else None,
-        servers=_draw_servers(draw) if draw.rarely("hosted_tools", 8) else (),
+        servers=servers,
         mixed_parts=draw.rarely("mixed_parts", 5),
         echoes=draw.number("echo_count", 1, 3) if draw.rarely("echoes", 10) and vad_hears else 0,
         budget=_draw_budget(draw) if draw.rarely("budget", 25) else None,
         edits=draw.rarely("edits", 6),
-        context_tokens=draw.number("context_tokens", 40, 70) if draw.rarely("forgets", 30) else 0,
+        context_tokens=_draw_context(draw, tools=tools or bool(servers))
+        if draw.rarely("forgets", 30)
+        else 0,
         acts=draw.pick("acts", 2, 3, 4, 5, 2, 3),
     )
 
@@ -254,6 +257,11 @@ def _draw_tools(draw: _Draw) -> tuple[ToolRule, ...]:
             approval=draw.rarely("tool.approval", 4),
         ),
     )
+
+
+def _draw_context(draw: _Draw, *, tools: bool) -> int:
+    """Room for the longest turn, and for what is always told."""
+    return draw.number("context_tokens", 40, 70) + (200 if tools else 0)
 
 
 def _draw_budget(draw: _Draw) -> Budget:
