@@ -131,3 +131,14 @@ def test_an_import_that_fails_after_its_item_was_deleted_says_only_that() -> Non
     rig.say(DELETE, item_id=item_id)
     assert types(rig.give(ToolsListed(item_id, None))) == ["mcp_list_tools.failed"]
     assert types(rig.give(ToolsListed(item_id, None))) == []
+
+
+def test_an_answer_to_a_call_that_was_not_approved_yet_is_ignored() -> None:
+    rig = Rig()
+    item_id = declare(rig, server(require_approval="always"))[1]["item_id"]
+    rig.give(ToolsListed(item_id, (FORECAST,)))
+    response_id = rig.respond()
+    made = rig.produce(response_id, OpenCall("forecast", "weather"), Arguments("{}"), CloseCall())
+    call_id = made[0]["item"]["id"]
+    assert types(rig.give(ToolReturned(call_id, "Rain"))) == []
+    assert rig.machine.running_response_ids == (response_id,)
