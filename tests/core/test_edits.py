@@ -205,6 +205,18 @@ def test_a_second_edit_begins_when_the_first_is_answered() -> None:
     assert result(talk, second) == Edited(deleted=("b",))
 
 
+def test_edits_begin_in_the_order_in_which_they_were_asked_for() -> None:
+    talk = talked()
+    edit(talk, ["b", "c"])
+    edit(talk, ["c"])
+    edit(talk, [])
+    assert talk.sent() == ["delete a"]
+    talk.deleted("a")
+    assert talk.sent() == ["delete b"]
+    talk.deleted("b")
+    assert talk.sent() == ["delete c"]
+
+
 def test_what_a_first_edit_has_created_a_second_one_keeps_that_did_not_know_of_it() -> None:
     talk = talked()
     edit(talk, [new("Summary."), "a", "b", "c"])

@@ -221,6 +221,9 @@ class EachCallAnswered(Invariant):
         item = event.item
         if not isinstance(item, events.FunctionCallOutputItem) or not isinstance(item.id, str):
             return
+        if item.call_id in self.facts.edited_calls and isinstance(event.previous_item_id, str):
+            # It is put elsewhere.
+            return
         if any(call_id == item.call_id for call_id, _ in self._sent.values()):
             self.fail(f"the call {item.call_id} has two outputs")
         self._sent[item.id] = (item.call_id, self.facts.place)
