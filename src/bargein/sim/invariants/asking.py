@@ -39,18 +39,19 @@ class TheNextReplyAnswers(Invariant):
         self._first: dict[str, int] = {}
         self._keys: dict[str, int] = {}
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("client_sent", events.ConversationItemCreate, self._item_sent),
-            ("client_got", events.ConversationItemAdded, self._added),
-            ("client_got", events.InputAudioBufferCommitted, self._committed),
-            ("client_got", events.ResponseCreated, self._created),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("client_sent", events.ConversationItemCreate, self._put),
-            ("notice", notices.TurnStarted, self._started),
-            ("notice", notices.TurnEnded, self._ended),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("client_sent", events.ConversationItemCreate, cls._item_sent),
+            ("client_got", events.ConversationItemAdded, cls._added),
+            ("client_got", events.InputAudioBufferCommitted, cls._committed),
+            ("client_got", events.ResponseCreated, cls._created),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("client_sent", events.ConversationItemCreate, cls._put),
+            ("notice", notices.TurnStarted, cls._started),
+            ("notice", notices.TurnEnded, cls._ended),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:
@@ -175,18 +176,19 @@ class OnlyWhatWasCut(Invariant):
         self._giving_up_place = -1
         self._asides = 0
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("ask", asks.SendEvent, self._send),
-            ("ask", asks.CancelReply, self._give_up),
-            ("ask", asks.Leave, self._leave),
-            ("notice", notices.BudgetSpent, self._leave),
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("notice", notices.TurnEnded, self._ended),
-            ("client_got", events.ResponseCreated, self._created),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("client_sent", events.ResponseCancel, self._cancel),
+            ("ask", asks.SendEvent, cls._send),
+            ("ask", asks.CancelReply, cls._give_up),
+            ("ask", asks.Leave, cls._leave),
+            ("notice", notices.BudgetSpent, cls._leave),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("notice", notices.TurnEnded, cls._ended),
+            ("client_got", events.ResponseCreated, cls._created),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("client_sent", events.ResponseCancel, cls._cancel),
         )
 
     def _send(self, entry: Entry, ask: asks.SendEvent) -> None:

@@ -1,7 +1,8 @@
 """What an invariant is, and what it may look at while the episode goes on.
 
-1. An invariant says which entries it watches, by kind and by the type of `what`; it sees each of
-   them once, as it is written, and after `Facts` has.
+1. An invariant says which entries it watches, by kind and by the type of `what`, for all worlds
+   at once; it sees each of them once, as it is written, and after `Facts` has. In a world in which
+   it is not `watching` it sees nothing.
 2. It knows the world's truth, which the client does not. So what the client cannot hold in some
    world (a player that cannot tell, a server that refuses truncation) is excused by the invariant,
    by name, in its docstring, and no further.
@@ -22,8 +23,9 @@ from bargein.sim.invariants.facts import Facts
 
 WatchKind: TypeAlias = str
 """A `history.Kind`; or `notice` or `ask`, and then the type is that of the notice or ask."""
-Handler: TypeAlias = Callable[[Entry, Any], None]
-"""Called with the entry and its `what`; of a notice or ask, with the notice or ask itself."""
+Handler: TypeAlias = Callable[[Any, Entry, Any], None]
+"""A method, called with who watches, the entry and its `what`; of a notice or ask, with the notice
+or ask itself."""
 Watched: TypeAlias = tuple[WatchKind, type[Any], Handler]
 
 
@@ -73,9 +75,15 @@ class Invariant:
         self.facts = scene.facts
         self.options = scene.facts.options
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         """The entries that it wants to see."""
         return ()
+
+    @property
+    def watching(self) -> bool:
+        """Whether there is anything for it to see in this world."""
+        return True
 
     def finish(self, final: Final) -> None:
         """The episode has ended."""

@@ -35,15 +35,16 @@ class Bounds(Invariant):
         self._waited = self._commits = 0
         self._cancelled: dict[str, int] = {}
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("broken", str, self._broken),
-            ("input", inputs.Drained, self._drained),
-            ("notice", notices.Dropped, self._dropped),
-            ("client_sent", events.InputAudioBufferAppend, self._append),
-            ("client_sent", events.InputAudioBufferCommit, self._commit),
-            ("client_sent", events.ResponseCancel, self._cancel),
-            *(("client_sent", kind, self._overtakes) for kind in OVERTAKING),
+            ("broken", str, cls._broken),
+            ("input", inputs.Drained, cls._drained),
+            ("notice", notices.Dropped, cls._dropped),
+            ("client_sent", events.InputAudioBufferAppend, cls._append),
+            ("client_sent", events.InputAudioBufferCommit, cls._commit),
+            ("client_sent", events.ResponseCancel, cls._cancel),
+            *(("client_sent", kind, cls._overtakes) for kind in OVERTAKING),
         )
 
     def _broken(self, entry: Entry, what: str) -> None:

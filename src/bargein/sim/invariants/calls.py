@@ -31,14 +31,15 @@ class EachCallOnce(Invariant):
         self._sent: Counter[str] = Counter()
         self._refused: set[str] = set()
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseOutputItemDone, self._item_done),
-            ("client_got", events.ResponseDone, self._response_done),
-            ("client_got", events.Error, self._error),
-            ("notice", notices.ToolCalled, self._called),
-            ("ask", asks.SendEvent, self._give),
-            ("client_sent", events.ConversationItemCreate, self._send),
+            ("client_got", events.ResponseOutputItemDone, cls._item_done),
+            ("client_got", events.ResponseDone, cls._response_done),
+            ("client_got", events.Error, cls._error),
+            ("notice", notices.ToolCalled, cls._called),
+            ("ask", asks.SendEvent, cls._give),
+            ("client_sent", events.ConversationItemCreate, cls._send),
         )
 
     def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:
@@ -147,20 +148,23 @@ class EachCallAnswered(Invariant):
         self._cut_off: dict[str, tuple[str, str]] = {}
         """Calls that were cut off: the item and the response of each."""
 
-    def watches(self) -> Iterable[Watched]:
-        if self.options.own_tools is None:
-            return ()
+    @property
+    def watching(self) -> bool:
+        return self.options.own_tools is not None
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseOutputItemDone, self._item_done),
-            ("input", inputs.Asked, self._ask),
-            ("notice", notices.ToolCalled, self._tell),
-            ("notice", notices.ToolAnswered, self._answer),
-            ("input", inputs.ToolApproved, self._approve),
-            ("command", commands.RunTool, self._begin),
-            ("command", commands.CancelTool, self._cancel),
-            ("client_sent", events.ConversationItemCreate, self._send),
-            ("server_sent", events.ConversationItemAdded, self._add),
-            ("client_got", events.Error, self._error),
+            ("client_got", events.ResponseOutputItemDone, cls._item_done),
+            ("input", inputs.Asked, cls._ask),
+            ("notice", notices.ToolCalled, cls._tell),
+            ("notice", notices.ToolAnswered, cls._answer),
+            ("input", inputs.ToolApproved, cls._approve),
+            ("command", commands.RunTool, cls._begin),
+            ("command", commands.CancelTool, cls._cancel),
+            ("client_sent", events.ConversationItemCreate, cls._send),
+            ("server_sent", events.ConversationItemAdded, cls._add),
+            ("client_got", events.Error, cls._error),
         )
 
     def _item_done(self, entry: Entry, event: events.ResponseOutputItemDone) -> None:

@@ -52,15 +52,16 @@ class EditsAreTrue(Invariant):
         self._deletes: dict[str, _Sent] = {}
         self._by_itself: set[str] = set()
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("client_sent", events.ConversationItemCreate, self._create),
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("client_got", events.ConversationItemAdded, self._added),
-            ("client_got", events.ConversationItemDeleted, self._deleted),
-            ("client_got", events.Error, self._error),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("client_sent", events.ConversationItemCreate, cls._create),
+            ("client_sent", events.ConversationItemDelete, cls._delete),
+            ("client_got", events.ConversationItemAdded, cls._added),
+            ("client_got", events.ConversationItemDeleted, cls._deleted),
+            ("client_got", events.Error, cls._error),
         )
 
     # -- what changes the conversation ---------------------------------------------------------

@@ -40,14 +40,15 @@ class ForgottenBeforeTheNext(Invariant):
         self._cuts: list[tuple[int, int]] = []
         self._first_word_is_last = self.options.exact and self.options.obeys_cancel
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ConversationItemAdded, self._item_added),
-            ("client_got", events.ConversationItemDone, self._item_done),
-            ("client_sent", events.ConversationItemTruncate, self._truncate),
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("notice", notices.Interruption, self._told),
+            ("client_got", events.ConversationItemAdded, cls._item_added),
+            ("client_got", events.ConversationItemDone, cls._item_done),
+            ("client_sent", events.ConversationItemTruncate, cls._truncate),
+            ("client_sent", events.ConversationItemDelete, cls._delete),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("notice", notices.Interruption, cls._told),
         )
 
     def _item_added(self, entry: Entry, event: events.ConversationItemAdded) -> None:

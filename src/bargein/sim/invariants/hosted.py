@@ -36,20 +36,23 @@ class ConsentIsGivenOnce(Invariant):
         self._results: dict[str, tuple[int, int]] = {}
         self._given_up_place = -1
 
-    def watches(self) -> Iterable[Watched]:
-        if not self._rules:
-            return ()
+    @property
+    def watching(self) -> bool:
+        return bool(self._rules)
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseMcpCallArgumentsDone, self._whole),
-            ("client_got", events.ConversationItemDone, self._item),
-            ("client_got", events.ResponseOutputItemDone, self._item_done),
-            ("notice", notices.ToolCalled, self._called),
-            ("notice", notices.ToolAnswered, self._answered),
-            ("input", inputs.Asked, self._give_up),
-            ("command", commands.AskApproval, self._ask),
-            ("command", commands.CancelTool, self._cancel),
-            ("input", inputs.ToolApproved, self._approve),
-            ("client_sent", events.ConversationItemCreate, self._send),
+            ("client_got", events.ResponseMcpCallArgumentsDone, cls._whole),
+            ("client_got", events.ConversationItemDone, cls._item),
+            ("client_got", events.ResponseOutputItemDone, cls._item_done),
+            ("notice", notices.ToolCalled, cls._called),
+            ("notice", notices.ToolAnswered, cls._answered),
+            ("input", inputs.Asked, cls._give_up),
+            ("command", commands.AskApproval, cls._ask),
+            ("command", commands.CancelTool, cls._cancel),
+            ("input", inputs.ToolApproved, cls._approve),
+            ("client_sent", events.ConversationItemCreate, cls._send),
         )
 
     def _whole(self, entry: Entry, event: events.ResponseMcpCallArgumentsDone) -> None:

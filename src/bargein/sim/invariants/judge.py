@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, TypeAlias, get_args
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from bargein.core import commands, inputs
 from bargein.sim.history import Entry, Final, Kind
 from bargein.sim.invariants.asking import OnlyWhatWasCut, TheNextReplyAnswers
-from bargein.sim.invariants.base import Handler, Invariant, WatchKind, Witness
+from bargein.sim.invariants.base import Handler, Invariant, Watched, WatchKind, Witness
 from bargein.sim.invariants.bounds import Bounds
 from bargein.sim.invariants.calls import EachCallAnswered, EachCallOnce
 from bargein.sim.invariants.editing import EditsAreTrue
@@ -85,7 +86,8 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TheRecordOfACall,
 )
 
-_Table: TypeAlias = dict[type[Any], list[Handler]]
+_Looks: TypeAlias = dict[type[Any], list[tuple[int, Handler]]]
+"""By the type of what is seen, who looks at it and how: the place among all who watch, a method."""
 _KINDS: tuple[WatchKind, ...] = (*get_args(Kind), "notice", "ask")
 
 
@@ -111,35 +113,40 @@ class Judge:
         self.witness = witness
         self.violations: list[Violation] = []
         self._later: list[Callable[[], None]] = []
-        self._tables: dict[WatchKind, _Table] = {kind: {} for kind in _KINDS}
         self._invariants = [make(self) for make in INVARIANTS]
-        watched = [Reader(self.facts).watches(), *(one.watches() for one in self._invariants)]
-        for watches in watched:
-            for kind, what, handler in watches:
-                self._tables[kind].setdefault(what, []).append(handler)
-        command_table = self._tables["command"]
-        command_table[commands.Notify] = [self._notified, *command_table.get(commands.Notify, ())]
-        input_table = self._tables["input"]
-        input_table[inputs.Asked] = [self._asked, *input_table.get(inputs.Asked, ())]
+        self._tables = _tables(tuple(one.watching for one in self._invariants))
+        self._watchers = (self, Reader(self.facts), *self._invariants)
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
+        """What holds something that is watched for itself."""
+        return (
+            ("command", commands.Notify, cls._notified),
+            ("input", inputs.Asked, cls._asked),
+        )
 
     def take(self, entry: Entry) -> None:
         """It happened."""
         facts = self.facts
-        kind = entry.kind
-        if kind == "client_got" or kind == "input":
-            # The client has done all that followed from what it was told before.
-            if self._later:
-                self._look()
-            facts.batch_place = facts.place + 1
-            if kind == "client_got":
-                facts.seen = entry.number + 1
+        kind, what = entry.kind, entry.what
+        if kind == "client_got":
+            self._next(facts)
+            facts.seen = entry.number + 1
+        elif kind == "input":
+            self._next(facts)
         facts.place += 1
         facts.time_us = entry.time_us
-        what = entry.what
-        handlers = self._tables[kind].get(type(what))
-        if handlers is not None:
-            for handler in handlers:
-                handler(entry, what)
+        looks = self._tables[kind].get(type(what))
+        if looks is not None:
+            watchers = self._watchers
+            for index, look in looks:
+                look(watchers[index], entry, what)
+
+    def _next(self, facts: Facts) -> None:
+        """The client has done all that followed from what it was told before."""
+        if self._later:
+            self._look()
+        facts.batch_place = facts.place + 1
 
     def finish(self, final: Final) -> None:
         """The episode has ended so."""
@@ -174,8 +181,24 @@ class Judge:
         self._pass_on("ask", entry, asked.ask)
 
     def _pass_on(self, kind: WatchKind, entry: Entry, what: object) -> None:
-        for handler in self._tables[kind].get(type(what), ()):
-            handler(entry, what)
+        for index, look in self._tables[kind].get(type(what), ()):
+            look(self._watchers[index], entry, what)
+
+
+@cache
+def _tables(watching: tuple[bool, ...]) -> Mapping[WatchKind, _Looks]:
+    """Who looks at what, in a world in which these of the `INVARIANTS` are watching.
+
+    Made once for all worlds of a kind: to make it anew took 1 % of an episode.
+    """
+    tables: dict[WatchKind, _Looks] = {kind: {} for kind in _KINDS}
+    on = (True, True, *watching)
+    who: tuple[type[Judge | Reader | Invariant], ...] = (Judge, Reader, *INVARIANTS)
+    for index, watcher in enumerate(who):
+        if on[index]:
+            for kind, what, look in watcher.watches():
+                tables[kind].setdefault(what, []).append((index, look))
+    return tables
 
 
 def judge(

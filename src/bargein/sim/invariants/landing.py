@@ -32,23 +32,24 @@ class CommandsAreLegal(Invariant):
         self._open_updates: list[int] = []
         self._opened = self._configured = self._over = False
 
-    def watches(self) -> Iterable[Watched]:
-        yield from (("client_sent", kind, self._sent) for kind in get_args(events.ClientEvent))
-        yield from (("command", kind, self._sounding) for kind in _SOUNDING)
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
+        yield from (("client_sent", kind, cls._sent) for kind in get_args(events.ClientEvent))
+        yield from (("command", kind, cls._sounding) for kind in _SOUNDING)
         yield from (
-            ("input", inputs.PipeOpened, self._pipe_opened),
-            ("input", inputs.PipeClosed, self._pipe_closed),
-            ("client_got", events.SessionUpdated, self._session_updated),
-            ("client_sent", events.InputAudioBufferAppend, self._append),
-            ("command", commands.Play, self._play),
-            ("command", commands.FinishPlay, self._finish),
-            ("command", commands.StopPlayback, self._stop),
-            ("command", commands.HoldPlayback, self._hold),
-            ("command", commands.ResumePlayback, self._resume),
-            ("command", commands.Close, self._close),
-            ("command", commands.Notify, self._notify),
-            ("input", inputs.Asked, self._asked),
-            ("command", commands.Answer, self._answer),
+            ("input", inputs.PipeOpened, cls._pipe_opened),
+            ("input", inputs.PipeClosed, cls._pipe_closed),
+            ("client_got", events.SessionUpdated, cls._session_updated),
+            ("client_sent", events.InputAudioBufferAppend, cls._append),
+            ("command", commands.Play, cls._play),
+            ("command", commands.FinishPlay, cls._finish),
+            ("command", commands.StopPlayback, cls._stop),
+            ("command", commands.HoldPlayback, cls._hold),
+            ("command", commands.ResumePlayback, cls._resume),
+            ("command", commands.Close, cls._close),
+            ("command", commands.Notify, cls._notify),
+            ("input", inputs.Asked, cls._asked),
+            ("command", commands.Answer, cls._answer),
         )
 
     # -- the pipe ------------------------------------------------------------------------------

@@ -44,18 +44,21 @@ class OnlyWhileThePressLasts(Invariant):
         """What the clears that are still to be sent are for: a press, or one that was too short."""
         self._going_out: _Press | None = None
 
-    def watches(self) -> Iterable[Watched]:
-        if self.options.turns != "manual" or self.scene.witness is None:
-            return ()
+    @property
+    def watching(self) -> bool:
+        return self.options.turns == "manual" and self.scene.witness is not None
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("notice", notices.Connected, self._connect),
-            ("notice", notices.Dropped, self._drop),
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("input", inputs.Captured, self._capture),
-            ("client_sent", events.InputAudioBufferClear, self._clear),
-            ("client_sent", events.InputAudioBufferAppend, self._append),
-            ("client_sent", events.InputAudioBufferCommit, self._commit),
+            ("notice", notices.Connected, cls._connect),
+            ("notice", notices.Dropped, cls._drop),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("input", inputs.Captured, cls._capture),
+            ("client_sent", events.InputAudioBufferClear, cls._clear),
+            ("client_sent", events.InputAudioBufferAppend, cls._append),
+            ("client_sent", events.InputAudioBufferCommit, cls._commit),
         )
 
     def _connect(self, entry: Entry, notice: notices.Connected) -> None:
@@ -130,17 +133,20 @@ class NothingIsLostUntold(Invariant):
         self._connected = False
         self._owed = 0
 
-    def watches(self) -> Iterable[Watched]:
-        if self.options.turns == "manual":
-            return ()
+    @property
+    def watching(self) -> bool:
+        return self.options.turns != "manual"
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("notice", notices.Connected, self._connect),
-            ("notice", notices.Dropped, self._drop),
-            ("ask", asks.Leave, self._leave),
-            ("notice", notices.BudgetSpent, self._leave),
-            ("input", inputs.PipeClosed, self._leave),
-            ("input", inputs.Captured, self._capture),
-            ("client_sent", events.InputAudioBufferAppend, self._append),
+            ("notice", notices.Connected, cls._connect),
+            ("notice", notices.Dropped, cls._drop),
+            ("ask", asks.Leave, cls._leave),
+            ("notice", notices.BudgetSpent, cls._leave),
+            ("input", inputs.PipeClosed, cls._leave),
+            ("input", inputs.Captured, cls._capture),
+            ("client_sent", events.InputAudioBufferAppend, cls._append),
         )
 
     def _connect(self, entry: Entry, notice: notices.Connected) -> None:

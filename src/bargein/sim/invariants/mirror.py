@@ -40,17 +40,18 @@ class MirrorIsTheServers(Invariant):
         self._wrong: set[str] = set()
         """Items that were shown wrongly before: what comes of it is not told again."""
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ConversationItemAdded, self._added),
-            ("client_got", events.ConversationItemDone, self._done),
-            ("client_got", events.ConversationItemTruncated, self._truncated),
-            ("client_got", events.ConversationItemDeleted, self._deleted),
-            ("client_got", events.ResponseOutputAudioTranscriptDelta, self._words),
-            ("client_got", events.ResponseOutputAudioTranscriptDone, self._all_words),
-            ("notice", notices.Transcript, self._transcript),
-            ("notice", notices.Interruption, self._interruption),
-            ("notice", notices.InterruptionSettled, self._interruption),
+            ("client_got", events.ConversationItemAdded, cls._added),
+            ("client_got", events.ConversationItemDone, cls._done),
+            ("client_got", events.ConversationItemTruncated, cls._truncated),
+            ("client_got", events.ConversationItemDeleted, cls._deleted),
+            ("client_got", events.ResponseOutputAudioTranscriptDelta, cls._words),
+            ("client_got", events.ResponseOutputAudioTranscriptDone, cls._all_words),
+            ("notice", notices.Transcript, cls._transcript),
+            ("notice", notices.Interruption, cls._interruption),
+            ("notice", notices.InterruptionSettled, cls._interruption),
         )
 
     # -- at each acknowledgement ---------------------------------------------------------------

@@ -54,16 +54,19 @@ class _OfCalls(Invariant):
         self._least_us = NEVER
         self._most_us = 0
 
-    def watches(self) -> Iterable[Watched]:
-        if not self.options.webrtc:
-            return ()
+    @property
+    def watching(self) -> bool:
+        return self.options.webrtc
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("server_sent", events.OutputAudioBufferStarted, self._begins),
-            ("server_sent", events.OutputAudioBufferStopped, self._ends),
-            ("server_sent", events.OutputAudioBufferCleared, self._ends),
-            ("client_got", events.OutputAudioBufferStarted, self._got_started),
-            ("client_got", events.OutputAudioBufferStopped, self._got_over),
-            ("client_got", events.OutputAudioBufferCleared, self._got_over),
+            ("server_sent", events.OutputAudioBufferStarted, cls._begins),
+            ("server_sent", events.OutputAudioBufferStopped, cls._ends),
+            ("server_sent", events.OutputAudioBufferCleared, cls._ends),
+            ("client_got", events.OutputAudioBufferStarted, cls._got_started),
+            ("client_got", events.OutputAudioBufferStopped, cls._got_over),
+            ("client_got", events.OutputAudioBufferCleared, cls._got_over),
         )
 
     def _begins(self, entry: Entry, event: events.OutputAudioBufferStarted) -> None:
@@ -118,9 +121,10 @@ class OnlyTheLivingAreHeard(_OfCalls):
     name = "W1"
     sentence = "Over WebRTC nothing of a cut reply is played, whoever's name it is played in."
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         base = tuple(super().watches())
-        return base and (*base, ("command", commands.Play, self._play))
+        return base and (*base, ("command", commands.Play, cls._play))
 
     def _play(self, entry: Entry, command: commands.Play) -> None:
         found = self.sound_of(command.audio)
@@ -159,13 +163,14 @@ class EveryWordIsHeard(_OfCalls):
         super().__init__(scene)
         self._stops: list[int] = []
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         base = tuple(super().watches())
         return base and (
             *base,
-            ("input", inputs.MediaArrived, self._arrived),
-            ("command", commands.Play, self._play),
-            ("command", commands.StopPlayback, self._stop),
+            ("input", inputs.MediaArrived, cls._arrived),
+            ("command", commands.Play, cls._play),
+            ("command", commands.StopPlayback, cls._stop),
         )
 
     def _arrived(self, entry: Entry, came: inputs.MediaArrived) -> None:
@@ -238,17 +243,18 @@ class TheBufferIsCleared(_OfCalls):
         self._speech_place = -1
         self._cut_us = 0
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         base = tuple(super().watches())
         return base and (
             *base,
-            ("client_got", events.ResponseContentPartAdded, self._part),
-            ("client_got", events.InputAudioBufferSpeechStarted, self._speech),
-            ("client_sent", events.OutputAudioBufferClear, self._clear),
-            ("client_sent", events.ConversationItemTruncate, self._touch),
-            ("client_sent", events.ConversationItemDelete, self._touch),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("command", commands.StopPlayback, self._stop),
+            ("client_got", events.ResponseContentPartAdded, cls._part),
+            ("client_got", events.InputAudioBufferSpeechStarted, cls._speech),
+            ("client_sent", events.OutputAudioBufferClear, cls._clear),
+            ("client_sent", events.ConversationItemTruncate, cls._touch),
+            ("client_sent", events.ConversationItemDelete, cls._touch),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("command", commands.StopPlayback, cls._stop),
         )
 
     def _got_started(self, entry: Entry, event: events.OutputAudioBufferStarted) -> None:
@@ -338,9 +344,9 @@ class TheRecordOfACall(_OfCalls):
         "it in the service's own words."
     )
 
-    def watches(self) -> Iterable[Watched]:
-        base = tuple(super().watches())
-        return base and (*base, ("notice", notices.InterruptionSettled, self._settled))
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
+        return (*super().watches(), ("notice", notices.InterruptionSettled, cls._settled))
 
     def _settled(self, entry: Entry, record: notices.InterruptionSettled) -> None:
         witness = self.scene.witness

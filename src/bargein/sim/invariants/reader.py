@@ -43,51 +43,52 @@ class Reader:
         self._stopped: int | None = None
         self._commit_places: dict[int, int] = {}
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         """What tells something."""
-        yield from (("client_sent", kind, self._sent) for kind in _SENT)
+        yield from (("client_sent", kind, cls._sent) for kind in _SENT)
         yield from (
-            ("server_sent", events.ResponseOutputAudioDelta, self._made),
-            ("server_sent", events.ResponseCreated, self._created),
-            ("server_sent", events.ResponseDone, self._done),
-            ("server_sent", events.ResponseOutputItemAdded, self._item_added),
-            ("server_sent", events.ResponseOutputItemDone, self._item_done),
-            ("server_sent", events.InputAudioBufferSpeechStarted, self._speech_started),
-            ("server_sent", events.InputAudioBufferSpeechStopped, self._speech_stopped),
-            ("server_sent", events.InputAudioBufferCommitted, self._user_committed),
-            ("server_sent", events.SessionCreated, self._configured),
-            ("server_sent", events.SessionUpdated, self._configured),
-            ("server_sent", events.Error, self._error),
-            ("client_got", events.ResponseOutputAudioDelta, self._received),
-            ("client_got", events.ResponseCreated, self._got_created),
-            ("client_got", events.ResponseDone, self._got_done),
-            ("client_got", events.ResponseOutputTextDelta, self._text),
-            ("client_got", events.ResponseOutputTextDone, self._text),
-            ("client_got", events.InputAudioBufferSpeechStarted, self._got_speech),
-            ("client_got", events.InputAudioBufferCommitted, self._got_commit),
-            ("input", inputs.Rendered, self._reported),
-            ("input", inputs.PlaybackHeld, self._reported),
-            ("input", inputs.PlaybackStopped, self._playback_stopped),
-            ("input", inputs.DeviceChanged, self._device_changed),
-            ("input", inputs.Blocked, self._blocked),
-            ("input", inputs.Drained, self._drained),
-            ("input", inputs.PipeClosed, self._pipe_closed),
-            ("ask", asks.Say, self._say),
-            ("ask", asks.Interrupt, lambda entry, ask: self._cut("interrupt")),
-            ("ask", asks.Press, self._press),
-            ("ask", asks.Leave, lambda entry, ask: self._cut("leave")),
-            ("ask", asks.SendEvent, self._sends),
-            ("input", inputs.Asked, self._asked),
-            ("command", commands.Answer, self._answered),
-            ("client_got", events.ConversationItemAdded, self._added),
-            ("command", commands.Play, self._play),
-            ("command", commands.FinishPlay, self._finish),
-            ("command", commands.StopPlayback, self._stop),
-            ("command", commands.Close, self._close),
-            ("notice", notices.Interruption, self._interruption),
-            ("notice", notices.Transcript, self._transcript),
-            ("notice", notices.BudgetSpent, self._budget_spent),
-            ("broken", str, self._broken),
+            ("server_sent", events.ResponseOutputAudioDelta, cls._made),
+            ("server_sent", events.ResponseCreated, cls._created),
+            ("server_sent", events.ResponseDone, cls._done),
+            ("server_sent", events.ResponseOutputItemAdded, cls._item_added),
+            ("server_sent", events.ResponseOutputItemDone, cls._item_done),
+            ("server_sent", events.InputAudioBufferSpeechStarted, cls._speech_started),
+            ("server_sent", events.InputAudioBufferSpeechStopped, cls._speech_stopped),
+            ("server_sent", events.InputAudioBufferCommitted, cls._user_committed),
+            ("server_sent", events.SessionCreated, cls._configured),
+            ("server_sent", events.SessionUpdated, cls._configured),
+            ("server_sent", events.Error, cls._error),
+            ("client_got", events.ResponseOutputAudioDelta, cls._received),
+            ("client_got", events.ResponseCreated, cls._got_created),
+            ("client_got", events.ResponseDone, cls._got_done),
+            ("client_got", events.ResponseOutputTextDelta, cls._text),
+            ("client_got", events.ResponseOutputTextDone, cls._text),
+            ("client_got", events.InputAudioBufferSpeechStarted, cls._got_speech),
+            ("client_got", events.InputAudioBufferCommitted, cls._got_commit),
+            ("input", inputs.Rendered, cls._reported),
+            ("input", inputs.PlaybackHeld, cls._reported),
+            ("input", inputs.PlaybackStopped, cls._playback_stopped),
+            ("input", inputs.DeviceChanged, cls._device_changed),
+            ("input", inputs.Blocked, cls._blocked),
+            ("input", inputs.Drained, cls._drained),
+            ("input", inputs.PipeClosed, cls._pipe_closed),
+            ("ask", asks.Say, cls._say),
+            ("ask", asks.Interrupt, cls._interrupt),
+            ("ask", asks.Press, cls._press),
+            ("ask", asks.Leave, cls._leave),
+            ("ask", asks.SendEvent, cls._sends),
+            ("input", inputs.Asked, cls._asked),
+            ("command", commands.Answer, cls._answered),
+            ("client_got", events.ConversationItemAdded, cls._added),
+            ("command", commands.Play, cls._play),
+            ("command", commands.FinishPlay, cls._finish),
+            ("command", commands.StopPlayback, cls._stop),
+            ("command", commands.Close, cls._close),
+            ("notice", notices.Interruption, cls._interruption),
+            ("notice", notices.Transcript, cls._transcript),
+            ("notice", notices.BudgetSpent, cls._budget_spent),
+            ("broken", str, cls._broken),
         )
 
     # -- what the server sends ---------------------------------------------------------------
@@ -238,6 +239,12 @@ class Reader:
     def _say(self, entry: Entry, say: asks.Say) -> None:
         if say.reply and not self._is_spent:
             self._cut("typed")
+
+    def _interrupt(self, entry: Entry, ask: asks.Interrupt) -> None:
+        self._cut("interrupt")
+
+    def _leave(self, entry: Entry, ask: asks.Leave) -> None:
+        self._cut("leave")
 
     def _press(self, entry: Entry, press: asks.Press) -> None:
         if not self._is_spent:

@@ -44,12 +44,13 @@ class TheRecordIsTrue(Invariant):
         pcm = self.options.format is AudioFormat.PCM
         self._listens = pcm and scene.witness is not None and not self.options.blocks
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            *([("input", inputs.Captured, self._capture)] if self._listens else []),
-            ("client_got", events.ResponseDone, self._done),
-            ("notice", notices.Interruption, self._interruption),
-            ("notice", notices.InterruptionSettled, self._settlement),
+            ("input", inputs.Captured, cls._capture),
+            ("client_got", events.ResponseDone, cls._done),
+            ("notice", notices.Interruption, cls._interruption),
+            ("notice", notices.InterruptionSettled, cls._settlement),
         )
 
     def _interruption(self, entry: Entry, told: notices.Interruption) -> None:
@@ -118,7 +119,7 @@ class TheRecordIsTrue(Invariant):
     def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
         """Where the microphone of this world is loud (`actors/microphone.py`)."""
         audio, width = captured.audio, self.options.format.bytes_per_sample
-        if audio[:width] == bytes(width):
+        if not self._listens or audio[:width] == bytes(width):
             return
         lasts_us = len(audio) // width * US_PER_S // self.options.format.rate
         began_us = entry.time_us - lasts_us

@@ -35,20 +35,21 @@ class ComesToRest(Invariant):
         self._held = False
         self._cancel_place = -1
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("notice", notices.Interruption, self._interruption),
-            ("notice", notices.InterruptionSettled, self._settlement),
-            ("notice", notices.TurnStarted, self._turn_started),
-            ("notice", notices.TurnEnded, self._turn_ended),
-            ("notice", notices.FloorChanged, self._floor_changed),
-            ("notice", notices.Dropped, self._drop),
-            ("ask", asks.SendEvent, self._send),
-            ("command", commands.HoldPlayback, self._hold),
-            ("command", commands.ResumePlayback, self._resume),
-            ("command", commands.StopPlayback, self._resume),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("notice", notices.Interruption, cls._interruption),
+            ("notice", notices.InterruptionSettled, cls._settlement),
+            ("notice", notices.TurnStarted, cls._turn_started),
+            ("notice", notices.TurnEnded, cls._turn_ended),
+            ("notice", notices.FloorChanged, cls._floor_changed),
+            ("notice", notices.Dropped, cls._drop),
+            ("ask", asks.SendEvent, cls._send),
+            ("command", commands.HoldPlayback, cls._hold),
+            ("command", commands.ResumePlayback, cls._resume),
+            ("command", commands.StopPlayback, cls._resume),
         )
 
     def _ask(self, entry: Entry, asked: inputs.Asked) -> None:

@@ -30,11 +30,12 @@ class NoFaultOfOurs(Invariant):
         self._refused: Refused | None = None
         self._refused_place = -1
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("server_sent", events.Error, self._error),
-            ("client_got", events.Error, self._got_error),
-            ("notice", notices.Fault, self._fault),
+            ("server_sent", events.Error, cls._error),
+            ("client_got", events.Error, cls._got_error),
+            ("notice", notices.Fault, cls._fault),
         )
 
     def _got_error(self, entry: Entry, event: events.Error) -> None:
@@ -87,11 +88,12 @@ class NothingWholeIsTouched(Invariant):
         self._deleted: set[str] = set()
         self._of_completed: list[Part] = []
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_sent", events.ConversationItemTruncate, self._truncate),
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("client_sent", events.ResponseCancel, self._cancel),
+            ("client_sent", events.ConversationItemTruncate, cls._truncate),
+            ("client_sent", events.ConversationItemDelete, cls._delete),
+            ("client_sent", events.ResponseCancel, cls._cancel),
         )
 
     def _truncate(self, entry: Entry, event: events.ConversationItemTruncate) -> None:
@@ -156,10 +158,13 @@ class TheCutEnds(Invariant):
     name = "rule 9"
     sentence = "A cut response that the server does not end by itself is cancelled."
 
-    def watches(self) -> Iterable[Watched]:
-        if not self.options.obeys_cancel:
-            return ()
-        return (("client_got", events.ResponseDone, self._done),)
+    @property
+    def watching(self) -> bool:
+        return self.options.obeys_cancel
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
+        return (("client_got", events.ResponseDone, cls._done),)
 
     def _done(self, entry: Entry, event: events.ResponseDone) -> None:
         self._judge(self.facts.replies[event.response.id])

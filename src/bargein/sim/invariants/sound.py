@@ -30,8 +30,9 @@ class MemoryIsHearing(Invariant):
     name = "I1"
     sentence = "What the service remembers of each spoken part is what the ear got."
 
-    def watches(self) -> Iterable[Watched]:
-        return (("notice", notices.InterruptionSettled, self._settled),)
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
+        return (("notice", notices.InterruptionSettled, cls._settled),)
 
     def _settled(self, entry: Entry, record: notices.InterruptionSettled) -> None:
         witness = self.scene.witness
@@ -154,10 +155,11 @@ class TheUnbornStaySilent(Invariant):
         super().__init__(scene)
         self._unborn: dict[str, Reply] = {}
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseCreated, self._created),
-            ("command", commands.Play, self._play),
+            ("client_got", events.ResponseCreated, cls._created),
+            ("command", commands.Play, cls._play),
         )
 
     def _created(self, entry: Entry, event: events.ResponseCreated) -> None:

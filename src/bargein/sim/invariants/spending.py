@@ -40,21 +40,24 @@ class ASpentBudgetEndsIt(Invariant):
         self._unasked_us: int | None = None
         self._closed_us: int | None = None
 
-    def watches(self) -> Iterable[Watched]:
-        if self._budget is None:
-            return ()
+    @property
+    def watching(self) -> bool:
+        return self._budget is not None
+
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.ResponseDone, self._done),
-            ("client_got", events.ResponseOutputAudioDelta, self._sound),
-            ("client_got", events.ResponseCreated, self._created),
-            ("client_sent", events.InputAudioBufferAppend, self._heard),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("notice", notices.Connected, self._connected),
-            ("notice", notices.BudgetNear, self._is_near),
-            ("notice", notices.BudgetSpent, self._is_spent),
-            ("notice", notices.Interruption, self._interruption),
-            ("ask", asks.Leave, self._leave),
-            ("command", commands.Close, self._close),
+            ("client_got", events.ResponseDone, cls._done),
+            ("client_got", events.ResponseOutputAudioDelta, cls._sound),
+            ("client_got", events.ResponseCreated, cls._created),
+            ("client_sent", events.InputAudioBufferAppend, cls._heard),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("notice", notices.Connected, cls._connected),
+            ("notice", notices.BudgetNear, cls._is_near),
+            ("notice", notices.BudgetSpent, cls._is_spent),
+            ("notice", notices.Interruption, cls._interruption),
+            ("ask", asks.Leave, cls._leave),
+            ("command", commands.Close, cls._close),
         )
 
     def _done(self, entry: Entry, event: events.ResponseDone) -> None:

@@ -29,11 +29,12 @@ class StopThenTell(Invariant):
         super().__init__(scene)
         self._added_place = -1
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_sent", events.ConversationItemTruncate, self._truncate),
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("client_sent", events.ConversationItemCreate, self._add),
+            ("client_sent", events.ConversationItemTruncate, cls._truncate),
+            ("client_sent", events.ConversationItemDelete, cls._delete),
+            ("client_sent", events.ConversationItemCreate, cls._add),
         )
 
     def _add(self, entry: Entry, event: events.ConversationItemCreate) -> None:
@@ -74,12 +75,13 @@ class NothingNewUntilSilent(Invariant):
     name = "rule 7"
     sentence = "Until a stop is answered nothing is played, stopped again, added or asked for."
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("command", commands.Play, self._play),
-            ("command", commands.StopPlayback, self._stop),
-            ("client_sent", events.ConversationItemCreate, self._add),
-            ("client_sent", events.ResponseCreate, self._create),
+            ("command", commands.Play, cls._play),
+            ("command", commands.StopPlayback, cls._stop),
+            ("client_sent", events.ConversationItemCreate, cls._add),
+            ("client_sent", events.ResponseCreate, cls._create),
         )
 
     def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
@@ -121,10 +123,11 @@ class TruncateSaysTheLastWord(Invariant):
         super().__init__(scene)
         self._limits: dict[Part, int] = {}
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.Error, self._error),
-            ("client_sent", events.ConversationItemTruncate, self._truncate),
+            ("client_got", events.Error, cls._error),
+            ("client_sent", events.ConversationItemTruncate, cls._truncate),
         )
 
     def _error(self, entry: Entry, event: events.Error) -> None:
@@ -169,12 +172,13 @@ class TooLongIsSaidOnceMore(Invariant):
         self._lowest: dict[tuple[str, int], Sent] = {}
         self._unconfirmed: set[tuple[str, int]] = set()
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.Error, self._error),
-            ("client_sent", events.ConversationItemTruncate, self._truncate),
-            ("client_sent", events.ConversationItemDelete, self._delete),
-            ("notice", notices.InterruptionSettled, self._settled),
+            ("client_got", events.Error, cls._error),
+            ("client_sent", events.ConversationItemTruncate, cls._truncate),
+            ("client_sent", events.ConversationItemDelete, cls._delete),
+            ("notice", notices.InterruptionSettled, cls._settled),
         )
 
     def _error(self, entry: Entry, event: events.Error) -> None:

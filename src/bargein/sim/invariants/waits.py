@@ -27,13 +27,14 @@ class TheUserHasTheFloor(Invariant):
         super().__init__(scene)
         self._speaking: str | None = None
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("client_got", events.InputAudioBufferSpeechStarted, self._started),
-            ("client_got", events.InputAudioBufferSpeechStopped, self._silent),
-            ("client_got", events.InputAudioBufferCommitted, self._silent),
-            ("client_got", events.InputAudioBufferCleared, self._silent),
-            ("notice", notices.FloorChanged, self._changed),
+            ("client_got", events.InputAudioBufferSpeechStarted, cls._started),
+            ("client_got", events.InputAudioBufferSpeechStopped, cls._silent),
+            ("client_got", events.InputAudioBufferCommitted, cls._silent),
+            ("client_got", events.InputAudioBufferCleared, cls._silent),
+            ("notice", notices.FloorChanged, cls._changed),
         )
 
     def _started(self, entry: Entry, event: events.InputAudioBufferSpeechStarted) -> None:
@@ -66,20 +67,21 @@ class EveryWaitEnds(Invariant):
         self._busy_us = 0
         self._connected = False
 
-    def watches(self) -> Iterable[Watched]:
+    @classmethod
+    def watches(cls) -> Iterable[Watched]:
         return (
-            ("notice", notices.Connected, self._connect),
-            ("input", inputs.Asked, self._ask),
-            ("command", commands.Answer, self._answer),
-            ("client_sent", events.ResponseCreate, self._create),
-            ("client_got", events.ResponseCreated, self._created),
-            ("client_got", events.Error, self._error),
-            ("client_got", events.InputAudioBufferSpeechStarted, self._speaks),
-            ("client_got", events.InputAudioBufferSpeechStopped, self._busy),
-            ("client_got", events.InputAudioBufferCommitted, self._busy),
-            ("notice", notices.TurnEnded, self._ended),
-            ("notice", notices.Fault, self._fault),
-            ("input", inputs.PipeClosed, self._closed),
+            ("notice", notices.Connected, cls._connect),
+            ("input", inputs.Asked, cls._ask),
+            ("command", commands.Answer, cls._answer),
+            ("client_sent", events.ResponseCreate, cls._create),
+            ("client_got", events.ResponseCreated, cls._created),
+            ("client_got", events.Error, cls._error),
+            ("client_got", events.InputAudioBufferSpeechStarted, cls._speaks),
+            ("client_got", events.InputAudioBufferSpeechStopped, cls._busy),
+            ("client_got", events.InputAudioBufferCommitted, cls._busy),
+            ("notice", notices.TurnEnded, cls._ended),
+            ("notice", notices.Fault, cls._fault),
+            ("input", inputs.PipeClosed, cls._closed),
         )
 
     def _connect(self, entry: Entry, notice: notices.Connected) -> None:
