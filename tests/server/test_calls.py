@@ -202,9 +202,10 @@ async def test_an_ephemeral_key_opens_sessions_and_nothing_else(
 async def test_a_sideband_of_no_call_is_404_and_needs_a_key() -> None:
     limits = HostLimits(close_deadline_s=0.1)
     async with a_server(media_hosts=LOOPBACK, limits=limits) as server:
-        with pytest.raises(InvalidStatus) as raised:
-            await connect(f"{server.ws_url}?call_id=rtc_nope")
-        assert raised.value.response.status_code == 404
+        for nobody in ("rtc_nope", "", "sess_x"):
+            with pytest.raises(InvalidStatus) as raised:
+                await connect(f"{server.ws_url}?call_id={nobody}")
+            assert raised.value.response.status_code == 404
         answer = await post(server, "/calls", await an_offer(server), session=SESSION)
         call_id = answer.headers["location"].rpartition("/")[2]
         async with connect(f"{server.ws_url}?call_id={call_id}") as socket:
@@ -212,6 +213,12 @@ async def test_a_sideband_of_no_call_is_404_and_needs_a_key() -> None:
             assert error["message"] == "Missing bearer or basic authentication in header"
             await socket.wait_closed()
             assert socket.close_code == 3000
+        made = (await post(server, "/client_secrets", json_body={})).json()["value"]
+        head = {"Authorization": f"Bearer {made}"}
+        address = f"{server.ws_url}?call_id={call_id}"
+        async with connect(address, additional_headers=head) as socket:
+            error = json.loads(await socket.recv())["error"]
+            assert "cannot attach to a call" in error["message"]
 
 
 async def test_a_page_that_was_allowed_may_read_the_answer_and_no_other_may() -> None:

@@ -363,8 +363,8 @@ class Session:
 
 
 def session_of(call_id: str) -> str:
-    """The id of a call's session (protocol.md §1.2.2)."""
-    return f"sess_{call_id.removeprefix('rtc_')}"
+    """The id of a call's session (protocol.md §1.2.2); that of none for what is no call's id."""
+    return f"sess_{call_id[4:]}" if call_id.startswith("rtc_") else ""
 
 
 async def _set(event: asyncio.Event) -> None:

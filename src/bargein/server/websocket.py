@@ -32,6 +32,7 @@ from websockets.http11 import Request
 
 from bargein import events
 from bargein.server.admission import (
+    BAD_KEY,
     TRY_LATER,
     Admitted,
     Head,
@@ -310,6 +311,10 @@ class RealtimeEndpoint:
         session = self._host.find(session_id)
         if isinstance(who, NotAdmitted):
             await _refuse(connection, who)
+        elif who is not None:
+            # A key that was given to one page is not for listening to the others.
+            why = "A client secret cannot attach to a call: use the API key."
+            await _refuse(connection, NotAdmitted(BAD_KEY, None, why))
         elif session is None or not session.has_room:
             why = "The call is over, or has as many sidebands as it may."
             refused = NotAdmitted(TRY_LATER, "session_limit_reached", why, "server_error")

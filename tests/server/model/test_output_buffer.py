@@ -400,3 +400,26 @@ def test_nothing_leaves_after_the_client_is_gone() -> None:
     rig.give(PipeClosed())
     rig.wait(1_000)
     assert rig.machine.deadline_us is None and len(rig.left) == 1
+
+
+def test_push_to_talk_takes_what_the_track_brought_since_the_press() -> None:
+    rig = call()
+    speaks(rig, 5_000)
+    hears(rig, silence(400))
+    assert types(rig.say("output_audio_buffer.clear")) == [CLEARED, TRUNCATED]
+    assert types(rig.say("input_audio_buffer.clear")) == ["input_audio_buffer.cleared"]
+    hears(rig, speech(300))
+    rig.say("input_audio_buffer.commit")
+    turn = rig.machine.memory[-1]
+    assert turn.role == "user" and turn.parts[0].kept_samples == 300 * RATE // 1_000
+    assert rig.respond()
+
+
+def test_a_call_that_only_writes_down_has_nothing_to_clear() -> None:
+    rig = Rig(pipe="webrtc", kind="transcription")
+    assert types(rig.say("output_audio_buffer.clear")) == ["error"]
+    sent = hears(rig, silence(200) + speech(500) + silence(800))
+    assert types(sent)[:2] == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+    ]
