@@ -102,10 +102,11 @@ def test_the_last_frame_of_a_part_is_filled_with_silence_once_the_part_is_whole(
     response_id, _ = speaks(rig, 30, final=False)
     rig.wait(100)
     assert left_ms(rig) == [0]
-    rig.produce(response_id)
+    rig.produce(response_id, score.ClosePart(), final=False)
     rig.wait(100)
     assert left_ms(rig) == [0, 100]
     assert rig.left[1][1].audio == sound(10).audio + silence(10)
+    assert rig.machine.running_response_ids == (response_id,)
 
 
 @pytest.mark.parametrize(
@@ -366,8 +367,8 @@ def test_a_response_fails_that_is_too_far_ahead_of_what_is_played() -> None:
 def test_silence_is_counted_from_the_end_of_the_sound() -> None:
     rig = Rig(pipe="webrtc")
     rig.configure({"type": "server_vad", "idle_timeout_ms": 5_000})
-    speaks(rig, 3_000)
-    assert "input_audio_buffer.timeout_triggered" not in types(rig.wait(7_900))
+    speaks(rig, 7_000)
+    assert "input_audio_buffer.timeout_triggered" not in types(rig.wait(11_900))
     assert "input_audio_buffer.timeout_triggered" in types(rig.wait(200))
 
 
