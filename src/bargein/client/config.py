@@ -72,6 +72,15 @@ def socket_url(base: str, model: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
 
+def call_url(base: str, call_id: str) -> str:
+    """The WebSocket address that joins a call (protocol.md section 1.1.6). Raises
+    `LocalValueError`."""
+    if not call_id:
+        raise LocalValueError("call_id: is empty; give the id of a call, such as 'rtc_…'")
+    parts = urlsplit(socket_url(base, "none"))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode({"call_id": call_id}), ""))
+
+
 def merged_session(
     raw: Mapping[str, Any] | None,
     *,
@@ -214,7 +223,7 @@ def check_capabilities(capabilities: Capabilities) -> None:
     if capabilities.playback_owner != "client":
         raise LocalValueError(
             f"capabilities.playback_owner: {capabilities.playback_owner!r}; only 'client' works "
-            "over WebSocket, and WebRTC is not in this version"
+            "over WebSocket; give call_id to join a call"
         )
     if capabilities.lengths_grid_ms < 1:
         raise LocalValueError(
@@ -223,9 +232,14 @@ def check_capabilities(capabilities: Capabilities) -> None:
 
 
 def check_barge_in(
-    barge_in: BargeIn, session: events.Session, interrupts: Interrupts = "as_told"
+    barge_in: BargeIn,
+    session: events.Session,
+    interrupts: Interrupts = "as_told",
+    *,
+    service_owns: bool = False,
 ) -> None:
-    """Refuse `keep_talking` where the service would cut by itself.
+    """Refuse `keep_talking` where the service would cut by itself: it cancels the reply, or
+    `service_owns` playback and clears it.
 
     An absent `interrupt_response` is true (protocol.md section 3.2), and an absent turn detection
     is server VAD. Raises `LocalProtocolError`.
@@ -237,7 +251,8 @@ def check_barge_in(
     service_cancels = turns is not None and (
         interrupts == "always" or (told and interrupts == "as_told")
     )
-    reason = refusal(barge_in, service_cancels=service_cancels)
+    clears = service_owns and turns is not None
+    reason = refusal(barge_in, service_cancels=service_cancels, service_clears=clears)
     if reason is not None:
         raise LocalProtocolError(reason)
 

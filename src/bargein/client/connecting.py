@@ -24,7 +24,7 @@ from bargein.audio.base import Player, Recorder
 from bargein.audio.card_settings import CardSettings, margin_of
 from bargein.audio.ear import Ear
 from bargein.audio.virtual import VirtualPlayer
-from bargein.capabilities import Capabilities, Interrupts
+from bargein.capabilities import Capabilities
 from bargein.client import config
 from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Truncation, Turns
@@ -80,6 +80,7 @@ def connect(
     url: str | None = None,
     api_key: ApiKey | None = None,
     transport: Literal["websocket"] | Pipe = "websocket",
+    call_id: str | None = None,
     session: Mapping[str, Any] | None = None,
     instructions: str | None = None,
     voice: str | None = None,
@@ -109,6 +110,9 @@ def connect(
     into the `Authorization` header, and for Azure into `api-key`, unless `auth` says otherwise. A
     `transport` that is a `Pipe` of your own needs neither.
 
+    `call_id` joins a call over WebRTC that somebody else holds: tools, words and interruptions
+    here, its sound there. What is not said of the session stays, and `model` says nothing.
+
     What: `session` is the service's own JSON; the other arguments lie over it. Without `turns` the
     service's default holds (server VAD). Without `audio` nothing is captured and the session asks
     for text, unless `session` asks for sound: that is then taken as heard in real time.
@@ -135,7 +139,14 @@ def connect(
     limits = limits or Limits()
     can = capabilities_of(capabilities)
     whole = dict(session or {})
-    if audio is None:
+    config.check_capabilities(can)
+    if call_id is not None:
+        if audio is not None:
+            raise LocalValueError(
+                "audio: the sound of a call that is joined is elsewhere; give None"
+            )
+        can = replace(can, playback_owner="server", media="elsewhere")
+    elif audio is None:
         whole.setdefault("output_modalities", ["text"])
     given = sorted_out(tools or ())
     wanted = config.merged_session(
@@ -161,7 +172,7 @@ def connect(
             proxy=proxy,
             ssl=ssl,
         )
-        make_pipe = dialling(url, model, api_key, new_pipe)
+        make_pipe = dialling(url, model, api_key, new_pipe, call_id=call_id)
     else:
         make_pipe = taking(transport)
     if audio is not None and not hasattr(audio, "player"):
@@ -170,7 +181,7 @@ def connect(
         )
     return Connecting(
         make_pipe,
-        _settings(wanted, turns, barge_in, limits, can.interrupts, given, budget),
+        _settings(wanted, turns, barge_in, limits, can, given, budget),
         _runner(given, approve),
         audio or _Silence(),
         can,
@@ -185,11 +196,12 @@ def _settings(
     turns: Turns | None,
     barge_in: BargeIn,
     limits: Limits,
-    interrupts: Interrupts,
+    can: Capabilities,
     given: Given,
     budget: Budget | None,
 ) -> Settings:
-    config.check_barge_in(barge_in, wanted, interrupts)
+    owns = can.playback_owner == "server"
+    config.check_barge_in(barge_in, wanted, can.interrupts, service_owns=owns)
     return Settings(
         session=wanted,
         barge_in=barge_in,
@@ -236,7 +248,6 @@ class Connecting:
         limits: Limits,
         open_timeout: float,
     ) -> None:
-        config.check_capabilities(capabilities)
         if not open_timeout > 0:
             raise LocalValueError(f"open_timeout: {open_timeout}; give more than 0 seconds")
         self._make_pipe, self._settings, self._audio = make_pipe, settings, audio
@@ -309,7 +320,8 @@ class Connecting:
         self._session = session
         self._run = asyncio.create_task(_run(driver, board))
         effective = await standing(beginning)
-        config.check_barge_in(self._settings.barge_in, effective, self._capabilities.interrupts)
+        owns = self._capabilities.playback_owner == "server"
+        config.check_barge_in(self._settings.barge_in, effective, can, service_owns=owns)
         beginning.close()
         return session
 

@@ -28,9 +28,12 @@ def dialling(
     model: str,
     api_key: ApiKey | None,
     new_pipe: Callable[[str, Secret], Pipe],
+    *,
+    call_id: str | None = None,
 ) -> MakePipe:
     """A WebSocket to make when the session begins: a key from a callable must not be old then."""
-    address = config.socket_url(base_of(url), model)
+    base = base_of(url)
+    address = config.socket_url(base, model) if call_id is None else config.call_url(base, call_id)
     variable = key_variable(address)
     if api_key is None and not os.environ.get(variable):
         raise LocalValueError(
