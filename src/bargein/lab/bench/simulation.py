@@ -40,7 +40,7 @@ def measure(effort: Effort) -> list[Figure]:
                 "seeds": [seeds[0], seeds[-1]],
                 "virtual_s_per_episode": shown(tally.virtual_us / tally.episodes / US_PER_S),
                 "steps_per_episode": shown(tally.steps / tally.episodes),
-                "broken": len(tally.failures),
+                "broken": tally.broken,
             },
         )
     ]
