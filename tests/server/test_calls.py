@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -124,6 +126,12 @@ async def test_one_of_several_processes_takes_no_calls_and_makes_no_media_of_a_n
     with pytest.raises(LocalValueError, match="media host is 'here'"):
         async with a_server(media_hosts=("here",)):
             pass
+
+
+def test_nothing_of_webrtc_is_loaded_before_the_first_call() -> None:
+    look = "import sys, bargein.server.serving; print({'aiortc', 'av', 'aioice'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, text=True)
+    assert said.stdout == "set()\n"
 
 
 async def test_a_server_without_aiortc_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
