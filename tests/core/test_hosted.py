@@ -252,6 +252,42 @@ def test_a_request_whose_response_is_not_ended_by_its_cancel_in_time_is_denied()
     assert talk.consents == [("Q1", False)]
 
 
+def test_a_request_whose_call_has_ended_is_not_denied_when_its_response_does_not() -> None:
+    talk = Hosting()
+    talk.begins()
+    talk.asks()
+    talk.ask(asks.Interrupt())
+    talk.ends(error="The response ended.")
+    talk.pass_ms(5_000)
+    assert talk.consents == []
+
+
+def test_an_answer_that_has_not_left_when_its_call_ends_never_leaves() -> None:
+    talk = Hosting()
+    talk.begins()
+    talk.asks()
+    talk.give(inputs.Blocked())
+    talk.decide()
+    talk.ends(error="The response ended.")
+    talk.give(inputs.Drained())
+    assert talk.consents == []
+    assert [sent.key for sent in talk.machine.faults.open] == [], "nothing waits for an answer"
+
+
+def test_an_answer_that_waits_for_a_stop_while_its_call_ends_never_leaves() -> None:
+    talk = Hosting()
+    talk.speaking("r0", "A")
+    talk.done("r0")
+    talk.heard("A", 100)
+    talk.begins()
+    talk.asks()
+    talk.speech_started()
+    talk.decide()
+    talk.ends(error="The response ended.")
+    talk.stopped({"A": 100})
+    assert talk.consents == []
+
+
 def test_a_request_of_a_response_that_was_cut_before_is_not_asked_about() -> None:
     talk = Hosting()
     talk.item("A")

@@ -10,7 +10,8 @@
    Whoever cannot decide has denied, with a reason.
 4. A request is withdrawn when its response is cut. The service ends the call of a response that it
    ends; so the denial is sent only where the request outlives its response, or where the service
-   was told to end that and does not.
+   was told to end that and does not. What was decided and has not left when the call ends, never
+   leaves.
 5. The model is not asked again by itself: a reply is owed for each result, and for each error, as
    for a tool of ours, and any response of the conversation that begins when it is there pays it. So
    does what the service does by itself. Where the approval outlives its response the reply is owed
@@ -53,7 +54,11 @@ class _Request:
     call: Call
     alone: bool
     answer: Literal["granted", "denied", "by_application"] | None = None
+    answer_id: str = ""
+    """The item of an answer of ours."""
     withdrawn: bool = False
+    ended: bool = False
+    """The service has said how the call ended."""
     resumed: bool = False
 
 
@@ -132,7 +137,11 @@ class Hosted:
         if not isinstance(item, events.McpCallItem) or not isinstance(item.id, str):
             return
         response_id = self._tools.get(item.id, (response_id, item))[0]
-        if item.id in self._done or not (response_id or item.output or item.error):
+        if not (response_id or item.output or item.error):
+            return
+        if item.id in self._done:
+            for request in self._requests.values():
+                request.ended = request.ended or request.call.item_id == item.id
             return
         call = self._open(item, item.id, response_id)
         self._end(call, *self._outcome(call, item), owed=True)
@@ -151,6 +160,9 @@ class Hosted:
     def _end(self, call: Call, status: ToolStatus, output: str, *, owed: bool) -> None:
         if call.state == "approving":
             self._m.desk.do(commands.CancelTool(call.call_id))
+        request = self._requests.get(call.request_id)
+        if request is not None and request.answer_id:
+            self._m.requests.take_back_item(request.answer_id)
         _bounded(self._done)
         self._done[call.item_id] = None
         self._calls.close(call)
@@ -215,8 +227,9 @@ class Hosted:
                 self._calls.tell(call, "refused", reason)
         elif self._is_over(call) and not request.withdrawn:
             self._wait_for(call)
+        request.answer_id = self._calls.new_id()
         item = events.McpApprovalResponseItem(
-            id=self._calls.new_id(),
+            id=request.answer_id,
             approval_request_id=call.request_id,
             approve=granted,
             reason=reason if reason and not granted else UNSET,
@@ -274,7 +287,7 @@ class Hosted:
                 self._deny(request)
 
     def _deny(self, request: _Request) -> None:
-        if request.answer is None:
+        if request.answer is None and not request.ended:
             self.decided(request.call, granted=False, reason=_WITHDRAWN)
 
     def _is_over(self, call: Call) -> bool:

@@ -122,6 +122,15 @@ class Outbox:
                 return event
         return None
 
+    def withdraw_item(self, item_id: str) -> events.ConversationItemCreate | None:
+        """An item that still waits is not wanted any more."""
+        for waiting in self._rest:
+            event = waiting.event if isinstance(waiting, Send) else None
+            if isinstance(event, events.ConversationItemCreate) and event.item.id == item_id:
+                self._rest.remove(waiting)
+                return event
+        return None
+
     def shut(self) -> None:
         """The pipe has ended, or is about to: nothing waits, and nothing leaves any more."""
         self.drain()

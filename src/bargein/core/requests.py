@@ -147,6 +147,24 @@ class Requests:
         create = events.ConversationItemCreate(item=item)
         self._create_item(create, item.id, by_application=False)
 
+    def take_back_item(self, item_id: str) -> None:
+        """An item of the machine's own is not wanted any more: if it waits, it never leaves."""
+        machine = self._m
+        event = machine.desk.outbox.withdraw_item(item_id)
+        for waiting in machine.after_stop:
+            if isinstance(waiting, events.ConversationItemCreate) and waiting.item.id == item_id:
+                event = waiting
+        if event is None:
+            return
+        if event in machine.after_stop:
+            machine.after_stop.remove(event)
+        memory = machine.faults.oldest(events.ConversationItemCreate, item_id)
+        if memory is not None:
+            machine.faults.forget(memory)
+            self._desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
+        machine.conversation.not_coming(item_id)
+        machine.calls.batches.refused(item_id)
+
     def _respond(self, ask_id: int, params: events.ResponseParams | None) -> None:
         plain = params is None or params == events.ResponseParams()
         key = self._desk.new_id("create")

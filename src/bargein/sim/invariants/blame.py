@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from bargein import events
+from bargein.deadlines import Timer
 from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.invariants.facts import NEVER, Facts, Refused, Reply, Sent
 
@@ -66,7 +67,9 @@ def _consent(facts: Facts, sent: Sent, request_id: str) -> Blame:
     done, reply = facts.items_done.get(item_id), facts.replies.get(facts.owners.get(item_id, ""))
     if done is None or reply is None or done.number < sent.seen:
         return "ours"
-    cancelled = facts.options.obeys_cancel and reply.cancel_place < sent.place
+    # What it has cancelled it takes for over, until no end has come in time.
+    waits = sent.time_us - reply.cancel_us < Timer.RESPONSE_OVER.lasts_us
+    cancelled = facts.options.obeys_cancel and reply.cancel_place < sent.place and waits
     known = cancelled or reply.vad_closed < sent.seen
     return "ours" if known else "crossing"
 

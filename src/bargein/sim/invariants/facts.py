@@ -29,6 +29,7 @@ class Sent:
     number: int
     event: events.ClientEvent
     seen: int
+    time_us: int = 0
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Reply:
     asked_place: int = NEVER
     vad_closed: int = NEVER
     cancel_place: int = NEVER
+    cancel_us: int = 0
 
 
 @dataclass(slots=True)

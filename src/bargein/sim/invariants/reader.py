@@ -290,7 +290,8 @@ class Reader:
 
     def _sent(self, entry: Entry, event: events.ClientEvent) -> None:
         facts = self.facts
-        sent = facts.sent[entry.number] = Sent(facts.place, entry.number, event, facts.seen)
+        sent = Sent(facts.place, entry.number, event, facts.seen, entry.time_us)
+        facts.sent[entry.number] = sent
         if not isinstance(event, _SETTLING):
             return
         facts.met[events.type_of(event)] += 1
@@ -298,7 +299,7 @@ class Reader:
             response_id = str(event.response_id)
             reply = facts.replies.get(response_id)
             if reply is not None and reply.cancel_place == NEVER:
-                reply.cancel_place = sent.place
+                reply.cancel_place, reply.cancel_us = sent.place, sent.time_us
         elif event.item_id in facts.foreign or self._of_edit(event):
             return
         else:
