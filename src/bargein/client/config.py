@@ -231,6 +231,22 @@ def check_capabilities(capabilities: Capabilities) -> None:
         )
 
 
+def check_call(turns: Turns | None, session: events.Session) -> None:
+    """Refuse what a call over WebRTC cannot do. Raises `LocalValueError`."""
+    if isinstance(turns, PushToTalk) and turns.pre_roll_ms:
+        raise LocalValueError(
+            "turns: PushToTalk(pre_roll_ms=…) works over WebSocket; what was said before the press "
+            "cannot be put on a track afterwards"
+        )
+    audio = session.audio if isinstance(session.audio, events.AudioConfig) else None
+    input = audio.input if audio is not None else None
+    named = input.format if isinstance(input, events.AudioInputConfig) else None
+    if getattr(named, "type", "audio/pcm") != "audio/pcm":
+        raise LocalValueError(
+            "session.audio.input.format: a call's track is Opus; give 'audio/pcm', or nothing"
+        )
+
+
 def check_barge_in(
     barge_in: BargeIn,
     session: events.Session,

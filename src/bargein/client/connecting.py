@@ -28,7 +28,7 @@ from bargein.capabilities import Capabilities
 from bargein.client import config
 from bargein.client.board import Board
 from bargein.client.config import PushToTalk, Truncation, Turns
-from bargein.client.dialling import ApiKey, MakePipe, base_of, dialling, taking
+from bargein.client.dialling import ApiKey, MakePipe, base_of, calling, dialling, taking
 from bargein.client.servers import capabilities_of, headers_for, usual_auth
 from bargein.client.session import Session
 from bargein.client.standing import standing
@@ -79,7 +79,7 @@ def connect(
     *,
     url: str | None = None,
     api_key: ApiKey | None = None,
-    transport: Literal["websocket"] | Pipe = "websocket",
+    transport: Literal["websocket", "webrtc"] | Pipe = "websocket",
     call_id: str | None = None,
     session: Mapping[str, Any] | None = None,
     instructions: str | None = None,
@@ -110,6 +110,8 @@ def connect(
     into the `Authorization` header, and for Azure into `api-key`, unless `auth` says otherwise. A
     `transport` that is a `Pipe` of your own needs neither.
 
+    `transport="webrtc"` makes a call: sound goes by tracks of its own, and the service owns what
+    waits to be heard. It needs the extra `webrtc`, and sound is what it asks for, `audio` or not.
     `call_id` joins a call over WebRTC that somebody else holds: tools, words and interruptions
     here, its sound there. What is not said of the session stays, and `model` says nothing.
 
@@ -146,6 +148,8 @@ def connect(
                 "audio: the sound of a call that is joined is elsewhere; give None"
             )
         can = replace(can, playback_owner="server", media="elsewhere")
+    elif transport == "webrtc":
+        can = replace(can, playback_owner="server")
     elif audio is None:
         whole.setdefault("output_modalities", ["text"])
     given = sorted_out(tools or ())
@@ -158,8 +162,8 @@ def connect(
         truncation=truncation,
     )
     if isinstance(transport, str):
-        if transport != "websocket":
-            raise LocalValueError(f"transport: {transport!r}; give 'websocket' or a Pipe")
+        if transport not in ("websocket", "webrtc"):
+            raise LocalValueError(f"transport: {transport!r}; give 'websocket', 'webrtc' or a Pipe")
         new_pipe = partial(
             WebSocketPipe,
             auth=auth or usual_auth(base_of(url)),
@@ -172,7 +176,11 @@ def connect(
             proxy=proxy,
             ssl=ssl,
         )
-        make_pipe = dialling(url, model, api_key, new_pipe, call_id=call_id)
+        if transport == "webrtc" and call_id is None:
+            config.check_call(turns, wanted)
+            make_pipe = calling(url, model, api_key, headers, open_timeout, ssl)
+        else:
+            make_pipe = dialling(url, model, api_key, new_pipe, call_id=call_id)
     else:
         make_pipe = taking(transport)
     if audio is not None and not hasattr(audio, "player"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from bargein.client import config
@@ -44,6 +45,39 @@ def dialling(
         return new_pipe(address, await _secret(api_key, variable))
 
     return dial
+
+
+def calling(
+    url: str | None,
+    model: str,
+    api_key: ApiKey | None,
+    headers: Mapping[str, str] | None,
+    open_timeout_s: float,
+    ssl: ssl_module.SSLContext | None,
+) -> MakePipe:
+    """A call over WebRTC to make when the session begins. Raises `LocalValueError`, also where the
+    extra is missing."""
+    base = base_of(url)
+    variable = key_variable(base)
+    if api_key is None and not os.environ.get(variable):
+        raise LocalValueError(
+            f"api_key: none was given and {variable} is not set; set it, or give api_key"
+        )
+    try:
+        from bargein.transports.signaling import Signaling
+        from bargein.transports.webrtc import WebRtcPipe
+    except ImportError:
+        raise LocalValueError(
+            'transport: "webrtc" needs an extra: pip install "bargein[webrtc]"'
+        ) from None
+
+    async def call() -> Pipe:
+        secret = await _secret(api_key, variable)
+        signaling = Signaling(base, secret, headers=headers, timeout_s=open_timeout_s, ssl=ssl)
+        session = {"type": "realtime", "model": model}
+        return WebRtcPipe(signaling, session, open_timeout_s=open_timeout_s)
+
+    return call
 
 
 def base_of(url: str | None) -> str:

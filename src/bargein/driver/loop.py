@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from bargein import events
 from bargein.audio import base
@@ -29,8 +29,11 @@ from bargein.driver.outgoing import Outgoing
 from bargein.driver.ports import Core, Outlet, Record
 from bargein.events import codec, dialect
 from bargein.tools.base import Approved, Toolbox, ToolReport
-from bargein.transports.base import Pipe, PipeEnd
+from bargein.transports.base import MediaPipe, Pipe, PipeEnd
 from bargein.units import US_PER_S
+
+if TYPE_CHECKING:
+    from bargein.driver.media import Media
 
 _AFTERMATH_S = 1.0
 
@@ -77,6 +80,12 @@ class Driver:
             blocked=lambda: self._inputs.append(inp.Blocked()),
             drained=lambda: self.feed(inp.Drained()),
         )
+        self._media: Media | None = None
+        if isinstance(pipe, MediaPipe) and self._capabilities.playback_owner == "server":
+            # What it stands on is an extra that only calls need.
+            from bargein.driver.media import Media
+
+            self._media = Media(pipe, self.feed, self._clock_us)
         self._pipe_over = False
         self._end: asyncio.Future[None] = self._loop.create_future()
 
@@ -101,6 +110,8 @@ class Driver:
             if self._timer is not None:
                 self._timer.cancel()
             self._intake.close()
+            if self._media is not None:
+                self._media.close()
             for task in tasks:
                 task.cancel()
             try:
@@ -147,6 +158,8 @@ class Driver:
         match command:
             case cmd.Send(event=event):
                 self._send(event)
+            case cmd.SendAudio(audio=audio) if self._media is not None:
+                self._speak(audio)
             case cmd.SendAudio(audio=audio):
                 self._send(events.InputAudioBufferAppend(audio=audio))
             case cmd.Play(part=part, audio=audio, format=audio_format):
@@ -174,6 +187,10 @@ class Driver:
                 self._outgoing.close(command)
             case _:
                 assert_never(command)
+
+    def _speak(self, wire: bytes) -> None:
+        assert self._media is not None and self._wire_sound is not None
+        self._media.speak(sound_of(wire, self._wire_sound.audio_format))
 
     def _call_tool(self, command: cmd.AskApproval | cmd.RunTool | cmd.CancelTool) -> None:
         assert self._tools is not None, "a machine that knows tools is given what runs them"

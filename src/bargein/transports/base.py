@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,18 @@ class PromptPipe(Protocol):
 
         Raises `TransportError` where the pipe has ended.
         """
+
+
+MediaSink: TypeAlias = Callable[[int, int, bytes], None]
+"""A packet of sound that arrived: its RTP sequence number, timestamp and payload."""
+
+
+@runtime_checkable
+class MediaPipe(Protocol):
+    """What a pipe has besides where sound goes by a track of its own, in packets of Opus."""
+
+    def attach_media(self, sink: MediaSink) -> None:
+        """Give the place for packets, before the pipe is opened. It is called on the loop."""
+
+    def send_media(self, payload: bytes, position: int) -> None:
+        """Send a packet at its place on our track, in samples at 48 kHz, which rises."""

@@ -1,0 +1,176 @@
+"""`connect(transport="webrtc")` against our server over loopback, with real media."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from tests.server.peer_rig import LOOPBACK, post
+from tests.server.serving_rig import a_server, says, settle, story_that_stalls, user_speech
+
+import bargein
+from bargein.audio.base import SoundSink
+from bargein.audio.card_settings import CardSettings
+from bargein.audio.ear import Ear
+from bargein.audio.virtual import VirtualPlayer
+from bargein.core.notices import InterruptionSettled, Lost, TurnEnded
+
+pytestmark = pytest.mark.real_time
+RATE = 24_000
+
+
+def ears() -> tuple[VirtualPlayer, Ear]:
+    ear = Ear()
+    return VirtualPlayer(CardSettings(latency_us=0), ear=ear), ear
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Wait for it, 15 s at most."""
+    for _ in range(1_500):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to that")
+
+
+class Mouth:
+    """A microphone that says what it is told, 20 ms every 20 ms, and is silent behind it."""
+
+    def __init__(self) -> None:
+        self._sink: SoundSink | None = None
+
+    def attach(self, sink: SoundSink) -> None:
+        self._sink = sink
+
+    def start(self) -> None:
+        """It speaks when it is told to."""
+
+    def mute(self, muted: bool) -> None:
+        """Nobody asks."""
+
+    def stop(self) -> None:
+        self._sink = None
+
+    async def say(self, pcm: bytes) -> None:
+        frame = 2 * RATE // 50
+        for start in range(0, len(pcm) + 100 * frame, frame):
+            if self._sink is not None:
+                self._sink(pcm[start : start + frame].ljust(frame, b"\0"), RATE)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_reply_is_heard_from_its_first_word_to_its_last() -> None:
+    player, ear = ears()
+    async with a_server(says("Hello there, how are you?"), media_hosts=LOOPBACK) as server:
+        call = bargein.connect(
+            url=server.url,
+            api_key=server.api_key,
+            transport="webrtc",
+            turns=bargein.PushToTalk(),
+            audio=bargein.Audio(player),
+        )
+        async with call as session:
+            ended = session.notices(TurnEnded)
+            await session.say("Hello.")
+            async with asyncio.timeout(15):
+                turn = await anext(aiter(ended))
+            assert isinstance(turn, TurnEnded) and turn.status == "completed"
+    loud = np.abs(ear.sound()) > 500
+    assert loud.any()
+
+
+async def test_interrupt_is_silent_at_once_and_the_service_says_what_it_keeps() -> None:
+    player, ear = ears()
+    async with a_server(story_that_stalls(), media_hosts=LOOPBACK) as server:
+        call = bargein.connect(
+            url=server.url,
+            api_key=server.api_key,
+            transport="webrtc",
+            turns=bargein.PushToTalk(),
+            audio=bargein.Audio(player),
+        )
+        async with call as session:
+            settled = session.notices(InterruptionSettled)
+            await session.say("Tell me a story.")
+            await until(lambda: len(ear.sound()) > RATE)
+            record = await session.interrupt()
+            assert record is not None
+            heard = len(ear.sound())
+            async with asyncio.timeout(10):
+                told = await anext(aiter(settled))
+            await asyncio.sleep(0.3)
+            assert len(ear.sound()) - heard <= 2 * RATE // 50
+    assert isinstance(told, InterruptionSettled)
+    assert told.commands == ("response.cancel", "output_audio_buffer.clear")
+    assert told.kept_ms is not None and told.kept_ms % 20 == 0
+    assert told.heard_ms <= told.left_ms <= told.kept_ms + 100
+
+
+async def test_a_call_that_the_service_ends_is_lost() -> None:
+    player, _ = ears()
+    async with a_server(media_hosts=LOOPBACK) as server:
+        call = bargein.connect(
+            url=server.url,
+            api_key=server.api_key,
+            transport="webrtc",
+            turns=bargein.PushToTalk(),
+            audio=bargein.Audio(player),
+        )
+        async with call as session:
+            lost = session.notices(Lost)
+            call_id = vars(call)["_pipe"].call_url.rpartition("/")[2]
+            answer = await post(server, f"/calls/{call_id}/hangup")
+            assert answer.status_code == 200
+            async with asyncio.timeout(10):
+                assert isinstance(await anext(aiter(lost)), Lost)
+
+
+async def test_leaving_hangs_up_and_leaves_nothing_behind() -> None:
+    player, _ = ears()
+    async with a_server(media_hosts=LOOPBACK) as server:
+        call = bargein.connect(
+            url=server.url,
+            api_key=server.api_key,
+            transport="webrtc",
+            turns=bargein.PushToTalk(),
+            audio=bargein.Audio(player),
+        )
+        before = asyncio.all_tasks()
+        async with call:
+            assert len(server.sessions) == 1
+        await settle(server)
+        await until(lambda: asyncio.all_tasks() <= before)
+
+
+async def test_sound_of_the_microphone_is_a_turn_of_the_users() -> None:
+    """Spoken into the track, heard by the server's detector, answered over the other track."""
+    player, ear = ears()
+    microphone = Mouth()
+    async with a_server(says("Hello there."), media_hosts=LOOPBACK) as server:
+        call = bargein.connect(
+            url=server.url,
+            api_key=server.api_key,
+            transport="webrtc",
+            turns=bargein.ServerVad(silence_duration_ms=300),
+            audio=bargein.Audio(player, microphone),
+        )
+        async with call as session:
+            ended = session.notices(TurnEnded)
+            saying = asyncio.create_task(microphone.say(user_speech()))
+            async with asyncio.timeout(20):
+                async for turn in ended:
+                    if isinstance(turn, TurnEnded) and turn.role == "assistant":
+                        break
+            saying.cancel()
+    assert np.abs(ear.sound()).max() > 500
+
+
+async def test_a_wrong_key_is_refused_before_anything_is_connected() -> None:
+    async with a_server(media_hosts=LOOPBACK) as server:
+        call = bargein.connect(url=server.url, api_key="sk-wrong-key", transport="webrtc")
+        with pytest.raises(bargein.AdmissionError) as refused:
+            async with call:
+                pass
+    assert "sk-wrong-key" not in str(refused.value)
