@@ -151,6 +151,22 @@ def test_an_edit_waits_for_a_message_that_is_on_its_way() -> None:
     assert result(talk, asked).differences == ()
 
 
+def test_an_edit_waits_for_an_output_that_the_application_sends_without_an_id() -> None:
+    talk = talked()
+    talk.response("r1")
+    talk.call("c1")
+    talk.done()
+    output = events.FunctionCallOutputItem(call_id="c1", output="rain")
+    talk.ask(asks.SendEvent(events.ConversationItemCreate(item=output)))
+    asked = edit(talk, ["a", "b", "c"], delete=["C1"])
+    assert talk.sent() == ["output rain"]
+    item = {"id": "O", "type": "function_call_output", "call_id": "c1", "output": "rain"}
+    talk.receive("conversation.item.added", previous_item_id="C1", item=item)
+    assert talk.sent() == ["delete C1", "delete O"]
+    talk.agree()
+    assert result(talk, asked).differences == (Difference("O", "paired"),)
+
+
 def test_an_edit_waits_for_a_delete_of_the_applications_own() -> None:
     talk = talked()
     talk.ask(asks.SendEvent(events.ConversationItemDelete(item_id="a")))

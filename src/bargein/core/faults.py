@@ -107,8 +107,7 @@ class Faults:
         """The conversation is about to change: an item's create or delete is unanswered."""
         kinds = events.ConversationItemCreate, events.ConversationItemDelete
         return any(
-            isinstance(sent.event, kinds) and sent.key and not sent.overdue
-            for sent in self._open.values()
+            isinstance(sent.event, kinds) and not sent.overdue for sent in self._open.values()
         )
 
     def remember(self, sent: Sent) -> None:

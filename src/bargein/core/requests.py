@@ -345,7 +345,9 @@ class Requests:
             self._create_item(event, item_id, by_application=True)
             return
         event = _with_id(event, event.event_id or self._desk.new_id("evt"))
-        self._m.faults.remember(Sent(event, event.event_id or "", "", by_application=True))
+        memory = Sent(event, event.event_id or "", "", by_application=True)
+        self._m.faults.remember(memory)
+        self._desk.deadlines.arm(Timer.ACKNOWLEDGED, memory.event_id, self._desk.now_us)
         self._m.after_stop.append(event)
 
     def _send_cancel(self, ask_id: int, event: events.ResponseCancel) -> None:

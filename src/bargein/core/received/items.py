@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bargein import events
+from bargein.core.faults import Sent
 from bargein.core.notices import Pruned
 from bargein.core.received.responses import item_over
 from bargein.deadlines import Timer
@@ -24,6 +25,7 @@ def added(
     if not machine.conversation.is_last(item_id):
         machine.pruning.placed_before_the_end()
     memory = machine.faults.oldest(events.ConversationItemCreate, item_id)
+    memory = memory or _nameless(machine, event.item)
     if memory is not None:
         machine.faults.forget(memory)
         machine.desk.deadlines.stop(Timer.ACKNOWLEDGED, memory.event_id)
@@ -32,6 +34,18 @@ def added(
         spoken.held = True
     if memory is not None:
         machine.edits.answered(memory)
+
+
+def _nameless(machine: Machine, item: events.Item) -> Sent | None:
+    """The oldest create of the application's own whose item had no id and is of that kind: a
+    call's output is known by its call."""
+    for sent in machine.faults.open:
+        create = sent.event
+        if isinstance(create, events.ConversationItemCreate) and not sent.key:
+            same_call = getattr(create.item, "call_id", None) == getattr(item, "call_id", None)
+            if type(create.item) is type(item) and same_call:
+                return sent
+    return None
 
 
 def done(machine: Machine, event: events.ConversationItemDone) -> None:
