@@ -251,7 +251,8 @@ class Requests:
     def _released(self, ask_id: int) -> None:
         machine = self._m
         machine.releasing = None
-        if machine.listening.enough():
+        # Once the session is leaving the microphone is not listened to: half a turn is none.
+        if machine.leaving is None and machine.listening.enough():
             commit = events.InputAudioBufferCommit(event_id=self._desk.new_id("evt"))
             said_ms = machine.listening.said_ms
             memory = Sent(commit, commit.event_id or "", "commit", sound_ms=said_ms)

@@ -90,10 +90,16 @@ def _create(facts: Facts, refused: Refused, sent: Sent) -> Blame:
             # Under `create_response` the end of the user's turn says that a reply will come.
             ended = reply.stopped is not None and reply.stopped < sent.seen
             expected = ended and facts.known_to_create(sent.seen)
-            avoidable = reply.created < sent.seen or reply.asked is not None or expected
+            avoidable = reply.created < sent.seen or _is_waited_for(reply, sent) or expected
             avoidable = avoidable or _was_told(facts, reply, sent)
             return "ours" if avoidable else "crossing"
     return "ours"
+
+
+def _is_waited_for(reply: Reply, sent: Sent) -> bool:
+    """It was asked for, and not so long ago that it has to be taken for lost."""
+    asked = reply.asked
+    return asked is not None and sent.time_us - asked.time_us < Timer.CREATED.lasts_us
 
 
 def _was_told(facts: Facts, reply: Reply, sent: Sent) -> bool:
