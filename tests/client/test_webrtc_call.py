@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,3 +175,35 @@ async def test_a_wrong_key_is_refused_before_anything_is_connected() -> None:
             async with call:
                 pass
     assert "sk-wrong-key" not in str(refused.value)
+
+
+async def test_an_ephemeral_key_makes_a_call_too() -> None:
+    """The session comes with the key; what `connect` wants besides is asked for after it."""
+    player, ear = ears()
+    async with a_server(says("Hello there."), media_hosts=LOOPBACK) as server:
+        wanted = {"session": {"type": "realtime", "model": "gpt-realtime"}}
+        minted = await post(server, "/client_secrets", json_body=wanted)
+        call = bargein.connect(
+            url=server.url,
+            api_key=minted.json()["value"],
+            transport="webrtc",
+            turns=bargein.PushToTalk(),
+            audio=bargein.Audio(player),
+        )
+        async with call as session:
+            await session.say("Hello.")
+            await until(lambda: len(ear.sound()) > 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"turns": bargein.PushToTalk(pre_roll_ms=200)}, "pre_roll_ms"),
+        ({"session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}}, "format"),
+        ({"url": "ftp://host/v1"}, "url"),
+    ],
+)
+async def test_what_a_call_cannot_do_is_refused_by_name(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(bargein.LocalValueError, match=why):
+        async with bargein.connect(api_key="k", transport="webrtc", **wrong):
+            pass

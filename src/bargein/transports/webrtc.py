@@ -47,6 +47,7 @@ class WebRtcPipe:
         self.call_url = ""
         """Where the call is ended; empty before it was answered."""
         self._sink: MediaSink | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return "<WebRtcPipe>"
@@ -121,11 +122,15 @@ class WebRtcPipe:
         return self._end
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Hang up. Never raises."""
-        peer, self._peer = self._peer, None
+        """Hang up. Never raises; who is cancelled while it waits leaves the end under way."""
         self._finish(reason, code)
-        if peer is None:
+        if self._peer is None:
             return
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._hang_up(self._peer), name="webrtc close")
+        await asyncio.shield(self._closing)
+
+    async def _hang_up(self, peer: RTCPeerConnection) -> None:
         try:
             async with asyncio.timeout(CLOSE_DEADLINE_S):
                 if self.call_url:
