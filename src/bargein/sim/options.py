@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypeVar
 
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
@@ -203,6 +203,9 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
     tools = draw.rarely("tools", 4)
     servers = _draw_servers(draw) if draw.rarely("hosted_tools", 8) else ()
     breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
+    up = _draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up")
+    # Over WebRTC nothing keeps sound and events in order; the client cannot either.
+    is_held = media is not None and turns == "manual"
     return Options(
         turns=turns,
         interrupt_response=interrupts,
@@ -218,7 +221,7 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         moderates=draw.rarely("moderates", 30),
         declared=draw.rarely("declared", 2),
         down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
-        up=_draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up"),
+        up=replace(up, jitter_us=0, stall_one_in=0) if is_held else up,
         media=media,
         blocks=draw.rarely("blocks", 5),
         dies=draw.rarely("dies", 50),

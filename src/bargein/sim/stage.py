@@ -97,7 +97,8 @@ class Stage(LiveTruth):
         self._channels: tuple[Channel, ...] = (self._up, self._down)
         self._microphone: Link[bytes] = Link(
             "microphone",
-            LinkOptions(),
+            # By a button, what is said of the sound (clear, commit) keeps its place in it.
+            options.up if options.turns == "manual" else LinkOptions(),
             world=world,
             choices=choices,
             deliver=lambda audio: server.hear(audio),
