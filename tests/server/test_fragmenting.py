@@ -136,6 +136,16 @@ def test_of_what_is_compressed_little_comes_at_a_time() -> None:
             1009,
         ),
     ],
+    ids=[
+        "not masked",
+        "reserved opcode",
+        "reserved bits",
+        "long ping",
+        "too long",
+        "continues nothing",
+        "begins twice",
+        "too long in two",
+    ],
 )
 def test_what_is_refused_is_refused_by_its_head(data: bytes, code: int) -> None:
     reader = Reader()

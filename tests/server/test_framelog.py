@@ -68,11 +68,7 @@ def test_the_file_is_its_owners_only_even_if_it_was_there(tmp_path: Path) -> Non
                     "tools": [{"server_url": "https://joe:hunter22@a.example/?token=x1&v=1"}]
                 }
             },
-            {
-                "session": {
-                    "tools": [{"server_url": "https://[masked]@a.example/?token=[masked]&v=1"}]
-                }
-            },
+            {"session": {"tools": [{"server_url": "https://[masked]@a.example/[masked]"}]}},
         ),
         ({"new": {"Password": "hunter22"}}, {"new": {"Password": "[masked]"}}),
         ({"session": {"audio": {"input": None}}}, {"session": {"audio": {"input": None}}}),

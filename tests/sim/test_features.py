@@ -63,7 +63,7 @@ def test_a_conversation_of_each_feature_keeps_its_promises(name: str) -> None:
 def test_every_feature_is_met_in_the_swarm() -> None:
     met = {
         name
-        for seed in range(1_000)
+        for seed in range(3_000)
         for name in features_of(draw_options(Choices(SeedSource(seed))))
     }
 

@@ -124,12 +124,10 @@ class Card:
         if not drains:
             self._ring.give_back(self._flight.drop())
         self._gap.none()
-        counts = {
-            mark: self._bent(
-                part, part.voice.own_samples(handed.get(mark, 0) if drains else part.heard)
-            )
-            for mark, part in self._live.items()
-        }
+        counts: dict[Mark, int] = {}
+        for mark, part in self._live.items():
+            card = handed.get(mark, 0) if drains else part.heard
+            counts[mark] = self._bent(part, part.voice.own_samples(card))
         self._answers.hold(cut_id, counts, now_us)
 
     def resume(self, now_us: int) -> None:
@@ -227,8 +225,6 @@ class Card:
     def frame_at(self, now_us: int) -> int:
         """Which frame of the ear's axis is heard at that time, by the card's own clock."""
         return self._clock.frame_at(now_us)
-
-    # -- inside ------------------------------------------------------------------------------
 
     @property
     def _idle(self) -> bool:
@@ -370,8 +366,7 @@ class Card:
             count = self._bent(part, part.heard_samples)
             if count > part.rendered:
                 counts[mark] = part.rendered = count
-            whole = part.finished and not part.stopped
-            if whole and part.heard == self._ring.queued(mark):
+            if part.finished and not part.stopped and part.heard == self._ring.queued(mark):
                 part.told = True
                 self._live.pop(mark, None)
         self._fresh.clear()

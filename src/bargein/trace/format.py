@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.edited import Edited
 from bargein.core.loudness import LEVELS, sound_of
 from bargein.core.settings import Settings
 from bargein.errors import LocalValueError
@@ -262,9 +263,26 @@ def _command(raw: JsonObject) -> commands.Command:
             return commands.Send(_client_event(raw["event"]))
         case "Notify":
             return commands.Notify(_notice(raw["notice"]))
+        case "Answer":
+            answer = msgspec.convert(raw, commands.Answer)
+            return replace(answer, value=_value(answer.value))
         case _:
             found: commands.Command = msgspec.convert(raw, _PLAIN_COMMANDS)
             return found
+
+
+def _value(raw: object) -> object:
+    """What an ask was answered with: the session in effect, a cut, what an edit has done, or what
+    JSON has by itself."""
+    match raw:
+        case {"type": "Interruption"}:
+            return msgspec.convert(raw, notices.Interruption)
+        case {"type": "realtime" | "transcription"}:
+            return lenient.build(events.Session, raw)
+        case {"created": _, "deleted": _, "moved": _, "differences": _}:
+            return msgspec.convert(raw, Edited)
+        case _:
+            return raw
 
 
 def _notice(raw: JsonObject) -> notices.Notice:

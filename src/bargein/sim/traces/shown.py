@@ -105,6 +105,7 @@ class _Seen:
             card=self._card(),
             microphone_limit_ms=self._settings.microphone_limit_ms,
             own_tools=self._settings.tools,
+            servers=self._settings.servers,
             pre_roll_ms=self._settings.pre_roll_ms,
         )
 
