@@ -271,7 +271,7 @@ def _command(raw: JsonObject) -> commands.Command:
             return found
 
 
-def _value(raw: object) -> object:
+def _value(raw: Any) -> object:
     """What an ask was answered with: the session in effect, a cut, what an edit has done, or what
     JSON has by itself."""
     match raw:
