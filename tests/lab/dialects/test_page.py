@@ -20,7 +20,7 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_capability_has_its_row_or_its_word() -> None:
     measured = {name.partition("=")[0] for name in UNUSUAL}
-    assert measured | {"dialect", "playback_owner"} == {*Capabilities.__struct_fields__}
+    assert measured | {"dialect", "media", "playback_owner"} == {*Capabilities.__struct_fields__}
     for name, (can, _) in UNUSUAL.items():
         assert shown(can) == f"Capabilities({name})"
 
