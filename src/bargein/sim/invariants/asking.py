@@ -156,7 +156,8 @@ class TheNextReplyAnswers(Invariant):
 
 class OnlyWhatWasCut(Invariant):
     """Excused: all that is made after the application has left or a budget is spent; a request that
-    waited for the socket, and may have been cut meanwhile. A trace does not tell which turn made a
+    waited for the socket, and may have been cut meanwhile; a response whose sound the service says
+    it has cleared: a clear may meet one that the client did not know of. A trace does not tell which turn made a
     response, so cancels are judged in the simulated world only.
     """
 
@@ -175,10 +176,12 @@ class OnlyWhatWasCut(Invariant):
         self._giving_up: int | None = None
         self._giving_up_place = -1
         self._asides = 0
+        self._cleared: set[str] = set()
 
     @classmethod
     def watches(cls) -> Iterable[Watched]:
         return (
+            ("client_got", events.OutputAudioBufferCleared, cls._clear),
             ("ask", asks.SendEvent, cls._send),
             ("ask", asks.CancelReply, cls._give_up),
             ("ask", asks.Leave, cls._leave),
@@ -190,6 +193,9 @@ class OnlyWhatWasCut(Invariant):
             ("client_sent", events.ResponseCreate, cls._create),
             ("client_sent", events.ResponseCancel, cls._cancel),
         )
+
+    def _clear(self, entry: Entry, event: events.OutputAudioBufferCleared) -> None:
+        self._cleared.add(event.response_id)
 
     def _send(self, entry: Entry, ask: asks.SendEvent) -> None:
         if isinstance(ask.event, events.ResponseCancel):
@@ -258,6 +264,8 @@ class OnlyWhatWasCut(Invariant):
         if reply is None or self._left_place >= 0 or self.scene.witness is None:
             return
         if reply.asked is not None and reply.asked.number in self._waited:
+            return
+        if reply.id in self._cleared:
             return
         if self._given_up_place > min(reply.asked_place, reply.created_place):
             return

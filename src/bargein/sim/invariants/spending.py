@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bargein import events
-from bargein.core import asks, commands, notices
+from bargein.core import asks, commands, inputs, notices
 from bargein.core.responses import METADATA_KEY
 from bargein.deadlines import Timer
 from bargein.sim.history import Entry, Final
@@ -14,7 +14,8 @@ from bargein.units import US_PER_MS, US_PER_S
 
 
 class ASpentBudgetEndsIt(Invariant):
-    """What is used is added up here anew, from what arrived and what was sent.
+    """What is used is added up here anew, from what arrived and what was sent; of a call's track all
+    that arrived, pauses too, which is the most that it can be.
 
     Excused, from being let finish: a reply behind which the service has begun another one by
     itself, or that the application has left. Sound that comes of a response which was given up as
@@ -49,6 +50,7 @@ class ASpentBudgetEndsIt(Invariant):
         return (
             ("client_got", events.ResponseDone, cls._done),
             ("client_got", events.ResponseOutputAudioDelta, cls._sound),
+            ("input", inputs.MediaArrived, cls._media),
             ("client_got", events.ResponseCreated, cls._created),
             ("client_sent", events.InputAudioBufferAppend, cls._heard),
             ("client_sent", events.ResponseCreate, cls._create),
@@ -69,6 +71,9 @@ class ASpentBudgetEndsIt(Invariant):
 
     def _sound(self, entry: Entry, event: events.ResponseOutputAudioDelta) -> None:
         self._spoken += self.options.format.samples(len(event.delta))
+
+    def _media(self, entry: Entry, came: inputs.MediaArrived) -> None:
+        self._spoken += self.options.format.samples(len(came.audio))
 
     def _heard(self, entry: Entry, event: events.InputAudioBufferAppend) -> None:
         self._listened += self.options.format.samples(len(event.audio))
