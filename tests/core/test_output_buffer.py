@@ -176,6 +176,62 @@ def test_a_reply_that_never_sounds_holds_up_no_other() -> None:
     assert call.played_ms("B") == 500
 
 
+def test_a_reply_that_was_cut_and_never_sounds_holds_up_no_debt() -> None:
+    """Its part was announced behind the cut, which therefore did not wait for it."""
+    call = Call()
+    call.response("r1")
+    call.ask(asks.Interrupt())
+    call.item("A")
+    call.part("A")
+    call.cancelled(reason="client_cancelled")
+    assert call.machine.buffer.sounding
+    call.pass_ms(1_100)
+    assert not call.machine.buffer.sounding
+
+
+def test_a_cut_reply_that_is_over_is_passed_over_by_the_next_that_sounds() -> None:
+    call = Call()
+    call.response("r1")
+    call.ask(asks.Interrupt())
+    call.item("A")
+    call.part("A")
+    call.cancelled(reason="client_cancelled")
+    call.speaks(500, "r2", "B")
+    call.done("r2")
+    call.buffer("stopped", "r2")
+    assert not call.machine.buffer.sounding
+
+
+def test_the_last_of_a_reply_is_heard_though_its_start_was_told_late_and_its_end_in_time() -> None:
+    """The late start hides how far the media is behind the events."""
+    call = Call()
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.sound(280)
+    call.buffer("started")
+    call.done()
+    call.buffer("stopped")
+    call.sound(400)
+    assert call.played_ms("A") == 680
+    call.pass_ms(500)
+    call.heard("A", 680)
+    assert [turn.status for turn in call.told(TurnEnded)] == ["completed"]
+
+
+def test_a_service_that_sends_on_behind_the_end_is_not_listened_to_for_ever() -> None:
+    call = Call()
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.sound(280)
+    call.buffer("started")
+    call.done()
+    call.buffer("stopped")
+    call.sound(3_000)
+    assert 280 + 600 <= call.played_ms("A") <= 280 + 600 + 250
+
+
 def test_the_cut_of_a_reply_that_waits_is_no_moot_one() -> None:
     """Its item is completed and nothing of it was heard; the service clears it with the others."""
     call = Call()

@@ -29,6 +29,7 @@ RATE = AudioFormat.PCM.rate
 KEPT_MS = 300
 """How much of what may be a reply's beginning waits for its `started`."""
 KEPT_SAMPLES = samples_floor(KEPT_MS, RATE)
+_PAUSE_US = 100 * US_PER_MS
 _PAUSE_SAMPLES = samples_floor(100, RATE)
 """So much without sound, and what follows is a beginning."""
 _END_SAMPLES = samples_floor(60, RATE)
@@ -72,6 +73,7 @@ class Gate:
     __slots__ = (
         "_began",
         "_fills_pauses",
+        "_flowed_us",
         "_flows_to",
         "_kept",
         "_last_frame",
@@ -96,6 +98,8 @@ class Gate:
         self._fills_pauses = False
         self._flows_to = 0
         """A frame before that place goes on with what is being heard."""
+        self._flowed_us: int | None = None
+        """When the last frame came that was heard and loud."""
         self._began: tuple[int, int] | None = None
         """Place and arrival of the last beginning that no `started` was found for."""
         self.lag_us: int | None = None
@@ -122,7 +126,7 @@ class Gate:
         self._spans.append(span)
         del self._spans[:-_SPANS_LIMIT]
         self._learn_from_past(span)
-        return self._released(span)
+        return self._released(span, now_us)
 
     def over(self, response_id: str, now_us: int) -> None:
         """The sound of a response has left the service, or was thrown away there."""
@@ -153,16 +157,25 @@ class Gate:
         span = self._span_at(place)
         if span is not None and span.living and loud and place < self._flows_to:
             # It goes on without a pause: the end was told too early, or what is next belongs to it.
-            self._flows_to = place + samples + _PAUSE_SAMPLES
+            self._flow(place + samples, now_us)
             return [Piece(span.response_id, audio, True)]
         if span is not None and not self._is_behind(span, place):
             if span.living and loud:
-                self._flows_to = place + samples + _PAUSE_SAMPLES
+                self._flow(place + samples, now_us)
             return [Piece(span.response_id, audio, span.living)]
         if span is not None and not span.living and span.over_us is None:
             return [Piece(span.response_id, audio, False)]
         self._keep(place, audio, loud=loud)
         return []
+
+    def flows(self, response_id: str, now_us: int) -> bool:
+        """Whether its sound still comes, without a pause so far, though it was told as over: no
+        longer than media can be behind its events."""
+        span = self._spans[-1] if self._spans else None
+        if span is None or span.response_id != response_id or self._flowed_us is None:
+            return False
+        over_us = now_us if span.over_us is None else span.over_us
+        return now_us - self._flowed_us <= _PAUSE_US and now_us - over_us <= _BEHIND_US
 
     def reached(self, response_id: str) -> bool:
         """Whether media from behind its end has come: there is no more of this one."""
@@ -176,6 +189,9 @@ class Gate:
             return True
         later = self._spans[ids.index(response_id) + 1 :]
         return any(span.begins is not None and span.begins <= self._last_sound for span in later)
+
+    def _flow(self, end: int, now_us: int) -> None:
+        self._flows_to, self._flowed_us = end + _PAUSE_SAMPLES, now_us
 
     # Whose it is.
 
@@ -212,7 +228,7 @@ class Gate:
             if was_loud and (not self._spans or self._spans[-1].over_us is not None):
                 self.dropped_samples += AudioFormat.PCM.samples(len(old))
 
-    def _released(self, span: _Span) -> list[Piece]:
+    def _released(self, span: _Span, now_us: int) -> list[Piece]:
         """What was kept and is of this response; silence before its first sound is left out."""
         pieces: list[Piece] = []
         sounds = False
@@ -224,6 +240,8 @@ class Gate:
             sounds = sounds or loud
             if sounds:
                 pieces.append(Piece(span.response_id, audio, span.living))
+            if span.living and loud:
+                self._flow(place + AudioFormat.PCM.samples(len(audio)), now_us)
         self._kept.clear()
         return pieces
 

@@ -170,10 +170,9 @@ class OutputBuffer:
         sound = self._sounds.get(reply.response_id)
         if sound is None or sound.started or sound.over:
             return
-        if reply.status != "completed" and reply.cut_id is None:
-            self._await_start(sound.response_id, 1)
-        elif reply.cut_id is None:
-            self._await_start(sound.response_id, 5)
+        # Of a cut one no sound is wanted: where none comes soon, nothing waits for it (rule 2).
+        is_wanted = reply.status == "completed" and reply.cut_id is None
+        self._await_start(sound.response_id, 5 if is_wanted else 1)
 
     def overdue(self, response_id: str) -> None:
         """The last of its sound should have come, or its first."""
@@ -186,6 +185,11 @@ class OutputBuffer:
                 self._await_start(response_id, 5)
                 return
             sound.over = "given up"
+        desk = self._machine.desk
+        if sound.over == "stopped" and self._gate.flows(response_id, desk.now_us):
+            # The lag was told from an event that was late itself, and the sound goes on.
+            desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, _SLACK_US)
+            return
         self._end(response_id)
 
     def lost(self) -> None:
@@ -334,7 +338,8 @@ class OutputBuffer:
                 earlier.over = "stopped"
                 self._left(earlier)
             reply = self._machine.responses.replies.get(earlier.response_id)
-            if not earlier.over and reply is not None and reply.done:
+            done = earlier.response_id in self._machine.ended if reply is None else reply.done
+            if not earlier.over and done:
                 earlier.over = "given up"
                 self._end(earlier.response_id)
 
