@@ -157,8 +157,8 @@ class TheNextReplyAnswers(Invariant):
 class OnlyWhatWasCut(Invariant):
     """Excused: all that is made after the application has left or a budget is spent; a request that
     waited for the socket, and may have been cut meanwhile; a response whose sound the service says
-    it has cleared: a clear may meet one that the client did not know of. A trace does not tell which turn made a
-    response, so cancels are judged in the simulated world only.
+    it has cleared: a clear may meet one that the client did not know of. A trace does not tell
+    which turn made a response, so cancels are judged in the simulated world only.
     """
 
     name = "rule 15"

@@ -14,8 +14,8 @@ from bargein.units import US_PER_MS, US_PER_S
 
 
 class ASpentBudgetEndsIt(Invariant):
-    """What is used is added up here anew, from what arrived and what was sent; of a call's track all
-    that arrived, pauses too, which is the most that it can be.
+    """What is used is added up here anew, from what arrived and what was sent; of a call's track
+    all that arrived, pauses too, which is the most that it can be.
 
     Excused, from being let finish: a reply behind which the service has begun another one by
     itself, or that the application has left. Sound that comes of a response which was given up as
