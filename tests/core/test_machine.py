@@ -272,6 +272,20 @@ class TestEnd:
         talk.give(inputs.PipeClosed(1006, ""))
         assert talk.answer(leave) == commands.Answer(leave)
 
+    def test_what_sounds_is_stopped_before_a_reply_begun_meanwhile_is_told_of(self) -> None:
+        """A reply out of band sounds while the session leaves; the service begins another one."""
+        talk = Talk()
+        talk.response("r1")
+        talk.ask(asks.Leave())
+        talk.response("r2", conversation_id=None)
+        talk.item("B", "r2")
+        talk.part("B")
+        talk.delta("B", 500)
+        before = len(talk.commands)
+        talk.response("r3")
+        assert talk.played_ms("B") == 500
+        assert isinstance(talk.commands[before], commands.StopPlayback)
+
     def test_a_request_that_was_never_answered_ends_as_lost_in_full(self) -> None:
         talk = Talk()
         ask = talk.ask(asks.Respond())

@@ -43,13 +43,15 @@ def created(machine: Machine, event: events.ResponseCreated) -> None:
         reply.ask_ids += machine.calls.batches.created(machine.conversation.coming_ids)
     if reply.default and (create is None or create.plain):
         reply.told = machine.pruning.begun(machine.conversation.ids)
-    machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
-    if reply.cut_id is not None:
-        machine.cuts.born(reply)
-    elif machine.leaving is not None:
-        # Nobody will hear it: the service is not left with words that were never said.
+    was_cut = reply.cut_id is not None
+    if not was_cut and machine.leaving is not None:
+        # Nobody will hear it: the service is not left with words that were never said. Before it is
+        # told of, since what sounds beside it may have to be stopped, and the stop comes first.
         machine.cut("leave")
-    elif reply.given_up:
+    machine.desk.notify(TurnStarted("assistant", None, reply.response_id, reply.ask_ids))
+    if was_cut:
+        machine.cuts.born(reply)
+    elif reply.given_up and machine.leaving is None:
         machine.give_up(reply)
     if machine.spending is not None and create is None:
         machine.spending.born()
