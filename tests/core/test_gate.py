@@ -114,6 +114,18 @@ def test_no_more_than_300_ms_are_kept_and_the_rest_is_counted() -> None:
     assert gate.dropped_samples == 5 * FRAME
 
 
+def test_what_waited_for_more_than_300_ms_is_no_beginning_though_nothing_came_behind_it() -> None:
+    """The last frame of a cut reply, and then no media until the next reply, seconds later."""
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    gate.close()
+    gate.over("r1", 0)
+    assert gate.media(0, SOUND, 1_000, loud=True) == []
+    assert gate.started("r2", 301_001, living=True) == []
+    assert gate.dropped_samples == FRAME
+    assert gate.media(100 * FRAME, SOUND, 310_000, loud=True) == [Piece("r2", SOUND, True)]
+
+
 def test_of_a_cut_reply_nothing_passes_and_all_is_counted() -> None:
     gate = Gate()
     gate.started("r1", 0, living=True)

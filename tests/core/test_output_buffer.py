@@ -165,6 +165,18 @@ def test_what_begins_to_sound_when_its_cut_is_settled_is_cleared_too() -> None:
     assert call.done_of(commands.Play) == []
 
 
+def test_what_begins_to_sound_behind_the_speech_that_cut_it_is_cleared() -> None:
+    """The service cleared what it held when the user began to speak, and that was not in it."""
+    call = Call(FALSE_VAD)
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.speech_started()
+    call.sent()
+    call.buffer("started")
+    assert call.sent() == ["clear output"]
+
+
 def test_a_reply_that_never_sounds_holds_up_no_other() -> None:
     """It was cut off by the limit before its first sound; the next one sounds, and is heard."""
     call = Call()

@@ -87,7 +87,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._spans: list[_Span] = []
-        self._kept: deque[tuple[int, bytes, bool]] = deque()
+        self._kept: deque[tuple[int, bytes, bool, int]] = deque()
         self._shut = False
         self._taught: deque[int] = deque(maxlen=_MEMORY)
         """Places of beginnings, in microseconds, less the times of their `started`. An event can be
@@ -113,6 +113,7 @@ class Gate:
 
     def started(self, response_id: str, now_us: int, *, living: bool) -> list[Piece]:
         """The sound of a response has begun to leave. Returns what was kept of it."""
+        self._forget(now_us)
         before = self._spans[-1] if self._spans else None
         begins = None
         if before is not None:
@@ -165,7 +166,7 @@ class Gate:
             return [Piece(span.response_id, audio, span.living)]
         if span is not None and not span.living and span.over_us is None:
             return [Piece(span.response_id, audio, False)]
-        self._keep(place, audio, loud=loud)
+        self._keep(place, audio, now_us, loud=loud)
         return []
 
     def flows(self, response_id: str, now_us: int) -> bool:
@@ -220,11 +221,17 @@ class Gate:
 
     # What waits.
 
-    def _keep(self, place: int, audio: bytes, *, loud: bool) -> None:
+    def _keep(self, place: int, audio: bytes, now_us: int, *, loud: bool) -> None:
+        self._kept.append((place, audio, loud, now_us))
+        self._forget(now_us)
+
+    def _forget(self, now_us: int) -> None:
+        """What has waited for too long, by its place or by the time, is no reply's beginning."""
         kept = self._kept
-        kept.append((place, audio, loud))
-        while kept and place - kept[0][0] >= KEPT_SAMPLES:
-            _, old, was_loud = kept.popleft()
+        while kept and (
+            kept[-1][0] - kept[0][0] >= KEPT_SAMPLES or now_us - kept[0][3] > KEPT_MS * US_PER_MS
+        ):
+            _, old, was_loud, _ = kept.popleft()
             if was_loud and (not self._spans or self._spans[-1].over_us is not None):
                 self.dropped_samples += AudioFormat.PCM.samples(len(old))
 
@@ -232,7 +239,7 @@ class Gate:
         """What was kept and is of this response; silence before its first sound is left out."""
         pieces: list[Piece] = []
         sounds = False
-        for place, audio, loud in self._kept:
+        for place, audio, loud, _ in self._kept:
             if span.begins is not None and place < span.begins:
                 before = self._spans[-2]
                 pieces.append(Piece(before.response_id, audio, before.living and loud))

@@ -161,9 +161,6 @@ class OutputBuffer:
             if sound.over and voice is not None and not voice.audio_over:
                 if self._gate.reached(sound.response_id):
                     self._end(sound.response_id)
-        if self._gate.dropped_samples:
-            self._machine.desk.notify(Dropped("playback", self._gate.dropped_samples))
-            self._gate.dropped_samples = 0
 
     def made(self, reply: Reply) -> None:
         """The response is done. What it has of sound is in the buffer, or was never made."""
@@ -213,7 +210,8 @@ class OutputBuffer:
             self._wait(cut, sound)
         if asker == "speech":
             for sound in held:
-                sound.clear_asked = True
+                # What is told as begun behind the speech was not there to be cleared.
+                sound.clear_asked = sound.started
         elif held and asker != "service":
             self._clear(held, cut.sent)
 
@@ -358,6 +356,9 @@ class OutputBuffer:
                 index = voice.part.content_index
                 self._machine.meter.spoke(len(piece.audio), AudioFormat.PCM)
                 ledger.arrived(item, index, piece.audio, AudioFormat.PCM, cut=voice.cut)
+        if self._gate.dropped_samples:
+            self._machine.desk.notify(Dropped("playback", self._gate.dropped_samples))
+            self._gate.dropped_samples = 0
 
     def _left(self, sound: Sound) -> None:
         """All of it has left the service. The last of it is still on its way to us."""
