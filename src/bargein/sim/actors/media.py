@@ -30,6 +30,8 @@ _LOUDEST = 24_000
 _STEP = 97
 _FIRST = 2_000
 SILENCE = bytes(2 * FRAME_SAMPLES)
+MADE_UP = -1
+"""The number of a frame that the jitter buffer made up for a lost one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def frame_of(response: int, frame: int) -> bytes:
 
 
 def whose(audio: bytes) -> tuple[int, int] | None:
-    """The numbers of its response and of itself; None of silence. A made-up one is frame -1."""
+    """The numbers of its response and of itself, or `MADE_UP`; None of silence."""
     samples = array("h", audio)
     if not samples[1]:
         return None
