@@ -3,8 +3,8 @@ buffer holds, and how a cut goes there. Over WebSocket nothing of this is ever a
 
 1. The cut is: the gate closes, an open response is cancelled unless the service does that, and
    `output_audio_buffer.clear` is sent, once, where the buffer holds something, unless the service
-   clears it: it does at `speech_started`, also under `interrupt_response: false` (protocol.md
-   §4.6). A response that begins to sound after it was cut is cleared again.
+   clears it: what it holds at `speech_started`, also under `interrupt_response: false`
+   (protocol.md §4.6). A response that begins to sound after it was cut is cleared again.
 2. Until each cut response is said to be `cleared` or `stopped`, or was done before it had a sound,
    the next one is not asked for: 1 s at most. A service that did not clear by itself until then is
    asked to.
