@@ -158,7 +158,9 @@ class EveryWordIsHeard(_OfCalls):
 
     Excused: what came more than 300 ms before its `started`, which is told as dropped; a reply
     whose beginning some event leaves uncertain, being late by more than half of the pause; what
-    came after a cut, or whose `started` did; and when the client has closed or lost the pipe.
+    came after a cut, or whose `started` did, be it by a clear alone, where the application gives up
+    a reply that is made and of which nothing came yet (whether one may be sent, W3 says);
+    and when the client has closed or lost the pipe.
     """
 
     name = "W2"
@@ -176,6 +178,7 @@ class EveryWordIsHeard(_OfCalls):
             ("input", inputs.MediaArrived, cls._arrived),
             ("command", commands.Play, cls._play),
             ("command", commands.StopPlayback, cls._stop),
+            ("client_sent", events.OutputAudioBufferClear, cls._stop),
         )
 
     def _arrived(self, entry: Entry, came: inputs.MediaArrived) -> None:
@@ -189,7 +192,9 @@ class EveryWordIsHeard(_OfCalls):
         if found is not None:
             found[0].played.append(found[1])
 
-    def _stop(self, entry: Entry, command: commands.StopPlayback) -> None:
+    def _stop(
+        self, entry: Entry, stop: commands.StopPlayback | events.OutputAudioBufferClear
+    ) -> None:
         self._stops.append(self.facts.place)
 
     def finish(self, final: Final) -> None:
