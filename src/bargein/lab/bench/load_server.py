@@ -53,13 +53,17 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 def keep_to(core: int | None, *, shielded: bool = True) -> bool:
     """Run on this core only, and before the machine's other work (in the scheduler's real-time
     class) if this user may; returns whether. A plain priority is not enough: it counts only among
-    the processes of one terminal."""
+    the processes of one terminal.
+
+    Threads that this one starts stay outside of that class. Within it they would keep the core from
+    the loop for whole slices of 100 ms, which no server in the usual class ever meets."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     if not shielded or not hasattr(os, "sched_setscheduler"):
         return False
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PRIORITY))
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(_PRIORITY))
     except OSError:
         return False
     return True
