@@ -56,7 +56,7 @@ class _OfCalls(Invariant):
 
     @property
     def watching(self) -> bool:
-        return self.options.webrtc
+        return self.options.webrtc and self.scene.witness is not None
 
     @classmethod
     def watches(cls) -> Iterable[Watched]:

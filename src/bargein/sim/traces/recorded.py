@@ -219,6 +219,10 @@ class _Teller:
             why["I6"] = "a trace holds no mirror; --replay makes one"
         elif not rests or self._left or self._closed:
             why["I6"] = "the session did not end in quiet"
+        elif self._options.webrtc:
+            why["I6"] = "of a call the trace does not tell what had left the service"
+        for name in ("W1", "W2", "W3", "W4") if self._options.webrtc else ():
+            why[name] = "a trace does not tell whose each frame of a call was"
         if not rests:
             why["liveness"] = "the trace has no end"
         return why

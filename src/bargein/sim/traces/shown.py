@@ -20,6 +20,7 @@ from bargein.core import commands, inputs
 from bargein.core.faults import shorter
 from bargein.core.inputs import Part
 from bargein.core.settings import Settings
+from bargein.sim.actors.media import MediaOptions
 from bargein.sim.actors.service import REFUSED_CODE
 from bargein.sim.options import WORD_US, Options, TurnKind
 from bargein.trace.causes import Causes
@@ -106,6 +107,7 @@ class _Seen:
             microphone_limit_ms=self._settings.microphone_limit_ms,
             own_tools=self._settings.tools,
             servers=self._settings.servers,
+            media=MediaOptions() if self._can.playback_owner == "server" else None,
             pre_roll_ms=self._settings.pre_roll_ms,
         )
 
