@@ -16,7 +16,9 @@ from bargein.audio.base import SoundSink
 from bargein.audio.card_settings import CardSettings
 from bargein.audio.ear import Ear
 from bargein.audio.virtual import VirtualPlayer
+from bargein.client.connecting import Connecting
 from bargein.core.notices import InterruptionSettled, Lost, TurnEnded
+from bargein.server.serving import Server
 
 pytestmark = pytest.mark.real_time
 RATE = 24_000
@@ -62,36 +64,45 @@ class Mouth:
             await asyncio.sleep(0.02)
 
 
-async def test_a_reply_is_heard_from_its_first_word_to_its_last() -> None:
+def a_session(server: Server, player: VirtualPlayer, **given: Any) -> Connecting:
+    """By a call, unless `transport` says otherwise; turns by a button."""
+    fields = {"api_key": server.api_key, "transport": "webrtc", "turns": bargein.PushToTalk()}
+    audio = bargein.Audio(player)
+    return bargein.connect(url=server.url, audio=audio, **{**fields, **given})
+
+
+async def heard_of_a_reply(server: Server, transport: str) -> np.ndarray[Any, Any]:
+    """The loudness of each 20 ms that the ear got of one reply, from the first loud one on to the
+    last."""
     player, ear = ears()
+    async with a_session(server, player, transport=transport) as session:
+        ended = session.notices(TurnEnded)
+        await session.say("Hello.")
+        async with asyncio.timeout(15):
+            turn = await anext(aiter(ended))
+        assert isinstance(turn, TurnEnded) and turn.status == "completed"
+    sound = np.abs(ear.sound().astype(float))
+    frame = RATE // 50
+    level = sound[: len(sound) // frame * frame].reshape(-1, frame).mean(axis=1)
+    (loud,) = np.nonzero(level > 500)
+    assert loud.size, "something is heard"
+    return np.asarray(level[loud[0] : loud[-1] + 1])
+
+
+async def test_a_reply_is_heard_from_its_first_word_to_its_last() -> None:
+    """It is as long, and as loud where, as over a WebSocket, which loses nothing."""
     async with a_server(says("Hello there, how are you?"), media_hosts=LOOPBACK) as server:
-        call = bargein.connect(
-            url=server.url,
-            api_key=server.api_key,
-            transport="webrtc",
-            turns=bargein.PushToTalk(),
-            audio=bargein.Audio(player),
-        )
-        async with call as session:
-            ended = session.notices(TurnEnded)
-            await session.say("Hello.")
-            async with asyncio.timeout(15):
-                turn = await anext(aiter(ended))
-            assert isinstance(turn, TurnEnded) and turn.status == "completed"
-    loud = np.abs(ear.sound()) > 500
-    assert loud.any()
+        whole = await heard_of_a_reply(server, "websocket")
+        called = await heard_of_a_reply(server, "webrtc")
+    assert abs(len(called) - len(whole)) <= 2, "frames of 20 ms"
+    length = min(len(called), len(whole))
+    assert np.corrcoef(called[:length], whole[:length])[0, 1] > 0.8
 
 
 async def test_interrupt_is_silent_at_once_and_the_service_says_what_it_keeps() -> None:
     player, ear = ears()
     async with a_server(story_that_stalls(), media_hosts=LOOPBACK) as server:
-        call = bargein.connect(
-            url=server.url,
-            api_key=server.api_key,
-            transport="webrtc",
-            turns=bargein.PushToTalk(),
-            audio=bargein.Audio(player),
-        )
+        call = a_session(server, player)
         async with call as session:
             settled = session.notices(InterruptionSettled)
             await session.say("Tell me a story.")
@@ -112,13 +123,7 @@ async def test_interrupt_is_silent_at_once_and_the_service_says_what_it_keeps() 
 async def test_a_call_that_the_service_ends_is_lost() -> None:
     player, _ = ears()
     async with a_server(media_hosts=LOOPBACK) as server:
-        call = bargein.connect(
-            url=server.url,
-            api_key=server.api_key,
-            transport="webrtc",
-            turns=bargein.PushToTalk(),
-            audio=bargein.Audio(player),
-        )
+        call = a_session(server, player)
         async with call as session:
             lost = session.notices(Lost)
             call_id = vars(call)["_pipe"].call_url.rpartition("/")[2]
@@ -131,13 +136,7 @@ async def test_a_call_that_the_service_ends_is_lost() -> None:
 async def test_leaving_hangs_up_and_leaves_nothing_behind() -> None:
     player, _ = ears()
     async with a_server(media_hosts=LOOPBACK) as server:
-        call = bargein.connect(
-            url=server.url,
-            api_key=server.api_key,
-            transport="webrtc",
-            turns=bargein.PushToTalk(),
-            audio=bargein.Audio(player),
-        )
+        call = a_session(server, player)
         before = asyncio.all_tasks()
         async with call:
             assert len(server.sessions) == 1
@@ -183,13 +182,7 @@ async def test_an_ephemeral_key_makes_a_call_too() -> None:
     async with a_server(says("Hello there."), media_hosts=LOOPBACK) as server:
         wanted = {"session": {"type": "realtime", "model": "gpt-realtime"}}
         minted = await post(server, "/client_secrets", json_body=wanted)
-        call = bargein.connect(
-            url=server.url,
-            api_key=minted.json()["value"],
-            transport="webrtc",
-            turns=bargein.PushToTalk(),
-            audio=bargein.Audio(player),
-        )
+        call = a_session(server, player, api_key=minted.json()["value"])
         async with call as session:
             await session.say("Hello.")
             await until(lambda: len(ear.sound()) > 0)
