@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from tests.sim.invariants.telling import details
@@ -214,3 +215,25 @@ def test_no_output_is_left_without_its_call() -> None:
     done(tale, Edited(deleted=("a",), differences=(Difference("o", "came_later"),)))
     output = view("o", type="function_call_output", call_id="c1")
     assert wrong(tale, [view("b"), output]) == ["ask 1: o has lost its call a"]
+
+
+@pytest.mark.parametrize("why", ["refused", "unconfirmed"])
+@pytest.mark.parametrize(("gone", "there"), [("a", "o"), ("o", "a")])
+def test_what_the_service_did_not_delete_may_stand_alone(
+    gone: str, there: str, why: Literal["refused", "unconfirmed"]
+) -> None:
+    tale = begun()
+    call = events.FunctionCallItem(id="a", name="weather", call_id="c1", arguments="{}")
+    output = events.FunctionCallOutputItem(id="o", call_id="c1", output="sunny")
+    for item in (call, output):
+        tale.told(events.ConversationItemAdded(event_id="e", previous_item_id=None, item=item))
+    asked(tale, "b")
+    deletes(tale, "a")
+    deletes(tale, "o")
+    done(tale, Edited(deleted=(gone,), differences=(Difference(there, why),)))
+    kinds: dict[str, Literal["function_call", "function_call_output"]] = {
+        "a": "function_call",
+        "o": "function_call_output",
+    }
+    left = view(there, type=kinds[there], call_id="c1")
+    assert wrong(tale, [view("b"), left]) == []

@@ -226,15 +226,18 @@ class EditsAreTrue(Invariant):
         return item_id in self._deletes or item_id in self._by_itself
 
     def _orphans(self, done: Edited, mirror: tuple[ItemView, ...]) -> Iterator[str]:
-        calls = {item.call_id for item in mirror if item.type == "function_call"}
+        """Calls and outputs go in pairs. Where the service refused one half, or has not answered
+        it in time, the result tells it, and the other half is alone by the service's doing."""
+        told = {one.item_id for one in done.differences if one.why in ("refused", "unconfirmed")}
+        calls = {item.call_id: item.id for item in mirror if item.type == "function_call"}
         for item_id in done.deleted:
             call_id = self.facts.call_of.get(item_id)
             if call_id is None:
                 continue
             outputs = _outputs(mirror, call_id)
-            if outputs and call_id not in calls:
+            if call_id not in calls and outputs and told.isdisjoint(outputs):
                 yield f"{outputs[0]} has lost its call {item_id}"
-            if call_id in calls and not outputs:
+            if call_id in calls and not outputs and calls[call_id] not in told:
                 yield f"the call {call_id} has lost its output {item_id}"
 
 
