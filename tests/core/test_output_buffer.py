@@ -292,7 +292,7 @@ def test_the_words_of_the_mirror_are_those_heard_though_truncated_comes_first() 
 
 def test_a_beginning_that_came_too_long_before_its_started_is_told_as_dropped() -> None:
     call = Call()
-    call.sound(500)
+    call.sound(3_200)
     assert [one.what for one in call.told(Dropped)] == ["playback"] * 10
     assert sum(one.count for one in call.told(Dropped)) == 10 * 480
 

@@ -11,8 +11,10 @@ sender's clock, and when the service said that a response's sound began and ende
    A pause is places without frames. Of a sender that fills its pauses with silent frames it is
    those, since nothing else can be told from a reply's own pauses.
 2. A cut closes the gate: no frame passes that belongs to a response that was cut or is not known.
-   It is dropped until the service says `cleared` (or `stopped`), and is then kept for 300 ms, in
-   case it is the beginning of a reply that lives and whose `started` has not come yet.
+   It is dropped until the service says `cleared` (or `stopped`). What comes then, or before any
+   reply or behind one that lived, may be the beginning of a reply whose `started` has not come yet:
+   it is kept for 3 s, which is what the data channel takes to repeat a lost packet twice (its
+   timer begins at 1 s and doubles: RFC 9260, section 6.3.1).
 3. `started` of a living response opens it, from that response's first frame that is not silent.
 4. What is dropped of a cut reply is counted for it: it had left the service. What had to be
    dropped of one that lived is counted apart.
@@ -26,12 +28,14 @@ from dataclasses import dataclass
 from bargein.units import US_PER_MS, AudioFormat, samples_floor, us_of_samples
 
 RATE = AudioFormat.PCM.rate
-KEPT_MS = 300
+KEPT_MS = 3_000
 """How much of what may be a reply's beginning waits for its `started`."""
 KEPT_SAMPLES = samples_floor(KEPT_MS, RATE)
 _PAUSE_US = 100 * US_PER_MS
 _PAUSE_SAMPLES = samples_floor(100, RATE)
 """So much without sound, and what follows is a beginning."""
+_LONG_SAMPLES = samples_floor(1_000, RATE)
+"""No reply pauses for so long just behind its beginning."""
 _END_SAMPLES = samples_floor(60, RATE)
 """So far behind the place of its end a frame is not of that reply any more."""
 _AHEAD_US = 350 * US_PER_MS
@@ -53,7 +57,7 @@ class Piece:
     heard: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Span:
     """One response's sound, as the events tell it."""
 
@@ -72,12 +76,14 @@ class Gate:
 
     __slots__ = (
         "_began",
+        "_doubted",
         "_fills_pauses",
         "_flowed_us",
         "_flows_to",
         "_kept",
         "_last_frame",
         "_last_sound",
+        "_long_silence",
         "_shut",
         "_spans",
         "_taught",
@@ -102,6 +108,11 @@ class Gate:
         """When the last frame came that was heard and loud."""
         self._began: tuple[int, int] | None = None
         """Place and arrival of the last beginning that no `started` was found for."""
+        self._doubted: tuple[_Span | None, int] = None, 0
+        """The reply whose beginning taught nothing, being too far from what is known, and what it
+        would have taught."""
+        self._long_silence = False
+        """A second or more was silent before that."""
         self.lag_us: int | None = None
         """How much later than its event the last frame came; None while that is not known."""
         self.dropped_samples = 0
@@ -121,8 +132,10 @@ class Gate:
             middle_us = (before.over_us + now_us) // 2
             begins = self._place(middle_us)
             if begins is None and not before.living:
-                # Nothing was ever told from anything: what comes from here on is the reply's.
-                begins = self._kept[0][0] if self._kept else self._next_place
+                # Nothing was ever told from anything: what comes from here on is the reply's, and
+                # what media that is ahead of its events can be of it.
+                newest = (kept[0] for kept in self._kept if now_us - kept[3] <= _AHEAD_US)
+                begins = next(newest, self._next_place)
         span = _Span(response_id, living, now_us, begins)
         self._spans.append(span)
         del self._spans[:-_SPANS_LIMIT]
@@ -189,7 +202,8 @@ class Gate:
         if is_behind and self._last_frame > self._last_sound:
             return True
         later = self._spans[ids.index(response_id) + 1 :]
-        return any(span.begins is not None and span.begins <= self._last_sound for span in later)
+        # Where no place is known, what comes is the later one's.
+        return any(span.begins is None or span.begins <= self._last_sound for span in later)
 
     def _flow(self, end: int, now_us: int) -> None:
         self._flows_to, self._flowed_us = end + _PAUSE_SAMPLES, now_us
@@ -268,6 +282,7 @@ class Gate:
         if before is not None and place - before < _PAUSE_SAMPLES:
             return
         self._began = place, now_us
+        self._long_silence = before is None or place - before >= _LONG_SAMPLES
         for span in self._spans:
             if not span.taught and now_us - span.started_us <= _BEHIND_US:
                 self._learn(span)
@@ -285,15 +300,25 @@ class Gate:
             self._learn(span)
 
     def _learn(self, span: _Span) -> None:
+        """What is far from what is known is another one's beginning, or its event was late; unless
+        what was known came of a late event, or two replies in a row say the same."""
         assert self._began is not None
         if span.begins is not None and self._began[0] < span.begins:
             return
         offset_us = us_of_samples(self._began[0], RATE) - span.started_us
-        known_us = self._offset_us
-        if known_us is None or abs(offset_us - known_us) <= _AWRY_US:
-            span.taught = True
-            self._taught.append(offset_us)
-            self._began = None
+        known_us, (doubted, doubted_us) = self._offset_us, self._doubted
+        agrees = known_us is None or abs(offset_us - known_us) <= _AWRY_US
+        is_truer = known_us is not None and offset_us > known_us and self._long_silence
+        again = doubted not in (None, span) and abs(offset_us - doubted_us) <= _AWRY_US
+        if not (agrees or is_truer or again):
+            self._doubted = span, offset_us
+            return
+        if not agrees:
+            self._taught.clear()
+        span.taught = True
+        self._taught.append(offset_us)
+        self._doubted = None, 0
+        self._began = None
 
 
 def samples_of_us(us: int) -> int:

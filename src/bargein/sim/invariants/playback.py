@@ -156,7 +156,7 @@ class EveryWordIsHeard(_OfCalls):
     """What the jitter buffer gives of a reply that lives is played, in order and once; the silence
     before its first sound is not.
 
-    Excused: what came more than 300 ms before its `started`, which is told as dropped; a reply
+    Excused: what came more than 3 s before its `started`, which is told as dropped; a reply
     whose beginning some event leaves uncertain, being late by more than half of the pause; what
     came after a cut, or whose `started` did, be it by a clear alone, where the application gives up
     a reply that is made and of which nothing came yet (whether one may be sent, W3 says);
