@@ -6,8 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,7 @@ from bargein.lab.bench import load
 from bargein.lab.bench.figures import Effort
 from bargein.lab.bench.load_client import HOSTILE, Done, Task, _Asking
 from bargein.lab.bench.load_client import _attack as attack
-from bargein.lab.bench.load_server import Measured
+from bargein.lab.bench.load_server import Measured, keep_behind, keep_to
 from bargein.lab.bench.load_wire import Wire, event, frame, microphone
 
 EFFORT = Effort(load_rounds=1, hostile_rounds=2, load_sessions=(5, 10, 20, 40))
@@ -152,6 +155,25 @@ async def test_the_wire_holds_a_session_with_the_server() -> None:
         wire.close()
         with pytest.raises(OSError):
             await Wire(hear).open(server.ws_url.replace("realtime", "nowhere"), KEY)
+
+
+def test_threads_run_behind_the_loop_that_they_work_for_and_before_other_work() -> None:
+    """A thread of the usual class would wait for others with the interpreter in its hands."""
+    found: list[tuple[int, int]] = []
+
+    def note(shield: Callable[[], object]) -> None:
+        shield()
+        found.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority))
+
+    for shield in (partial(keep_to, None), keep_behind):
+        thread = threading.Thread(target=note, args=(shield,))
+        thread.start()
+        thread.join()
+    (policy, loops), (policy_of_threads, threads) = found
+    if not loops:
+        pytest.skip("this user may not run before others")
+    assert policy == policy_of_threads == os.SCHED_RR | os.SCHED_RESET_ON_FORK
+    assert loops > threads > 0
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -12,6 +12,7 @@ import contextlib
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from bargein.server.serving import (
 )
 
 LAG_EVERY_S = 0.005
-_PRIORITY = 1
+_PRIORITY, _PRIORITY_OF_THREADS = 2, 1
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,15 +56,27 @@ def keep_to(core: int | None, *, shielded: bool = True) -> bool:
     class) if this user may; returns whether. A plain priority is not enough: it counts only among
     the processes of one terminal.
 
-    Threads that this one starts stay outside of that class. Within it they would keep the core from
-    the loop for whole slices of 100 ms, which no server in the usual class ever meets."""
+    Threads that this one starts are outside of that class until `keep_behind` is called in them: at
+    the same priority they would keep the core from this one for whole slices of 100 ms, which no
+    server in the usual class ever meets."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
-    if not shielded or not hasattr(os, "sched_setscheduler"):
+    return shielded and _shield(_PRIORITY)
+
+
+def keep_behind() -> None:
+    """Run this thread before the machine's other work as well, and behind the one that started it.
+    Outside of the class it would wait for others with the interpreter in its hands, and the loop
+    with it."""
+    _shield(_PRIORITY_OF_THREADS)
+
+
+def _shield(priority: int) -> bool:
+    if not hasattr(os, "sched_setscheduler"):
         return False
     try:
         policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(_PRIORITY))
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError:
         return False
     return True
@@ -88,6 +101,8 @@ async def _watch(lags_ms: list[float]) -> None:
 
 async def _serve(shielded: bool) -> None:
     loop = asyncio.get_running_loop()
+    if shielded:
+        loop.set_default_executor(ThreadPoolExecutor(initializer=keep_behind))
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     limits = HostLimits(sessions=100_000)
