@@ -28,6 +28,7 @@ from tests.server.serving_rig import (
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame
 
 from bargein.server import serving, websocket
 from bargein.server.fragmenting import FRAMES_AT_ONCE
@@ -260,6 +261,44 @@ async def test_a_client_that_answers_no_ping_is_gone() -> None:
         async with asyncio.timeout(20):
             assert close_code(await reader.read()) == 1011
         await settle(server)
+
+
+async def test_who_is_not_read_from_is_not_gone_for_an_answer_that_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer to the ping stands behind what is not read while it is in debt."""
+    made: list[websocket.Protocol] = []
+    paused, answered = asyncio.Event(), asyncio.Event()
+
+    class Watched(websocket.Protocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+        def _pause(self) -> None:
+            super()._pause()
+            paused.set()
+
+        def handle_pong(self, event: Frame) -> None:
+            super().handle_pong(event)
+            answered.set()
+
+    monkeypatch.setattr(serving, "Protocol", Watched)
+    async with a_server() as server, raw(server) as (reader, writer), asyncio.timeout(20):
+        protocol = made[-1]
+        async with a_client(server):  # Who is alone is in no debt.
+            protocol._pace.charge(10.0)
+            writer.write(frame_of(b'{"type":"input_audio_buffer.clear"}'))
+            await paused.wait()
+            protocol.send_keepalive_ping()
+            ping = await reader.readexactly(6)
+            writer.write(frame_of(ping[2:], opcode=10))
+            protocol.keepalive_timeout()
+            assert not protocol.transport.is_closing()
+        await reader.readuntil(b"input_audio_buffer.cleared")
+        await answered.wait()
+        protocol.keepalive_timeout()  # With nothing unread, silence is an answer.
+        assert close_code(await reader.read()) == 1011
 
 
 async def test_a_client_that_says_goodbye_is_answered_so() -> None:
