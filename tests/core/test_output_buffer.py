@@ -267,6 +267,42 @@ def test_the_cut_of_a_reply_that_waits_is_no_moot_one() -> None:
     assert [part.kept_ms for part in record.parts] == [100, 0]
 
 
+def test_a_reply_that_a_clear_meets_before_it_begins_is_cut_and_told() -> None:
+    """The clear was for the reply before it; the service says only that it keeps nothing."""
+    call = Call(FALSE_VAD)
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.speech_started()
+    call.buffer("started")
+    call.response("r2")
+    call.item("B")
+    call.part("B")
+    call.words("B", "Once upon a time")
+    call.sent()
+    call.buffer("cleared")
+    call.truncated("A", 580)
+    call.truncated("B", 0)
+    assert call.sent() == ["cancel r2"]
+    call.cancelled("r2", reason="client_cancelled")
+    assert [record.askers for record in call.told(InterruptionSettled)][-1] == ("service",)
+    (part,) = call.mirrored("B").content
+    assert (part.text, part.kept_ms) == ("", 0)
+
+
+def test_a_truncation_of_the_applications_own_cuts_no_reply() -> None:
+    """The track goes on (protocol.md §4.6)."""
+    call = Call()
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.watch.owned = False  # It is not the machine that truncates.
+    truncate = events.ConversationItemTruncate(item_id="A", content_index=0, audio_end_ms=0)
+    call.ask(asks.SendEvent(truncate))
+    call.truncated("A", 0)
+    assert call.told(Interruption) == []
+
+
 def test_sound_of_which_no_item_was_told_is_played_all_the_same() -> None:
     call = Call()
     call.response("r1")

@@ -15,7 +15,8 @@ buffer holds, and how a cut goes there. Over WebSocket nothing of this is ever a
 4. What is heard is counted for a response by the player, as the sound of its first spoken part,
    until the service says where a later one began (`sounds.py`).
 5. Where the media is elsewhere the service's word stands for the player's, to one frame.
-6. Somebody else may clear the buffer: that is a cut, whose asker is the service.
+6. Somebody else may clear the buffer, or a clear of ours meet a reply behind the one it was for:
+   that is a cut, whose asker is the service. Of what had not begun, it says only what it keeps: 0.
 """
 
 from __future__ import annotations
@@ -137,6 +138,8 @@ class OutputBuffer:
         """The service keeps so much of the part, of its own accord."""
         machine = self._machine
         item = machine.cuts.item(event.item_id) or machine.ledger.items.get(event.item_id)
+        if item is not None and not event.audio_end_ms:
+            self._swept(item)
         cuts = self._machine.cuts.open
         cut = next((one for one in cuts if item in one.items), None)
         if item is not None:
@@ -148,6 +151,13 @@ class OutputBuffer:
             self._deferred.append((event, item))
         else:
             self._agree(event, item)
+
+    def _swept(self, item: SpokenItem) -> None:
+        """Rule 6: it waited in the buffer, and a clear that was not for it has thrown it away."""
+        sound = self._sounds.get(item.response_id)
+        asked = self._machine.faults.oldest(events.ConversationItemTruncate, item.item_id)
+        if sound is not None and not sound.started and asked is None:
+            self.cleared(item.response_id)
 
     def media(self, came: MediaArrived) -> None:
         """A piece of sound: whose it is, and whether it may be heard, the gate says."""

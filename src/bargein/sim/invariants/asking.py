@@ -182,6 +182,7 @@ class OnlyWhatWasCut(Invariant):
     def watches(cls) -> Iterable[Watched]:
         return (
             ("client_got", events.OutputAudioBufferCleared, cls._clear),
+            ("client_got", events.ConversationItemTruncated, cls._truncated),
             ("ask", asks.SendEvent, cls._send),
             ("ask", asks.CancelReply, cls._give_up),
             ("ask", asks.Leave, cls._leave),
@@ -196,6 +197,11 @@ class OnlyWhatWasCut(Invariant):
 
     def _clear(self, entry: Entry, event: events.OutputAudioBufferCleared) -> None:
         self._cleared.add(event.response_id)
+
+    def _truncated(self, entry: Entry, event: events.ConversationItemTruncated) -> None:
+        """Over WebRTC: of what was cleared before it began, the service says no more than that."""
+        if self.options.media is not None and not event.audio_end_ms:
+            self._cleared.add(self.facts.owners.get(event.item_id, ""))
 
     def _send(self, entry: Entry, ask: asks.SendEvent) -> None:
         if isinstance(ask.event, events.ResponseCancel):
