@@ -105,8 +105,11 @@ async def test_sources_that_a_peer_claims_do_not_add_up() -> None:
     class Codec:
         name, clockRate = "opus", 48_000
 
+    ice = SimpleNamespace(_connection=SimpleNamespace(data_received=None))
     receiver: Any = SimpleNamespace(
-        _RTCRtpReceiver__remote_streams={}, _RTCRtpReceiver__codecs={96: Codec()}
+        _RTCRtpReceiver__remote_streams={},
+        _RTCRtpReceiver__codecs={96: Codec()},
+        transport=SimpleNamespace(transport=ice),
     )
     got: list[bytes] = []
     tap(receiver, lambda *packet: got.append(packet[4]))

@@ -14,9 +14,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
-from heapq import nlargest
 from typing import Protocol
 
 from bargein.errors import LocalValueError
@@ -74,6 +74,7 @@ class JitterBuffer:
         "_newest",
         "_next",
         "_since_skip",
+        "_ways",
         "doubled",
         "frame_samples",
         "late",
@@ -109,6 +110,8 @@ class JitterBuffer:
         """Arrivals with their ways, falling: the first is the shortest way of late."""
         self._ages: deque[tuple[int, int]] = deque()
         """Arrivals with their ways, in the last second."""
+        self._ways: list[int] = []
+        """The same ways, rising: the greatest are looked at for every frame."""
         self.late = 0
         """Packets that came when their time was over."""
         self.doubled = 0
@@ -134,8 +137,9 @@ class JitterBuffer:
         if not self._ages:
             return LEAST_RESERVE_US
         shortest = self._base[0][1]
-        ways = nlargest(2, (way for _, way in self._ages))
-        return min(MOST_RESERVE_US, max(LEAST_RESERVE_US, ways[-1] - shortest))
+        # All but one stray are waited for; where there is one way only, that one is.
+        longest = self._ways[max(0, len(self._ways) - 2)]
+        return min(MOST_RESERVE_US, max(LEAST_RESERVE_US, longest - shortest))
 
     @property
     def held(self) -> int:
@@ -263,8 +267,10 @@ class JitterBuffer:
         while self._base[0][0] < now_us - _BASE_WINDOW_US:
             self._base.popleft()
         self._ages.append((now_us, way))
+        insort(self._ways, way)
         while self._ages[0][0] < now_us - _RESERVE_WINDOW_US:
-            self._ages.popleft()
+            _, gone = self._ages.popleft()
+            del self._ways[bisect_left(self._ways, gone)]
 
     def _unwrapped(self, sequence: int, timestamp: int) -> tuple[int, int]:
         if self._newest is None:
@@ -288,6 +294,7 @@ class JitterBuffer:
         self._newest = self._last_sequence = self._next = None
         self._base.clear()
         self._ages.clear()
+        self._ways.clear()
 
     def _is_over(self, position: int, number: int) -> bool:
         if self._next is not None:

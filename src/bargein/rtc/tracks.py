@@ -23,6 +23,8 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 from av.packet import Packet
 
+from bargein.rtc.shortcut import Outlet, Sound, receive_at_once
+
 QUEUED_PACKETS = 50
 _MOST_SOURCES = 4
 _ANNOUNCED_BYTES = 1024 * 1024
@@ -41,12 +43,21 @@ class PacketTrack(MediaStreamTrack):
         self.dropped = 0
         """Packets that were not sent because the connection took none."""
         self._base = Fraction(1, clock_rate)
+        self._outlet: Outlet | None = None
         self._packets: deque[Packet[Any]] = deque()
         self._changed = asyncio.Event()
 
+    def leave_by(self, outlet: Outlet) -> None:
+        """From its first packet on, what is sent leaves by this, and is dropped where that takes
+        nothing."""
+        self._outlet = outlet
+
     def send(self, payload: bytes, position: int) -> None:
-        """Put it on its way; it leaves in the loop's next rounds."""
+        """Put it on its way; it leaves at once, or in the loop's next rounds."""
         if self.readyState != "live":
+            return
+        if self._outlet is not None:
+            self.dropped += not self._outlet.send(payload, position)
             return
         packet = Packet(payload)
         packet.pts, packet.time_base = position, self._base
@@ -81,6 +92,16 @@ def tap(receiver: RTCRtpReceiver, arrived: Arrived) -> None:
     codecs: dict[int, Any] = inside._RTCRtpReceiver__codecs
 
     async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+        # The first one has come by the library's way: the connection stands.
+        if inside._handle_rtp_packet is handle:
+            inside._handle_rtp_packet = late
+            receive_at_once(receiver, take)
+        take(packet)
+
+    async def late(packet: RtpPacket, arrival_time_ms: int) -> None:
+        take(packet)
+
+    def take(packet: RtpPacket | Sound) -> None:
         codec = codecs.get(packet.payload_type)
         if codec is None or not packet.payload:
             return
@@ -88,7 +109,8 @@ def tap(receiver: RTCRtpReceiver, arrived: Arrived) -> None:
             if len(sources) >= _MOST_SOURCES:
                 sources.clear()
             sources[packet.ssrc] = StreamStatistics(codec.clockRate)
-        sources[packet.ssrc].add(packet)
+        counted: Any = packet
+        sources[packet.ssrc].add(counted)
         arrived(
             codec.name.lower(),
             codec.clockRate,

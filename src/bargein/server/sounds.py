@@ -13,7 +13,7 @@ from bargein.units import AudioFormat
 
 FRAME_MS = 20
 _G711 = {"pcmu": AudioFormat.PCMU, "pcma": AudioFormat.PCMA}
-_COMPLEXITY = 1
+COMPLEXITY = 1
 """Encoding is half of what a call costs at the usual one; so many more calls fit a core."""
 _PCM_RATE, _G711_RATE = AudioFormat.PCM.rate, AudioFormat.PCMU.rate
 
@@ -26,7 +26,7 @@ class Sounds:
         self.clock_rate = _G711_RATE if self._line is not None else 48_000
         self._encoder = None
         if self._line is None:
-            self._encoder = Encoder(_PCM_RATE, complexity=_COMPLEXITY)
+            self._encoder = Encoder(_PCM_RATE, complexity=COMPLEXITY)
         self._resampler: Resampler | None = None
         self._from_rate = 0
         self._carry = b""
