@@ -19,7 +19,7 @@ from bargein.lab.bench.figures import QUICK, Effort, Figure
 
 _NAMES = (
     *("decode", "handle", "live", "crowd", "memory"),
-    *("day", "drops", "load", "simulation"),
+    *("day", "drops", "load", "calls", "simulation"),
 )
 
 
@@ -41,15 +41,17 @@ def command(only: tuple[str, ...], quick: bool, out: Path | None, as_json: bool)
     client CPU of one session, against a bare loop. crowd: of fifty. memory: over a simulated hour.
     day: what a served server keeps after 24 simulated hours of visits. drops: of 1,000 dropped.
     load: sessions that one core of the local server bears, and what a hostile one does to others.
-    simulation: conversations per CPU second.
+    calls: how many over WebRTC one core bears, and how late a frame is heard. simulation:
+    conversations per CPU second.
 
-    Exits with 1 if a target is missed. Needs bargein[local] and openai[realtime].
+    Exits with 1 if a target is missed. Needs bargein[local,webrtc] and openai[realtime].
     """
     try:
         from bargein.lab.bench.runs import run
     except ImportError as error:
         raise DeviceError(
-            f'a package is missing ({error.name}); install with: pip install "bargein[local]"'
+            f"a package is missing ({error.name}); install with: "
+            'pip install "bargein[local,webrtc]"'
         ) from error
     effort = QUICK if quick else Effort()
     names = only or _NAMES

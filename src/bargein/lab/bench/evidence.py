@@ -17,7 +17,7 @@ import msgspec
 import bargein
 from bargein.errors import DeviceError
 
-_PACKAGES = ("msgspec", "numpy", "openai", "pybase64", "websockets", "uvicorn")
+_PACKAGES = ("aiortc", "msgspec", "numpy", "openai", "pybase64", "websockets", "uvicorn")
 _ROOT = Path(bargein.__file__).parent
 
 

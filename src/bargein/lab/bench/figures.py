@@ -57,6 +57,8 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     load_s: float = 10
     load_sessions: tuple[int, ...] = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100)
     hostile_rounds: int = 4
+    calls: tuple[int, ...] = (10, 20, 30, 40, 50, 60)
+    one_way_rounds: int = 3
     simulation_rounds: int = 5
     simulation_seeds: int = 300
 
@@ -79,6 +81,8 @@ QUICK = Effort(
     load_s=4,
     load_sessions=(5, 10),
     hostile_rounds=1,
+    calls=(5, 10),
+    one_way_rounds=1,
     simulation_rounds=3,
     simulation_seeds=60,
 )

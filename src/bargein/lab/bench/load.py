@@ -20,12 +20,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,7 +30,8 @@ import msgspec
 from bargein.errors import DeviceError
 from bargein.lab.bench.figures import Effort, Figure, percentile, shown
 from bargein.lab.bench.load_client import HOSTILE, Done, Task
-from bargein.lab.bench.load_server import Measured, Serving
+from bargein.lab.bench.load_rig import Running, begun, running
+from bargein.lab.bench.load_server import Measured
 
 LAG_MS = 20.0
 CLIENT_LATE_MS = 25.0
@@ -44,10 +41,7 @@ MOST_WORSE = 1.2
 """Issue 3."""
 _BYSTANDERS, _ASKING = 5, 8
 _DRAWS = 300
-_EMPTY_S = 3.0
-_END_S = 20.0
-_SERVER = ("-m", "bargein.lab.bench.load_server")
-_CLIENT = ("-m", "bargein.lab.bench.load_client")
+_CLIENT = "bargein.lab.bench.load_client"
 
 Told = Callable[[str], None]
 
@@ -55,28 +49,19 @@ Told = Callable[[str], None]
 class Rig:
     """A server that runs, and users for it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], where: Serving, core: int | None) -> None:
-        self._process = process
-        self._where = where
-        self._core = core
+    def __init__(self, server: Running) -> None:
+        self._server = server
 
     @property
     def shielded(self) -> bool:
-        return self._where.shielded
+        return self._server.where.shielded
 
     def round(
         self, *, sessions: int, warm_s: float, seconds: float, asking: int = 0
     ) -> tuple[Measured, Done]:
         """What the server and the users measured in one round. Raises `DeviceError`."""
         todo = self._task(sessions=sessions, warm_s=warm_s, seconds=seconds, asking=asking)
-        with _begun(todo) as client:
-            assert client.stdout is not None, "it is a pipe"
-            client.stdout.readline()
-            self._measure()
-            line = client.stdout.readline()
-            measured = self._measure()
-        if not line:
-            raise DeviceError("the users of a round of load failed; what they said stands above")
+        measured, line = self._server.round(_CLIENT, todo)
         done = msgspec.json.decode(line, type=Done)
         if done.lost:
             raise DeviceError(f"the server dropped {done.lost} sessions that did nothing wrong")
@@ -88,8 +73,7 @@ class Rig:
 
     def left_mib(self) -> float:
         """The server's memory when all have gone for a while."""
-        time.sleep(_EMPTY_S)
-        return self._measure().rss_kib / 1024
+        return self._server.left_mib()
 
     @contextlib.contextmanager
     def hostile(self, kind: str | None) -> Iterator[None]:
@@ -97,7 +81,7 @@ class Rig:
         if kind is None:
             yield
             return
-        with _begun(self._task(sessions=0, warm_s=0, seconds=0, hostile=kind)) as client:
+        with begun(_CLIENT, self._task(sessions=0, warm_s=0, seconds=0, hostile=kind)) as client:
             try:
                 yield
                 if client.poll() is not None:
@@ -106,58 +90,19 @@ class Rig:
                 client.kill()
 
     def _task(self, **fields: Any) -> Task:
-        where = self._where
-        return Task(ws_url=where.ws_url, api_key=where.api_key, core=self._core, **fields)
-
-    def _measure(self) -> Measured:
-        assert self._process.stdin is not None and self._process.stdout is not None, "pipes"
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
-        return msgspec.json.decode(self._process.stdout.readline(), type=Measured)
-
-
-@contextlib.contextmanager
-def _begun(task: Task) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        (sys.executable, *_CLIENT), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as client:
-        assert client.stdin is not None, "it is a pipe"
-        client.stdin.write(msgspec.json.encode(task))
-        client.stdin.close()
-        yield client
-
-
-@contextlib.contextmanager
-def rig() -> Iterator[Rig]:
-    """Start a server on one core; users will run on another, where there is one."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    mine, theirs = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
-    arguments = () if mine is None else (str(mine),)
-    with subprocess.Popen(
-        (sys.executable, *_SERVER, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None and process.stdout is not None, "both are pipes"
-        try:
-            line = process.stdout.readline()
-            if not line:
-                raise DeviceError('the server did not start; try "bargein serve"')
-            yield Rig(process, msgspec.json.decode(line, type=Serving), theirs)
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        where = self._server.where
+        return Task(ws_url=where.ws_url, api_key=where.api_key, core=self._server.core, **fields)
 
 
 def measure(effort: Effort, told: Told) -> list[Figure]:
     """Sessions per core, then each kind of hostility."""
-    with rig() as running:
+    with running() as server:
+        rig = Rig(server)
         # The voice keeps what it has spoken; what is measured is the server and not espeak-ng.
         told("load: warming up")
-        running.round(sessions=_BYSTANDERS, warm_s=0, seconds=effort.load_s)
-        capacity = _capacity(running, effort, told)
-        return [capacity, *_hostility(running, effort, told)]
+        rig.round(sessions=_BYSTANDERS, warm_s=0, seconds=effort.load_s)
+        capacity = _capacity(rig, effort, told)
+        return [capacity, *_hostility(rig, effort, told)]
 
 
 def _capacity(running: Rig, effort: Effort, told: Told) -> Figure:

@@ -46,6 +46,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is. `shielded`: it runs before the machine's other work."""
 
+    url: str
     ws_url: str
     api_key: str
     shielded: bool
@@ -106,9 +107,13 @@ async def _serve(shielded: bool) -> None:
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     limits = HostLimits(sessions=100_000)
-    async with serve_local(limits=limits, when_empty=give_back_memory) as server:
+    async with serve_local(
+        limits=limits, when_empty=give_back_memory, media_hosts=("127.0.0.1",)
+    ) as server:
         look_no_more_at_the_start()  # As `bargein serve` does, too.
-        told = Serving(ws_url=server.ws_url, api_key=server.api_key, shielded=shielded)
+        told = Serving(
+            url=server.url, ws_url=server.ws_url, api_key=server.api_key, shielded=shielded
+        )
         _write(told)
         lags_ms: list[float] = []
         watching = asyncio.create_task(_watch(lags_ms))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import Final
 
-from bargein.lab.bench import decoding, endurance, handling, hour, live, load, simulation
+from bargein.lab.bench import calls, decoding, endurance, handling, hour, live, load, simulation
 from bargein.lab.bench.figures import Effort, Figure
 from bargein.lab.bench.recording import Conversation, record
 
@@ -36,6 +36,7 @@ BENCHES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "day": lambda given: endurance.measure_day(given.effort, given.told),
     "drops": lambda given: endurance.measure_drops(given.effort, given.told),
     "load": lambda given: load.measure(given.effort, given.told),
+    "calls": lambda given: calls.measure(given.effort, given.told),
     "simulation": lambda given: simulation.measure(given.effort),
 }
 
