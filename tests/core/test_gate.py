@@ -148,6 +148,19 @@ def test_where_no_place_is_known_the_end_of_a_cut_reply_is_not_the_next_ones_beg
     assert pieces == [Piece("r1", SOUND, False), Piece("r2", SOUND, True)]
 
 
+def test_where_no_place_is_known_what_comes_behind_a_long_silence_is_the_next_ones() -> None:
+    """Both are told late: what the first one's `cleared` and the next one's beginning have between
+    them is not known, and its sound came soon after the `cleared`."""
+    gate = Gate()
+    gate.media(0, SOUND, 0, loud=True)
+    gate.started("r1", 1_100_000, living=True)
+    gate.close()
+    gate.over("r1", 1_110_000)
+    for place in range(60, 70):
+        assert gate.media(place * FRAME, SOUND, place * 20_000, loud=True) == []
+    assert gate.started("r2", 2_000_000, living=True) == [Piece("r2", SOUND, True)] * 10
+
+
 def test_the_first_started_that_was_late_does_not_hide_the_end_of_a_later_reply() -> None:
     """Its lateness was taken for the way of the media until the second one told better: a reply
     that pauses, and whose end comes behind its `stopped`."""
@@ -204,6 +217,31 @@ def test_a_reply_that_follows_at_once_is_told_apart_by_place() -> None:
     talk.play([("r1", 0, 1_000, False), ("r2", 1_000, 2_000, False)])
     assert (talk.heard("r1"), talk.heard("r2")) == (1_000, 1_000)
     assert talk.gate.reached("r1")
+
+
+def test_a_pause_of_a_reply_whose_beginning_came_before_its_started_is_no_beginning() -> None:
+    """It came too long before to teach anything, and what begins later is not it."""
+    gate = Gate()
+    for place in range(20):
+        gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    gate.started("r1", 400_000, living=True)
+    for place in range(30, 40):
+        assert gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    assert gate.lag_us is None
+
+
+def test_a_cut_reply_that_was_given_up_sounds_until_the_service_says_that_it_is_cleared() -> None:
+    """The clear was on its way for longer than it was waited for."""
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    gate.media(0, SOUND, 0, loud=True)
+    gate.close()
+    gate.over("r1", 1_000_000)
+    for place in range(1, 101):
+        gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    gate.over("r1", 2_020_000)
+    pieces = gate.started("r2", 2_300_000, living=True)
+    assert pieces == [Piece("r1", SOUND, False)] * 51
 
 
 def test_where_no_place_is_known_a_reply_is_over_when_the_next_one_has_started() -> None:

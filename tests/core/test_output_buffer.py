@@ -15,7 +15,7 @@ from tests.core.test_anything_in_any_order import (
     anything,
     bring_to_an_end,
 )
-from tests.scenarios.call import Call
+from tests.scenarios.call import LOUD, SILENT, Call
 from tests.scenarios.rig import FALSE_VAD
 
 from bargein import events
@@ -229,6 +229,77 @@ def test_the_last_of_a_reply_is_heard_though_its_start_was_told_late_and_its_end
     call.pass_ms(500)
     call.heard("A", 680)
     assert [turn.status for turn in call.told(TurnEnded)] == ["completed"]
+
+
+def last_word_behind_a_pause(call: Call) -> None:
+    """A reply whose start was told late, so that its end seems to be earlier than it is."""
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.sound(240)
+    call.buffer("started")
+    call.sound(400)
+    call.sound(200, SILENT)
+    call.done()
+    call.buffer("stopped")
+
+
+def test_a_last_word_behind_a_pause_is_heard_at_once_where_no_other_reply_could_sound() -> None:
+    call = Call()
+    last_word_behind_a_pause(call)
+    call.sound(60)
+    call.sound(200, SILENT)
+    assert call.played("A").count(LOUD * 480) == (240 + 400 + 60) // 20
+
+
+def test_a_last_word_behind_a_pause_is_heard_though_another_reply_may_begin() -> None:
+    """It may be the beginning of that one: so long as media can be ahead of its event it waits."""
+    call = Call()
+    last_word_behind_a_pause(call)
+    call.response("r2")
+    call.sound(60)
+    call.sound(200, SILENT)
+    assert call.played("A").count(LOUD * 480) == (240 + 400) // 20
+    call.sound(800, SILENT)
+    assert call.played("A").count(LOUD * 480) == (240 + 400 + 60) // 20
+    call.begins("r2", "B")
+    call.sound(100)
+    call.heard("A", call.played_ms("A"))
+    assert call.played("B") == [LOUD * 480] * 5
+
+
+def test_what_came_before_a_stalled_speech_and_the_reply_to_it_is_that_replys_beginning() -> None:
+    """The data channel stalled: the user's speech and the reply to it are told at once."""
+    call = Call()
+    call.speaks(500)
+    call.done()
+    call.buffer("stopped")
+    call.pass_ms(2_000)
+    call.response("r2")
+    call.sound(600)
+    call.speech_started()
+    call.cancelled("r2")
+    call.begins("r3", "B")
+    call.sound(100)
+    assert call.played_ms("B") == 700
+
+
+def test_a_reply_whose_start_is_told_after_it_was_given_up_is_over_when_it_is_cleared() -> None:
+    """What comes then is the next one's, and is kept for it."""
+    call = Call(FALSE_VAD)
+    call.response("r1")
+    call.item("A")
+    call.part("A")
+    call.ask(asks.Interrupt())
+    call.cancelled(reason="client_cancelled")
+    call.pass_ms(1_100)
+    call.buffer("started")
+    call.buffer("cleared")
+    call.pass_ms(1_000)
+    call.sound(500)
+    call.begins("r2", "B")
+    call.sound(100)
+    assert call.played_ms("B") == 600
 
 
 def test_a_service_that_sends_on_behind_the_end_is_not_listened_to_for_ever() -> None:

@@ -23,6 +23,7 @@ sender's clock, and when the service said that a response's sound began and ende
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bargein.units import US_PER_MS, AudioFormat, samples_floor, us_of_samples
@@ -70,12 +71,21 @@ class _Span:
     taught: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """A first frame behind a pause; `sure` behind a long one."""
+
+    place: int
+    came_us: int
+    sure: bool
+
+
 class Gate:
     """Give it the events and the frames in the order they come. Times are microseconds, places
     samples at 24 kHz."""
 
     __slots__ = (
-        "_began",
+        "_beginnings",
         "_doubted",
         "_fills_pauses",
         "_flowed_us",
@@ -83,7 +93,6 @@ class Gate:
         "_kept",
         "_last_frame",
         "_last_sound",
-        "_long_silence",
         "_shut",
         "_spans",
         "_taught",
@@ -106,13 +115,11 @@ class Gate:
         """A frame before that place goes on with what is being heard."""
         self._flowed_us: int | None = None
         """When the last frame came that was heard and loud."""
-        self._began: tuple[int, int] | None = None
-        """Place and arrival of the last beginning that no `started` was found for."""
+        self._beginnings: deque[_Beginning] = deque(maxlen=_MEMORY)
+        """Those that taught nothing yet."""
         self._doubted: tuple[_Span | None, int] = None, 0
         """The reply whose beginning taught nothing, being too far from what is known, and what it
         would have taught."""
-        self._long_silence = False
-        """A second or more was silent before that."""
         self.lag_us: int | None = None
         """How much later than its event the last frame came; None while that is not known."""
         self.dropped_samples = 0
@@ -126,42 +133,47 @@ class Gate:
         """The sound of a response has begun to leave. Returns what was kept of it."""
         self._forget(now_us)
         before = self._spans[-1] if self._spans else None
-        begins = None
         if before is not None:
             before.over_us = now_us if before.over_us is None else before.over_us
-            middle_us = (before.over_us + now_us) // 2
-            begins = self._place(middle_us)
-            if begins is None and not before.living:
-                # Nothing was ever told from anything: what comes from here on is the reply's, and
-                # what media that is ahead of its events can be of it.
-                newest = (kept[0] for kept in self._kept if now_us - kept[3] <= _AHEAD_US)
-                begins = next(newest, self._next_place)
-        span = _Span(response_id, living, now_us, begins)
+        span = _Span(response_id, living, now_us, self._boundary(before, now_us))
         self._spans.append(span)
         del self._spans[:-_SPANS_LIMIT]
-        self._learn_from_past(span)
+        if self._learn_from_past(span):
+            span.begins = self._boundary(before, now_us)
         return self._released(span, now_us)
 
     def over(self, response_id: str, now_us: int) -> None:
-        """The sound of a response has left the service, or was thrown away there."""
+        """The sound of a response has left the service, or was thrown away there; or nobody waits
+        for that any more, and its word may still come."""
         for span in self._spans:
-            if span.response_id == response_id and span.over_us is None:
+            if span.response_id == response_id and (
+                span.over_us is None or span is self._spans[-1]
+            ):
                 span.over_us = now_us
 
     def close(self) -> None:
         """A cut: nothing that is known now is let through any more."""
         for span in self._spans:
             span.living = False
-        self._kept.clear()
         self._flows_to = 0
 
     def shut(self) -> None:
         """The events have ended: nobody could say any more what may be heard."""
         self.close()
+        self._kept.clear()
         self._shut = True
 
-    def media(self, place: int, audio: bytes, now_us: int, *, loud: bool) -> list[Piece]:
-        """A frame arrived. Returns it, if it is known whose it is."""
+    def media(
+        self,
+        place: int,
+        audio: bytes,
+        now_us: int,
+        *,
+        loud: bool,
+        alone: Callable[[str], bool] = lambda response_id: False,
+    ) -> list[Piece]:
+        """A frame arrived. Returns it, if it is known whose it is. `alone`: no reply may sound but
+        this one, as far as we were told."""
         if self._shut:
             return []
         samples = AudioFormat.PCM.samples(len(audio))
@@ -169,8 +181,8 @@ class Gate:
         if self._taught:
             self.lag_us = now_us - (us_of_samples(place, RATE) - self._taught[-1])
         span = self._span_at(place)
-        if span is not None and span.living and loud and place < self._flows_to:
-            # It goes on without a pause: the end was told too early, or what is next belongs to it.
+        if span is not None and span.living and loud and self._goes_on(span, place, now_us, alone):
+            # It goes on: the end was told too early, or what is next belongs to it.
             self._flow(place + samples, now_us)
             return [Piece(span.response_id, audio, True)]
         if span is not None and not self._is_behind(span, place):
@@ -191,6 +203,23 @@ class Gate:
         over_us = now_us if span.over_us is None else span.over_us
         return now_us - self._flowed_us <= _PAUSE_US and now_us - over_us <= _BEHIND_US
 
+    def keeps(self, response_id: str) -> bool:
+        """Whether sound waits that may be its end, told as over too early, or the next one's
+        beginning."""
+        span = self._spans[-1] if self._spans else None
+        is_last = span is not None and span.living and span.response_id == response_id
+        return is_last and any(loud for _, _, loud, _ in self._kept)
+
+    def unclaimed(self, response_id: str, now_us: int) -> list[Piece]:
+        """Of that, what no `started` came for in time: it is its end."""
+        if not self.keeps(response_id):
+            return []
+        pieces: list[Piece] = []
+        while self._kept and now_us - self._kept[0][3] > _AHEAD_US:
+            _, audio, loud, _ = self._kept.popleft()
+            pieces.append(Piece(response_id, audio, loud))
+        return pieces
+
     def reached(self, response_id: str) -> bool:
         """Whether media from behind its end has come: there is no more of this one."""
         ids = [span.response_id for span in self._spans]
@@ -199,11 +228,19 @@ class Gate:
         span = self._spans[ids.index(response_id)]
         end = None if span.over_us is None else self._place(span.over_us)
         is_behind = end is not None and self._last_frame >= end + 2 * _END_SAMPLES
-        if is_behind and self._last_frame > self._last_sound:
+        if is_behind and self._last_frame > self._last_sound and not self.keeps(response_id):
             return True
         later = self._spans[ids.index(response_id) + 1 :]
         # Where no place is known, what comes is the later one's.
         return any(span.begins is None or span.begins <= self._last_sound for span in later)
+
+    def _goes_on(self, span: _Span, place: int, now_us: int, alone: Callable[[str], bool]) -> bool:
+        """Without a pause; or it is told as over, a little while ago, and the sound can be nobody
+        else's: the place of its end was told from a late event."""
+        if place < self._flows_to:
+            return True
+        is_late = span.over_us is not None and now_us - span.over_us <= _BEHIND_US
+        return is_late and span is self._spans[-1] and alone(span.response_id)
 
     def _flow(self, end: int, now_us: int) -> None:
         self._flows_to, self._flowed_us = end + _PAUSE_SAMPLES, now_us
@@ -215,6 +252,26 @@ class Gate:
             if span.begins is None or span.begins <= place:
                 return span
         return None
+
+    def _boundary(self, before: _Span | None, now_us: int) -> int | None:
+        """Where a reply whose `started` comes now begins, behind that one."""
+        if before is None or before.over_us is None:
+            return None
+        begins = self._place((before.over_us + now_us) // 2)
+        if begins is not None or before.living:
+            return begins
+        # Nothing was ever told from anything: what comes from here on is the reply's, what media
+        # that is ahead of its events can be of it, and what came behind a long silence or too late
+        # to be the one before's.
+        sure = {one.place for one in self._beginnings if one.sure and one.came_us > before.over_us}
+        later = (
+            place
+            for place, _, _, came_us in self._kept
+            if now_us - came_us <= _AHEAD_US
+            or came_us - before.over_us > _BEHIND_US
+            or place in sure
+        )
+        return next(later, self._next_place)
 
     def _is_behind(self, span: _Span, place: int) -> bool:
         """The response is over, and the frame lies behind its end as far as that is known."""
@@ -281,12 +338,13 @@ class Gate:
             return
         if before is not None and place - before < _PAUSE_SAMPLES:
             return
-        self._began = place, now_us
-        self._long_silence = before is None or place - before >= _LONG_SAMPLES
+        beginning = _Beginning(place, now_us, before is None or place - before >= _LONG_SAMPLES)
         for span in self._spans:
             if not span.taught and now_us - span.started_us <= _BEHIND_US:
-                self._learn(span)
-                return
+                if self._learn(span, beginning):
+                    return
+                break
+        self._beginnings.append(beginning)
 
     def _is_idle(self, now_us: int) -> bool:
         """No reply sounds, so what comes is no reply's own silence."""
@@ -295,30 +353,39 @@ class Gate:
         over_us = self._spans[-1].over_us
         return over_us is not None and now_us - over_us > _BEHIND_US
 
-    def _learn_from_past(self, span: _Span) -> None:
-        if self._began is not None and span.started_us - self._began[1] <= _AHEAD_US:
-            self._learn(span)
+    def _learn_from_past(self, span: _Span) -> bool:
+        """Its beginning may have come before its `started`."""
+        learned = False
+        for beginning in list(self._beginnings):
+            if span.started_us - beginning.came_us <= _AHEAD_US and not learned:
+                learned = self._learn(span, beginning)
+        begins = span.begins or 0
+        if any(loud and place >= begins for place, _, loud, _ in self._kept):
+            # What begins later is a pause of its own.
+            span.taught = True
+        return learned
 
-    def _learn(self, span: _Span) -> None:
+    def _learn(self, span: _Span, beginning: _Beginning) -> bool:
         """What is far from what is known is another one's beginning, or its event was late; unless
         what was known came of a late event, or two replies in a row say the same."""
-        assert self._began is not None
-        if span.begins is not None and self._began[0] < span.begins:
-            return
-        offset_us = us_of_samples(self._began[0], RATE) - span.started_us
+        offset_us = us_of_samples(beginning.place, RATE) - span.started_us
         known_us, (doubted, doubted_us) = self._offset_us, self._doubted
-        agrees = known_us is None or abs(offset_us - known_us) <= _AWRY_US
-        is_truer = known_us is not None and offset_us > known_us and self._long_silence
         again = doubted not in (None, span) and abs(offset_us - doubted_us) <= _AWRY_US
+        if span.begins is not None and beginning.place < span.begins and not again:
+            return False
+        agrees = known_us is None or abs(offset_us - known_us) <= _AWRY_US
+        is_truer = known_us is not None and offset_us > known_us and beginning.sure
         if not (agrees or is_truer or again):
-            self._doubted = span, offset_us
-            return
+            if doubted is not span:
+                self._doubted = span, offset_us
+            return False
         if not agrees:
             self._taught.clear()
         span.taught = True
         self._taught.append(offset_us)
         self._doubted = None, 0
-        self._began = None
+        self._beginnings.clear()
+        return True
 
 
 def samples_of_us(us: int) -> int:

@@ -115,20 +115,19 @@ class OutputBuffer:
     def stopped(self, response_id: str) -> None:
         """Its last frame has left."""
         sound = self._sounds.get(response_id)
+        self._gate.over(response_id, self._machine.desk.now_us)
         if sound is None or sound.over:
             return
         sound.over = "stopped"
-        self._gate.over(response_id, self._machine.desk.now_us)
         self._left(sound)
 
     def cleared(self, response_id: str) -> None:
         """The service threw away what was left of it."""
-        sound = self._sounds.get(response_id)
+        sound, machine = self._sounds.get(response_id), self._machine
+        self._gate.over(response_id, machine.desk.now_us)
         if sound is None or sound.over:
             return
-        machine = self._machine
         sound.over, sound.clear_asked = "cleared", True
-        self._gate.over(response_id, machine.desk.now_us)
         reply = machine.responses.replies.get(response_id)
         if reply is not None and reply.cut_id is None and not reply.ended:
             machine.cut("service", of_ask_id=-1)
@@ -165,7 +164,7 @@ class OutputBuffer:
             return
         loud = any(levels_of(came.audio, AudioFormat.PCM))
         now_us = self._machine.desk.now_us
-        self._play(self._gate.media(came.place, came.audio, now_us, loud=loud))
+        self._play(self._gate.media(came.place, came.audio, now_us, loud=loud, alone=self._alone))
         for sound in self._sounds.values():
             voice = sound.voice
             if sound.over and voice is not None and not voice.audio_over:
@@ -192,11 +191,13 @@ class OutputBuffer:
                 self._await_start(response_id, 5)
                 return
             sound.over = "given up"
-        desk = self._machine.desk
-        if sound.over == "stopped" and self._gate.flows(response_id, desk.now_us):
-            # The lag was told from an event that was late itself, and the sound goes on.
-            desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, _SLACK_US)
-            return
+        gate, desk = self._gate, self._machine.desk
+        if sound.over == "stopped":
+            self._play(gate.unclaimed(response_id, desk.now_us))
+            if gate.flows(response_id, desk.now_us) or gate.keeps(response_id):
+                # The lag was told from an event that was late itself, and the sound goes on.
+                desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, _SLACK_US)
+                return
         self._end(response_id)
 
     def lost(self) -> None:
@@ -356,6 +357,15 @@ class OutputBuffer:
         item = self._machine.ledger.item(reply.response_id, "", in_conversation=False)
         sound.voice = self._machine.ledger.expect(item, 0, cut=reply.cut_id is not None)
 
+    def _alone(self, response_id: str) -> bool:
+        """No other reply sounds, is begun or is asked for, as far as we were told."""
+        responses = self._machine.responses
+        begun = any(not reply.done for reply in responses.replies.values())
+        awaited = responses.sent or responses.turns or self._machine.listening.turn_is_due
+        sound = self._sounds.get(response_id)
+        ended = sound is not None and sound.over == "stopped"
+        return ended and not (begun or awaited or self.sounding)
+
     def _play(self, pieces: list[Piece]) -> None:
         ledger = self._machine.ledger
         for piece in pieces:
@@ -371,7 +381,7 @@ class OutputBuffer:
             self._gate.dropped_samples = 0
 
     def _left(self, sound: Sound) -> None:
-        """All of it has left the service. The last of it is still on its way to us."""
+        """All of it has left. The last is on its way to us."""
         if self.elsewhere:
             self._end(sound.response_id)
             return
