@@ -145,6 +145,24 @@ def test_a_second_after_trouble_the_delay_is_back(late_us: int) -> None:
     assert way.buffer.skipped
 
 
+@pytest.mark.parametrize("pause_s", [2, 30])
+def test_a_reordering_that_is_known_loses_no_first_frame_behind_a_pause(pause_s: int) -> None:
+    """A reply's first word: its first frames overtake each other as those before the pause did."""
+    way = Way()
+    way.send([60_000 if number % 5 == 0 else 0 for number in range(100)])
+    way.pop_until(4 * US_PER_S)
+    before = len(way.payloads)
+    first = (2 + pause_s) * 50
+    for at, number in enumerate((first + 1, first, first + 2)):
+        at_us = (first + 1) * FRAME_US + 30_000 + at * 35_000
+        way.pop_until(at_us - 1)
+        sequence = way.first_sequence + 100 + number - first
+        timestamp = (way.first_timestamp + number * FRAME) % 2**32
+        way.buffer.push(sequence % 2**16, timestamp, str(number).encode(), at_us)
+    way.pop_until((first + 50) * FRAME_US)
+    assert way.payloads[before:] == [first, first + 1, first + 2]
+
+
 def test_one_stray_packet_does_not_lengthen_the_delay() -> None:
     way = Way()
     way.send([0] * 50 + [150_000] + [0] * 50)

@@ -2,7 +2,9 @@
 
 1. A frame is due at its own time on the sender's clock plus the shortest way seen of late plus a
    reserve. The reserve is the lateness seen in the last second (but for one stray), 20 ms at
-   least: a packet that never came has no lateness, so a loss does not lengthen the delay.
+   least: a packet that never came has no lateness, so a loss does not lengthen the delay. While
+   nothing comes nothing is forgotten: the network is behind a pause what it was before it, and the
+   first frames, of which one may overtake another, are a reply's first word.
 2. What is not there when it is due is made up: from the packet behind it where that carries a copy
    (FEC), else by concealment, for 60 ms at most. A pause of the sender is no loss: there the
    timestamps go on and the sequence numbers do not (RFC 3550, section 5.1).
@@ -29,6 +31,8 @@ MADE_UP_FRAMES = 3
 SKIP_ONE_IN = 3
 _BASE_WINDOW_US = 4 * US_PER_S
 _RESERVE_WINDOW_US = 1 * US_PER_S
+_FLOW_US = 100 * US_PER_MS
+"""What is longer than this between two packets is a pause."""
 _JUMP_US = 5 * US_PER_S
 """A packet whose way differs so much from that of the last one begins another stream."""
 
@@ -65,6 +69,7 @@ class JitterBuffer:
     __slots__ = (
         "_ages",
         "_base",
+        "_came_us",
         "_due_us",
         "_frame_us",
         "_held",
@@ -73,6 +78,7 @@ class JitterBuffer:
         "_made_up",
         "_newest",
         "_next",
+        "_paused_us",
         "_since_skip",
         "_ways",
         "doubled",
@@ -109,9 +115,12 @@ class JitterBuffer:
         self._base: deque[tuple[int, int]] = deque()
         """Arrivals with their ways, falling: the first is the shortest way of late."""
         self._ages: deque[tuple[int, int]] = deque()
-        """Arrivals with their ways, in the last second."""
+        """Arrivals with their ways, in the last second. Their times leave out the pauses."""
         self._ways: list[int] = []
         """The same ways, rising: the greatest are looked at for every frame."""
+        self._came_us: int | None = None
+        self._paused_us = 0
+        """When the last packet came, and how long all pauses were."""
         self.late = 0
         """Packets that came when their time was over."""
         self.doubled = 0
@@ -261,14 +270,18 @@ class JitterBuffer:
     def _took(self, position: int, now_us: int) -> None:
         """So long was its way, up to a constant."""
         way = now_us - position * US_PER_S // self.rate
+        if self._came_us is not None:
+            self._paused_us += max(0, now_us - self._came_us - _FLOW_US)
+        self._came_us = now_us
+        flowed_us = now_us - self._paused_us
         while self._base and self._base[-1][1] >= way:
             self._base.pop()
-        self._base.append((now_us, way))
-        while self._base[0][0] < now_us - _BASE_WINDOW_US:
+        self._base.append((flowed_us, way))
+        while self._base[0][0] < flowed_us - _BASE_WINDOW_US:
             self._base.popleft()
-        self._ages.append((now_us, way))
+        self._ages.append((flowed_us, way))
         insort(self._ways, way)
-        while self._ages[0][0] < now_us - _RESERVE_WINDOW_US:
+        while self._ages[0][0] < flowed_us - _RESERVE_WINDOW_US:
             _, gone = self._ages.popleft()
             del self._ways[bisect_left(self._ways, gone)]
 
