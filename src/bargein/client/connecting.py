@@ -48,7 +48,7 @@ from bargein.tools.given import Given, sorted_out
 from bargein.tools.registry import Approver, Tool
 from bargein.tools.runner import Runner
 from bargein.tracing import TraceWriter
-from bargein.transports.base import Pipe
+from bargein.transports.base import MediaPipe, Pipe
 from bargein.transports.websocket import Auth, WebSocketPipe
 
 
@@ -108,7 +108,7 @@ def connect(
     Where: `url` (`https://host/v1`, or a whole `wss://…/realtime`), else `OPENAI_BASE_URL`, else
     OpenAI. As whom: `api_key`, a text or a callable that gives one, else `OPENAI_API_KEY`; it goes
     into the `Authorization` header, and for Azure into `api-key`, unless `auth` says otherwise. A
-    `transport` that is a `Pipe` of your own needs neither.
+    `transport` that is a `Pipe` of your own needs neither, and is a call where it is a `MediaPipe`.
 
     `transport="webrtc"` makes a call: sound goes by tracks of its own, and the service owns what
     waits to be heard. It needs the extra `webrtc`, and sound is what it asks for, `audio` or not.
@@ -148,7 +148,7 @@ def connect(
                 "audio: the sound of a call that is joined is elsewhere; give None"
             )
         can = replace(can, playback_owner="server", media="elsewhere")
-    elif transport == "webrtc":
+    elif transport == "webrtc" or isinstance(transport, MediaPipe):
         can = replace(can, playback_owner="server")
     elif audio is None:
         whole.setdefault("output_modalities", ["text"])
@@ -182,6 +182,8 @@ def connect(
         else:
             make_pipe = dialling(url, model, api_key, new_pipe, call_id=call_id)
     else:
+        if isinstance(transport, MediaPipe):
+            config.check_call(turns, wanted)
         make_pipe = taking(transport)
     if audio is not None and not hasattr(audio, "player"):
         raise LocalValueError(
