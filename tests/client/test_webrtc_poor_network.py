@@ -1,0 +1,242 @@
+"""Calls through a network that loses, delays and reorders: the cut is as short as on loopback, and
+what comes after it is whole. Gates on samples and packets; `tests/rtc/relay.py` is the network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+from tests.client.test_webrtc_call import Mouth, until
+from tests.rtc.relay import CLEAR, Relay, Weather, a_relay
+from tests.server.peer_rig import LOOPBACK
+from tests.server.serving_rig import STALL_MS, STORY, a_server, says, user_speech
+
+import bargein
+from bargein.audio.card_settings import CardSettings
+from bargein.audio.formats import Samples
+from bargein.audio.virtual import VirtualPlayer
+from bargein.client.config import PushToTalk, Turns
+from bargein.client.session import Session
+from bargein.core.inputs import Part
+from bargein.core.notices import TurnEnded
+from bargein.events import ServerVad
+from bargein.secret import Secret
+from bargein.server.engines.espeak import speak
+from bargein.server.serving import Server
+from bargein.transports.base import PipeEnd
+from bargein.transports.signaling import Answered, Signaling
+from bargein.transports.webrtc import WebRtcPipe
+
+pytestmark = pytest.mark.real_time
+RATE = 24_000
+FRAME = RATE // 50
+LOUD = 500
+VOICE, PACE = "en-us", 165
+NEXT = "Blackbirds sing before the sun comes up."
+MANNER = {"voice": VOICE, "words_per_minute": PACE}
+REPLIES = (
+    {"outputs": [{"say": STORY, "gaps": [{"at_ms": 4_000, "for_ms": STALL_MS}]}]},
+    says(NEXT),
+)
+NETWORKS = {
+    "loopback": None,
+    "a relay that does nothing": CLEAR,
+    "150 ms later": Weather(delay_ms=150),
+    "reordered by 60 ms": Weather(reorder_ms=60),
+    "5 % lost in bursts": Weather(loss=0.05),
+    "all of it": Weather(delay_ms=150, reorder_ms=60, loss=0.05),
+}
+
+
+class ThroughRelay(Signaling):
+    """The service's answer with the relay's ports in it."""
+
+    def __init__(self, relay: Relay, server: Server) -> None:
+        super().__init__(server.url, Secret(server.api_key))
+        self._relay = relay
+
+    async def call(self, offer: str, session: Any) -> Answered:
+        answered = await super().call(offer, session)
+        return replace(answered, sdp=await self._relay.rewritten(answered.sdp))
+
+
+class Listened(WebRtcPipe):
+    """A call's pipe that says when `speech_started` comes."""
+
+    def __init__(self, signaling: Signaling, when_speech: Callable[[], None]) -> None:
+        super().__init__(signaling, {"type": "realtime", "model": "gpt-realtime"})
+        self._when_speech = when_speech
+
+    async def receive(self) -> str | bytes | PipeEnd:
+        frame = await super().receive()
+        if isinstance(frame, str) and "input_audio_buffer.speech_started" in frame:
+            self._when_speech()
+        return frame
+
+
+@dataclass(slots=True)
+class Talk:
+    """One conversation: the ear, and where on its axis the stop was."""
+
+    player: VirtualPlayer
+    microphone: Mouth
+    relay: Relay
+    stop_frame: int | None = None
+
+    def stop_now(self) -> None:
+        if self.stop_frame is None:
+            self.stop_frame = self.frame_now
+
+    @property
+    def frame_now(self) -> int:
+        return self.player.card.frame_at(round(asyncio.get_running_loop().time() * 1e6))
+
+    @property
+    def lost_packets(self) -> int:
+        """Sound that the network has lost on its way here."""
+        return self.relay.lost["down", "media"]
+
+    def late_packets(self, session: Session) -> int:
+        """Sound that came when its time was over."""
+        late: int = vars(vars(session)["_driver"])["_media"]._playout.buffer.late
+        return late
+
+    @property
+    def replies(self) -> list[str]:
+        """The responses that were heard, in order."""
+        marks = [each.mark for each in self.player.ear.heard if isinstance(each.mark, Part)]
+        return list(dict.fromkeys(mark.response_id for mark in marks))
+
+    def sound_of(self, response_id: str) -> Samples:
+        pieces = [
+            each.pcm
+            for each in self.player.ear.heard
+            if isinstance(each.mark, Part) and each.mark.response_id == response_id
+        ]
+        return np.concatenate([np.zeros(0, np.int16), *pieces])
+
+    def samples_after_the_stop(self) -> int:
+        """From the stop to the last sample of the reply that it cut, if that is not before."""
+        assert self.stop_frame is not None
+        last = self.stop_frame
+        for each in self.player.ear.heard:
+            loud = np.flatnonzero(each.pcm)
+            if isinstance(each.mark, Part) and each.mark.response_id == self.replies[0]:
+                last = max(last, each.frame + int(loud[-1]) + 1) if loud.size else last
+        return last - self.stop_frame
+
+    def samples_between(self) -> int:
+        """How many samples that are not silent were heard, whosever they are called, from two
+        frames behind the stop until the next reply was."""
+        assert self.stop_frame is not None
+        sound = self.player.ear.sound(self.next_frame)
+        return int(np.count_nonzero(sound[self.stop_frame + 2 * FRAME : self.next_frame]))
+
+    @property
+    def next_frame(self) -> int:
+        """Where the next reply begins on the ear's axis."""
+        heard = self.player.ear.heard
+        return next(
+            each.frame
+            for each in heard
+            if isinstance(each.mark, Part) and each.mark.response_id == self.replies[1]
+        )
+
+
+@asynccontextmanager
+async def a_talk(
+    server: Server, weather: Weather | None, seed: int, turns: Turns
+) -> AsyncIterator[tuple[Talk, Session]]:
+    player, microphone = VirtualPlayer(CardSettings(latency_us=0)), Mouth()
+    async with a_relay(weather or CLEAR, seed) as relay:
+        talk = Talk(player, microphone, relay)
+        plain = Signaling(server.url, Secret(server.api_key))
+        signaling = plain if weather is None else ThroughRelay(relay, server)
+        connecting = bargein.connect(
+            transport=Listened(signaling, talk.stop_now),
+            audio=bargein.Audio(player, microphone),
+            turns=turns,
+        )
+        async with connecting as session:
+            relay.begin()
+            yield talk, session
+
+
+def levels(sound: Samples) -> np.ndarray[Any, Any]:
+    """How loud each 5 ms are."""
+    step = FRAME // 4
+    whole = sound[: len(sound) // step * step].reshape(-1, step).astype(float)
+    return np.asarray(np.sqrt((whole**2).mean(axis=1)))
+
+
+def missing_of_the_first_word(heard: Samples) -> float:
+    """How many frames' worth of the next reply's first word the ear did not get, once the two
+    sounds lie on each other as well as they can."""
+    speech = speak(NEXT, voice=VOICE, words_per_minute=PACE)
+    wanted, got = levels(speech.pcm), levels(heard)
+    room = len(wanted)
+    around = np.concatenate([np.zeros(room), got, np.zeros(room)])
+    shifts = np.arange(len(around) - len(wanted) + 1)
+    best = max(shifts, key=lambda at: float(wanted @ around[at : at + len(wanted)]))
+    word = slice(0, speech.words[0].end_sample // (FRAME // 4))
+    loud = wanted[word] > LOUD
+    lacking = around[best : best + len(wanted)][word] < LOUD / 5
+    return float((loud & lacking).sum()) / 4
+
+
+async def interrupt(talk: Talk, session: Session) -> None:
+    talk.stop_now()
+    await session.interrupt()
+    await session.say("And what do blackbirds do?")
+
+
+async def talk_over_it(talk: Talk, session: Session) -> None:
+    """The stop is the arrival of `speech_started`."""
+    await talk.microphone.say(user_speech("Wait, please stop.")[RATE:])
+
+
+Stop: TypeAlias = Callable[[Talk, Session], Awaitable[None]]
+
+
+async def a_cut_and_a_reply(server: Server, name: str, seed: int, stop: Stop, turns: Turns) -> None:
+    """Hear a second of the story, stop it, hear the next reply to its end."""
+    async with a_talk(server, NETWORKS[name], seed, turns) as (talk, session):
+        ended = session.notices(TurnEnded)
+        await session.say("Tell me a story.")
+        await until(lambda: len(talk.player.ear.sound()) > RATE)
+        lost, late = talk.lost_packets, talk.late_packets(session)
+        await stop(talk, session)
+        async with asyncio.timeout(20):
+            async for turn in ended:
+                assert isinstance(turn, TurnEnded)
+                if turn.role == "assistant" and not turn.cut:
+                    break
+        lost, late = talk.lost_packets - lost, talk.late_packets(session) - late
+    where = f"{name}, seed {seed}, {lost} packets lost and {late} late since the stop"
+    assert len(talk.replies) == 2, f"{where}: heard was {talk.replies}"
+    assert talk.samples_after_the_stop() <= 2 * FRAME, where
+    assert talk.samples_between() == 0, where
+    missing = missing_of_the_first_word(talk.sound_of(talk.replies[1]))
+    assert missing <= lost + late + 1, f"{where}: {missing} frames of the first word are missing"
+
+
+@pytest.mark.parametrize(
+    ("stop", "turns", "seed"),
+    [
+        (interrupt, PushToTalk(), 2),
+        (talk_over_it, ServerVad(silence_duration_ms=300), 3),
+    ],
+    ids=["interrupt", "speech_started"],
+)
+async def test_a_stop_is_silent_within_two_frames_and_the_next_reply_is_whole(
+    stop: Stop, turns: Turns, seed: int
+) -> None:
+    """On loopback, and through a network that loses, delays and reorders."""
+    async with a_server(*REPLIES, script=MANNER, media_hosts=LOOPBACK) as server:
+        talks = [a_cut_and_a_reply(server, name, seed, stop, turns) for name in NETWORKS]
+        await asyncio.gather(*talks)
