@@ -196,8 +196,9 @@ async def interrupt(talk: Talk, session: Session) -> None:
 
 
 async def talk_over_it(talk: Talk, session: Session) -> None:
-    """The stop is the arrival of `speech_started`."""
-    await talk.microphone.say(user_speech("Wait, please stop.")[RATE:])
+    """The stop is the arrival of `speech_started`. It is one breath: a pause in it would be two
+    turns, and the server tells its story at every other one."""
+    await talk.microphone.say(user_speech("Stop talking please")[RATE:])
 
 
 Stop: TypeAlias = Callable[[Talk, Session], Awaitable[None]]
@@ -229,7 +230,7 @@ async def a_cut_and_a_reply(server: Server, name: str, seed: int, stop: Stop, tu
     ("stop", "turns", "seed"),
     [
         (interrupt, PushToTalk(), 2),
-        (talk_over_it, ServerVad(silence_duration_ms=300), 3),
+        (talk_over_it, ServerVad(silence_duration_ms=700), 3),
     ],
     ids=["interrupt", "speech_started"],
 )
