@@ -19,6 +19,7 @@ from tests.server.serving_rig import STALL_MS, STORY, a_server, says, user_speec
 import bargein
 from bargein.audio.card_settings import CardSettings
 from bargein.audio.formats import Samples
+from bargein.audio.jitter import JitterBuffer
 from bargein.audio.virtual import VirtualPlayer
 from bargein.client.config import PushToTalk, Turns
 from bargein.client.session import Session
@@ -101,10 +102,11 @@ class Talk:
         """Sound that the network has lost on its way here."""
         return self.relay.lost["down", "media"]
 
-    def late_packets(self, session: Session) -> int:
-        """Sound that came when its time was over."""
-        late: int = vars(vars(session)["_driver"])["_media"]._playout.buffer.late
-        return late
+    def unplayed_packets(self, session: Session) -> int:
+        """Sound that came when its time was over, or was left out to catch up: a busy machine is
+        late, and that is nothing the cut has lost."""
+        buffer: JitterBuffer = vars(vars(session)["_driver"])["_media"]._playout.buffer
+        return buffer.late + buffer.skipped + buffer.overflowed
 
     @property
     def replies(self) -> list[str]:
@@ -174,19 +176,21 @@ def levels(sound: Samples) -> np.ndarray[Any, Any]:
     return np.asarray(np.sqrt((whole**2).mean(axis=1)))
 
 
-def missing_of_the_first_word(heard: Samples) -> float:
-    """How many frames' worth of the next reply's first word the ear did not get, once the two
-    sounds lie on each other as well as they can."""
+def missing_frames(heard: Samples) -> float:
+    """How many frames' worth of the next reply the ear did not get: of its first word, laid where
+    it fits best on the first second that was heard, or in all, if that is more.
+
+    A frame that is made up moves what is behind it, so the whole cannot be laid on the whole.
+    """
     speech = speak(NEXT, voice=VOICE, words_per_minute=PACE)
     wanted, got = levels(speech.pcm), levels(heard)
-    room = len(wanted)
-    around = np.concatenate([np.zeros(room), got, np.zeros(room)])
-    shifts = np.arange(len(around) - len(wanted) + 1)
-    best = max(shifts, key=lambda at: float(wanted @ around[at : at + len(wanted)]))
-    word = slice(0, speech.words[0].end_sample // (FRAME // 4))
-    loud = wanted[word] > LOUD
-    lacking = around[best : best + len(wanted)][word] < LOUD / 5
-    return float((loud & lacking).sum()) / 4
+    word = wanted[: speech.words[0].end_sample // (FRAME // 4)]
+    around = np.concatenate([np.zeros(len(word)), got[: RATE // (FRAME // 4)]])
+    shifts = range(len(around) - len(word) + 1)
+    best = max(shifts, key=lambda at: float(word @ around[at : at + len(word)]))
+    lacking = around[best : best + len(word)] < LOUD / 5
+    of_the_first = int(((word > LOUD) & lacking).sum())
+    return max(of_the_first, int((wanted > LOUD).sum()) - int((got > LOUD).sum())) / 4
 
 
 async def interrupt(talk: Talk, session: Session) -> None:
@@ -210,20 +214,21 @@ async def a_cut_and_a_reply(server: Server, name: str, seed: int, stop: Stop, tu
         ended = session.notices(TurnEnded)
         await session.say("Tell me a story.")
         await until(lambda: len(talk.player.ear.sound()) > RATE)
-        lost, late = talk.lost_packets, talk.late_packets(session)
+        lost, late = talk.lost_packets, talk.unplayed_packets(session)
         await stop(talk, session)
         async with asyncio.timeout(20):
             async for turn in ended:
                 assert isinstance(turn, TurnEnded)
                 if turn.role == "assistant" and not turn.cut:
                     break
-        lost, late = talk.lost_packets - lost, talk.late_packets(session) - late
-    where = f"{name}, seed {seed}, {lost} packets lost and {late} late since the stop"
+        lost, late = talk.lost_packets - lost, talk.unplayed_packets(session) - late
+    where = f"{name}, seed {seed}, {lost} packets lost and {late} late or left out since the stop"
     assert len(talk.replies) == 2, f"{where}: heard was {talk.replies}"
     assert talk.samples_after_the_stop() <= 2 * FRAME, where
     assert talk.samples_between() == 0, where
-    missing = missing_of_the_first_word(talk.sound_of(talk.replies[1]))
-    assert missing <= lost + late + 1, f"{where}: {missing} frames of the first word are missing"
+    missing = missing_frames(talk.sound_of(talk.replies[1]))
+    # Opus overlaps its frames: one that is missing spoils some of its neighbours.
+    assert missing <= 2 * (lost + late) + 2, f"{where}: {missing} frames are missing"
 
 
 @pytest.mark.parametrize(
