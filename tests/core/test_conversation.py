@@ -201,6 +201,14 @@ def test_an_item_is_shown_with_all_that_is_known_of_it() -> None:
     )
 
 
+def test_a_messages_phase_is_kept_though_a_later_event_leaves_it_out() -> None:
+    conversation = Conversation()
+    begun = events.MessageItem(role="assistant", content=(), phase="commentary")
+    conversation.added("A", begun, None)
+    conversation.done("A", message("Let me look."))
+    assert [item.phase for item in conversation.items] == ["commentary"]
+
+
 def test_a_call_without_a_call_id_is_shown_without_one() -> None:
     conversation = Conversation()
     call = events.FunctionCallItem(name="weather", arguments="{}", status="completed")

@@ -41,6 +41,14 @@ def test_what_is_made_anew_says_the_same(item: ItemView) -> None:
     assert {described(made)} == says(item)
 
 
+def test_an_assistants_message_made_anew_has_its_phase_again() -> None:
+    said = (ContentView("output_text", "Let me look."),)
+    item = ItemView("a", "message", "assistant", "there", "completed", said, phase="commentary")
+    made = made_anew(item, "new")
+    assert isinstance(made, events.MessageItem)
+    assert made.phase == "commentary"
+
+
 @pytest.mark.parametrize(
     "item",
     [

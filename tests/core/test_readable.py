@@ -107,6 +107,12 @@ def test_what_is_on_its_way_or_being_deleted_is_marked() -> None:
     assert to_markdown((typed("Hi", state="going"),)).startswith("**User** (being deleted)")
 
 
+def test_what_the_model_says_beside_its_answer_is_marked() -> None:
+    said = (ContentView("output_text", "Let me look."),)
+    item = ItemView("a", "message", "assistant", "there", "completed", said, phase="commentary")
+    assert to_markdown([item]) == "**Assistant** (commentary)\n\n> Let me look.\n"
+
+
 def test_words_are_never_markup() -> None:
     shown = to_markdown((typed("# *Big* <b>\n- one\n1. two\n`code`"),))
     assert shown == "**User**\n\n> \\# \\*Big\\* \\<b\\>\n> \\- one\n> 1\\. two\n> \\`code\\`\n"

@@ -63,6 +63,8 @@ class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
     approve: bool | None = None
     left_out: bool = False
     """The service keeps it, and the model is certainly not told it any more (`core/pruning.py`)."""
+    phase: str | None = None
+    """Of an assistant's message, where the model tells: `commentary` or `final_answer`."""
 
     @property
     def text(self) -> str:
@@ -109,6 +111,7 @@ class Entry:
     request_id: str | None = None
     approve: bool | None = None
     left_out: bool = False
+    phase: str | None = None
 
 
 def fill(entry: Entry, item: events.Item, input_format: AudioFormat) -> None:
@@ -118,7 +121,7 @@ def fill(entry: Entry, item: events.Item, input_format: AudioFormat) -> None:
     entry.status = status if isinstance(status, str) else entry.status
     match item:
         case events.MessageItem():
-            entry.role = item.role
+            entry.role, entry.phase = item.role, _text(item.phase) or entry.phase
             for index, part in enumerate(item.content):
                 _fill_content(entry, index, part, input_format)
         case events.FunctionCallItem():
@@ -225,4 +228,5 @@ def view(entry: Entry) -> ItemView:
         entry.request_id,
         entry.approve,
         entry.left_out,
+        entry.phase,
     )

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from msgspec import UNSET
+
 from bargein import events
 from bargein.core.items import ItemView
 from bargein.core.messages import content_of
@@ -67,7 +69,8 @@ def made_anew(item: ItemView, item_id: str) -> events.Item | None:
                 return None
             text = events.OutputText if item.role == "assistant" else events.InputText
             content = tuple(text(text=part.text) for part in item.content)
-            return events.MessageItem(id=item_id, role=item.role, content=content)
+            phase = UNSET if item.phase is None else item.phase
+            return events.MessageItem(id=item_id, role=item.role, content=content, phase=phase)
         case "function_call" if item.call_id and item.name:
             return events.FunctionCallItem(
                 id=item_id, call_id=item.call_id, name=item.name, arguments=item.payload or ""

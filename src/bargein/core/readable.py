@@ -108,6 +108,8 @@ def _head(title: str, notes: Sequence[str]) -> str:
 def _notes(item: ItemView) -> list[str]:
     """What there is to say of the item besides its words."""
     notes = [_STATES[item.state]] if item.state in _STATES else []
+    if item.phase == "commentary":
+        notes.append("commentary")
     for part in item.content:
         notes.extend(_part_notes(part))
     if item.status not in (None, "completed"):
