@@ -21,7 +21,13 @@ from tests.scenarios.rig import FALSE_VAD
 from bargein import events
 from bargein.core import asks, commands, inputs
 from bargein.core.machine import Machine
-from bargein.core.notices import Dropped, Interruption, InterruptionSettled, TurnEnded
+from bargein.core.notices import (
+    Dropped,
+    FloorChanged,
+    Interruption,
+    InterruptionSettled,
+    TurnEnded,
+)
 from bargein.core.output_buffer import SOUNDS_LIMIT
 from bargein.core.settings import Settings
 
@@ -175,6 +181,17 @@ def test_what_begins_to_sound_behind_the_speech_that_cut_it_is_cleared() -> None
     call.sent()
     call.buffer("started")
     assert call.sent() == ["clear output"]
+
+
+def test_who_looks_on_is_told_who_has_the_floor_by_the_services_word() -> None:
+    call = Call(elsewhere=True)
+    call.begins()
+    call.done()
+    call.buffer("stopped")
+    call.begins("r2", "B")
+    call.ask(asks.Interrupt())
+    told = [notice.floor for notice in call.told(FloorChanged)]
+    assert told == ["assistant", "nobody", "assistant", "nobody"]
 
 
 def test_a_reply_that_never_sounds_holds_up_no_other() -> None:

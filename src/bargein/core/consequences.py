@@ -170,6 +170,8 @@ def _tell_floor(machine: Machine) -> None:
     floor: Floor = "nobody"
     if machine.listening.user_speaks:
         floor = "user"
+    elif machine.buffer.sounds_elsewhere:
+        floor = "assistant"
     else:
         for part in machine.ledger.utterances.values():
             if part.heard_samples and not part.cut and not part.played_out:

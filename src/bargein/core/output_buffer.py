@@ -72,6 +72,12 @@ class OutputBuffer:
         """It holds sound, as far as we were told, or is about to."""
         return any(not sound.over for sound in self._sounds.values())
 
+    @property
+    def sounds_elsewhere(self) -> bool:
+        """A reply is heard where the media is, by the service's word: no player says so."""
+        sounds = self._sounds.values() if self.elsewhere else ()
+        return any(one.started and not (one.over or one.clear_asked) for one in sounds)
+
     # What is said of it.
 
     def expects(self, reply: Reply, item: SpokenItem, content_index: int) -> None:
