@@ -31,7 +31,8 @@ from bargein.units import US_PER_S
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from bargein.server.serving import Place, Server
+    from bargein.server.serving import PageAt, Place, Server
+    from bargein.web.page import Page
 
 KEY_VARIABLE = "BARGEIN_API_KEY"
 _MISSING = 'the local server is not installed; pip install "bargein[local]"'
@@ -227,9 +228,11 @@ async def _serve(asked: Asked) -> None:
     if checked_count(asked.workers) > 1:
         await _serve_by_workers(asked, stop)
     else:
-        async with server_of(asked) as server:
+        page = _page()
+        async with server_of(asked, page=None if page is None else page.at) as server:
             rest_the_collector()
             _announce(server, server.api_key, asked)
+            _announce_page(page)
             await stop.wait()
     click.echo("Ended.", err=True)
 
@@ -282,8 +285,22 @@ def rest_the_collector() -> None:
     look_no_more_at_the_start()
 
 
+def _page() -> Page | None:
+    """The page, where its server can be had."""
+    try:
+        from bargein.web.page import Page
+    except ImportError:
+        return None
+    return Page()
+
+
+def _announce_page(page: Page | None) -> None:
+    if page is not None:
+        click.echo(f"Talk to it in a browser: {page.link()} (opens once)", err=True)
+
+
 def server_of(
-    asked: Asked, listener: socket.socket | None = None
+    asked: Asked, listener: socket.socket | None = None, page: PageAt | None = None
 ) -> AbstractAsyncContextManager[Server]:
     """The server that was asked for, in this process."""
     if asked.engine == SCRIPT and not has_espeak():
@@ -318,6 +335,7 @@ def server_of(
         mcp=asked.mcp,
         # A hang-up, or a sideband, would find another of several processes.
         media_hosts=tuple(asked.media_host) if asked.workers == 1 else None,
+        page=page,
     )
 
 

@@ -1,16 +1,18 @@
 """The server's HTTP face, as an ASGI application.
 
 `/v1/realtime` (WebSocket) is the Realtime API, what is below it the calls over WebRTC (`calls`);
-`/healthz` says that the server lives. Every request passes the check of `Host` and `Origin` first.
-Only origins that were allowed may read an answer.
+`/healthz` says that the server lives; a page may be given, to be served beside. Every request
+passes the check of `Host` and `Origin` first. Only origins that were allowed may read an answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bargein.server.admission import Policy, forbidden
@@ -21,8 +23,8 @@ from bargein.server.websocket import RealtimeEndpoint, deny, headers_of
 REALTIME_PATH = "/v1/realtime"
 
 
-def make_app(host: Host, policy: Policy, calls: Calls) -> ASGIApp:
-    """The application that serves this host's sessions under this policy, and its calls."""
+def make_app(host: Host, policy: Policy, calls: Calls, page: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The application that serves this host's sessions under this policy, its calls, and a page."""
 
     async def healthz(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -34,6 +36,7 @@ def make_app(host: Host, policy: Policy, calls: Calls) -> ASGIApp:
 
     routes = [
         WebSocketRoute(REALTIME_PATH, RealtimeEndpoint(host, policy, calls.keys)),
+        *page,
         WebSocketRoute("/{path:path}", _no_such_path),
         Route("/healthz", healthz),
         Route(REALTIME_PATH, only_websocket),

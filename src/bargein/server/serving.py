@@ -13,13 +13,15 @@ import math
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 try:
     import uvicorn
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 except ImportError as error:
     raise ImportError(
@@ -99,6 +101,10 @@ class Server(Place):
         return self.host.sessions
 
 
+PageAt: TypeAlias = Callable[[str, str], Sequence[BaseRoute]]
+"""What is served beside, of a server at this URL (as `OPENAI_BASE_URL`) with this key."""
+
+
 @asynccontextmanager
 async def serve_local(
     scenario: Scenario | str | Path = DEFAULT_SCENARIO,
@@ -122,6 +128,7 @@ async def serve_local(
     listener: socket.socket | None = None,
     mcp: str | None = None,
     media_hosts: tuple[str, ...] | None = (),
+    page: PageAt | None = None,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends.
 
@@ -134,7 +141,7 @@ async def serve_local(
     that clients declare are reached: "off", "loopback" or "any" (`mcp.reach`); where it is not
     given, those of this machine, unless the server itself can be reached from others.
     `media_hosts` are the addresses of this machine where the media of calls arrive; without them,
-    all there are; None: no calls.
+    all there are; None: no calls. `page` gives what is served beside (`bargein.web.page`).
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
@@ -172,7 +179,9 @@ async def serve_local(
             origins=origins,
         )
         calls = Calls(sessions, policy, media_hosts)
-        app = make_app(sessions, policy, calls)
+        place = Place(address, bound_port)
+        beside = () if page is None else page(place.url, key)
+        app = make_app(sessions, policy, calls, beside)
         config = _configuration(app, options, compression, ping_every_s)
         config.load()
         server = uvicorn.Server(config)
