@@ -20,7 +20,7 @@ def seconds(number: float) -> bytes:
     return bytes(2 * round(RATE * number))
 
 
-ASK, WAIT = user_speech("Tell me a story."), user_speech("Wait a moment please.")
+ASK = user_speech("Tell me a story.")
 SILENCE = seconds(0.1)
 
 
