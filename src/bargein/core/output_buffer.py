@@ -31,7 +31,7 @@ from bargein.core.inputs import Heard, MediaArrived, PlaybackStopped
 from bargein.core.loudness import levels_of
 from bargein.core.notices import Asker, Dropped
 from bargein.core.responses import Reply
-from bargein.core.sounds import Sound, divide, is_kept
+from bargein.core.sounds import SLACK_US, Sound, divide, is_gone, on_its_way_us
 from bargein.core.utterances import SpokenItem
 from bargein.deadlines import Timer
 from bargein.units import US_PER_MS, AudioFormat, samples_floor
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 FRAME_SAMPLES = samples_floor(20, AudioFormat.PCM.rate)
 """What leaves the service at once, and so the grid of its truncations."""
 SOUNDS_LIMIT = 16
-_LAG_US = 400 * US_PER_MS
-"""How late the media may be where that is not known yet."""
-_SLACK_US = 250 * US_PER_MS
-"""What a jitter buffer may hold more than before."""
 
 
 class OutputBuffer:
@@ -202,7 +198,7 @@ class OutputBuffer:
             self._play(gate.unclaimed(response_id, desk.now_us))
             if gate.flows(response_id, desk.now_us) or gate.keeps(response_id):
                 # The lag was told from an event that was late itself, and the sound goes on.
-                desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, _SLACK_US)
+                desk.deadlines.arm(Timer.SOUND_OVER, response_id, desk.now_us, SLACK_US)
                 return
         self._end(response_id)
 
@@ -234,9 +230,13 @@ class OutputBuffer:
 
     def advance(self, cut: Cut) -> None:
         """Rule 2: which of its responses are still waited for."""
-        for response_id in [each for each in cut.clearing if self._is_gone(cut, each)]:
-            del cut.clearing[response_id]
+        replies = self._machine.responses.replies
+        for response_id in list(cut.clearing):
             sound = self._sounds.get(response_id)
+            items = [item for item in cut.items if item.response_id == response_id]
+            if not is_gone(sound, items, replies.get(response_id)):
+                continue
+            del cut.clearing[response_id]
             cut.thrown_away = cut.thrown_away or (sound is not None and sound.over != "stopped")
         if not cut.clearing:
             self._machine.desk.deadlines.stop(Timer.CLEARED, cut.cut_id)
@@ -278,23 +278,6 @@ class OutputBuffer:
         of them."""
         if self._deferred and not self._machine.cuts.stopping:
             self._agreed()
-
-    def _is_gone(self, cut: Cut, response_id: str) -> bool:
-        sound = self._sounds.get(response_id)
-        if sound is None or sound.over in ("stopped", "given up"):
-            return True
-        items = [
-            item
-            for item in cut.items
-            if item.response_id == response_id and item.in_conversation and item.parts
-        ]
-        known = not items or any(item.going or is_kept(item) for item in items)
-        if sound.over == "cleared":
-            return known
-        reply = self._machine.responses.replies.get(response_id)
-        if sound.started or reply is None:
-            return reply is None
-        return reply.done and (known or reply.status != "completed")
 
     def _wait(self, cut: Cut | None, sound: Sound) -> None:
         if cut is not None and not cut.settled:
@@ -391,9 +374,8 @@ class OutputBuffer:
         if self.elsewhere:
             self._end(sound.response_id)
             return
-        lag_us = _LAG_US if self._gate.lag_us is None else max(0, min(self._gate.lag_us, _LAG_US))
-        desk = self._machine.desk
-        desk.deadlines.arm(Timer.SOUND_OVER, sound.response_id, desk.now_us, lag_us + _SLACK_US)
+        desk, wait_us = self._machine.desk, on_its_way_us(self._gate.lag_us)
+        desk.deadlines.arm(Timer.SOUND_OVER, sound.response_id, desk.now_us, wait_us)
 
     def _end(self, response_id: str) -> None:
         """No more of its sound is waited for."""

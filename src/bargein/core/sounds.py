@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bargein.core.responses import Reply
 from bargein.core.utterances import SpokenItem, Utterance
+from bargein.units import US_PER_MS
+
+SLACK_US = 250 * US_PER_MS
+"""What a jitter buffer may hold more than before."""
+_LAG_US = 400 * US_PER_MS
+"""How late the media may be where that is not known yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +48,25 @@ def divide(voice: Utterance, part: Utterance, kept_samples: int) -> None:
     voice.kept_ms = voice.received_ms
 
 
+def on_its_way_us(lag_us: int | None) -> int:
+    """How long the last that has left is waited for, where media is so late, or nobody knows."""
+    return SLACK_US + (_LAG_US if lag_us is None else max(0, min(lag_us, _LAG_US)))
+
+
 def is_kept(item: SpokenItem) -> bool:
     """The service has said what it keeps of it."""
     return any(part.kept_ms is not None for part in item.parts.values())
+
+
+def is_gone(sound: Sound | None, items: list[SpokenItem], reply: Reply | None) -> bool:
+    """Nothing more of a response that was cut is waited for: neither its sound nor the word of
+    what is kept of its items."""
+    if sound is None or sound.over in ("stopped", "given up"):
+        return True
+    spoken = [item for item in items if item.in_conversation and item.parts]
+    known = not spoken or any(item.going or is_kept(item) for item in spoken)
+    if sound.over == "cleared":
+        return known
+    if sound.started or reply is None:
+        return reply is None
+    return reply.done and (known or reply.status != "completed")
