@@ -16,10 +16,11 @@ const cuts = new Map();
 let call = null;
 let fitting = 0;
 
-const ear = new Ear((peak, frames) => {
-  at("ear").value = Math.round(Math.min(1, peak) * 100);
-  at("ear").dataset.frames = frames;
-  at("ear").dataset.loud = Number(at("ear").dataset.loud ?? 0) + (ear.loud.at(-1) ? 1 : 0);
+const ear = new Ear((peak, loud) => {
+  const meter = at("ear");
+  meter.value = Math.round(Math.min(1, peak) * 100);
+  meter.dataset.frames = Number(meter.dataset.frames ?? 0) + 1;
+  meter.dataset.loud = Number(meter.dataset.loud ?? 0) + (loud ? 1 : 0);
   for (const cut of cuts.values()) cut.measure();
 });
 
@@ -196,7 +197,7 @@ function newCut(cutId) {
   item.dataset.cut = cutId;
   at("records").prepend(item);
   const cut = {
-    from: ear.frames,
+    from: ear.now,
     record: null,
     silentAfter: null,
     show(record) {
@@ -307,10 +308,20 @@ function sayWhatIsInsecure() {
   );
 }
 
+/** What is shown is of one call. */
+function forget() {
+  transcript.clear();
+  cuts.clear();
+  at("records").replaceChildren();
+  log.entries = [];
+  log.dropped = 0;
+  filterLog();
+}
+
 at("talk").addEventListener("click", async () => {
   if (call) return;
   call = new Call();
-  transcript.clear();
+  forget();
   stands({ state: "connecting", turns: call.turns, words: "Connecting." });
   try {
     await call.begin();

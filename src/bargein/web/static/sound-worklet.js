@@ -4,7 +4,7 @@
 const LOUD = 500 / 32768;
 const FADE = 96; // samples at 24 kHz: 4 ms, and counted as heard
 
-/** Says of each 20 ms how loud they were. */
+/** Says of each 20 ms how loud they were, numbered on the context's clock. */
 class Meter extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -20,7 +20,8 @@ class Meter extends AudioWorkletProcessor {
       if (channel) this.peak = Math.max(this.peak, Math.abs(channel[at]));
       this.filled += 1;
       if (this.filled === this.length) {
-        this.port.postMessage({ peak: this.peak, loud: this.peak > LOUD });
+        const number = Math.round((currentFrame + at) / this.length);
+        this.port.postMessage({ number, peak: this.peak, loud: this.peak > LOUD });
         this.filled = 0;
         this.peak = 0;
       }

@@ -1,17 +1,25 @@
 // The page's ear and mouth: the two ways of the sound, and the measure of what arrives.
 
 const EAR_FRAMES = 3000;
+const FRAMES_PER_S = 50;
 
-/** What arrived, in frames of 20 ms: `loud` says of each whether it had sound in it. */
+/** What was let through to the ear, in frames of 20 ms: `loud` says of each whether it had sound in
+ *  it. A frame has its number on the context's clock, however late the word of it comes. */
 export class Ear {
   constructor(shown) {
     this.shown = shown;
-    this.loud = [];
-    this.first = 0;
+    this.begin();
   }
 
-  get frames() {
-    return this.first + this.loud.length;
+  begin() {
+    this.loud = [];
+    this.first = 0;
+    this.context = null;
+  }
+
+  /** The number of the frame that is being heard now. */
+  get now() {
+    return this.context ? Math.ceil(this.context.currentTime * FRAMES_PER_S) : 0;
   }
 
   /** From frame `number` on. */
@@ -19,15 +27,19 @@ export class Ear {
     return this.loud.slice(Math.max(0, number - this.first));
   }
 
-  async listen(context, node) {
+  listen(context, node) {
+    this.begin();
+    this.context = context;
     const meter = new AudioWorkletNode(context, "meter", { numberOfOutputs: 0 });
-    meter.port.onmessage = ({ data }) => {
-      this.loud.push(data.loud);
+    meter.port.onmessage = ({ data: { number, peak, loud } }) => {
+      if (this.context !== context) return;
+      if (!this.loud.length) this.first = number;
+      this.loud.push(loud);
       if (this.loud.length > EAR_FRAMES) {
         this.loud.shift();
         this.first += 1;
       }
-      this.shown(data.peak, this.frames);
+      this.shown(peak, loud);
     };
     node.connect(meter);
   }
