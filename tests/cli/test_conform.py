@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,13 +106,13 @@ def test_what_the_page_shows_is_what_is_printed() -> None:
 
 def test_what_the_page_says_of_numbers_is_so() -> None:
     text = PAGE.read_text()
-    assert f"{len(QUESTIONS)} questions in ten sections" in text and len(SECTIONS) == 10
+    assert f"{len(QUESTIONS)} questions in eleven sections" in text and len(SECTIONS) == 11
     for section in SECTIONS:
         assert f"| `{section}` |" in text, section
     refusals = sum(each.section == "refusals" for each in QUESTIONS)
     assert f"| `refusals` | {refusals} wrong events" in text
     assert (
-        "14 replies, most of them cut short; roughly 900 tokens of sound made,\n140 heard" in text
+        "18 replies, most of them cut short; roughly 1200 tokens of sound made,\n160 heard" in text
     )
     for name in {*Capabilities.__struct_fields__} - {"playback_owner", "media"}:
         assert f"| `{name}` |" in text, name
@@ -157,7 +158,7 @@ def test_a_call_that_cannot_be_ends_with_2(words: tuple[str, ...], said: str) ->
 
 def test_it_says_roughly_what_it_costs_before_anything_is_sent() -> None:
     result = conform("https://example.org/v1")
-    assert "example.org is asked for 14 replies" in result.stderr
+    assert "example.org is asked for 18 replies" in result.stderr
     assert "tokens of sound made" in result.stderr
 
 
@@ -169,4 +170,31 @@ def test_a_server_that_is_not_there_ends_with_1_and_a_line() -> None:
 
 def test_the_sections_are_named_in_the_order_of_asking() -> None:
     assert SECTIONS[0] == "session", "it shows what can serve as a fence"
-    assert SECTIONS[-1] == "refusals"
+    assert SECTIONS[-2:] == ("refusals", "calls")
+
+
+@pytest.fixture
+def without_aiortc(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "aiortc" else find(name)
+    )
+
+
+@pytest.mark.usefixtures("without_aiortc")
+def test_where_no_call_can_be_made_from_here_it_is_said(url: str) -> None:
+    result = conform(url, "--only", "session")
+    assert result.exit_code == 0
+    assert "Calls over WebRTC are not asked about" in result.stderr
+    result = conform(url, "--only", "calls")
+    assert result.exit_code == 2
+    assert "only: 'calls' needs pip install \"bargein[webrtc]\"" in result.stderr
+
+
+def test_what_is_known_of_calls_is_in_the_capability_file(tmp_path: Path) -> None:
+    file = tmp_path / "can.json"
+    with served(media_hosts=None) as address:
+        result = conform(address, "--only", "calls", "--capabilities", str(file))
+    assert "refused: HTTP 501, not a call" in result.stdout
+    assert json.loads(file.read_text())["calls"] == {"offered": False}
+    assert capabilities_of(file) == Capabilities()

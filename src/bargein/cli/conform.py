@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import sys
@@ -39,6 +40,7 @@ _LIMIT_TIMES = 15
 """All talks together may take so many times as long as one wait for a reply."""
 _ANSWER_SHARE = 4
 _LEAST_ANSWER_S = 1.0
+_INSTALL = 'pip install "bargein[webrtc]"'
 _TOKENS_HEARD_PER_S, _TOKENS_SPOKEN_PER_S = 20, 10
 """Of the model's sound, and of ours (protocol.md §2.4)."""
 
@@ -150,13 +152,30 @@ class _Asked:
                 raise click.UsageError(
                     f"--only: there is no section {section!r}; give one of {', '.join(SECTIONS)}"
                 )
+        if importlib.util.find_spec("aiortc") is None and not self.listing:
+            return self._without_calls()
         return tuple(each for each in QUESTIONS if not self.only or each.section in self.only)
+
+    def _without_calls(self) -> tuple[Question, ...]:
+        """Where no call can be made from here. Raises `LocalValueError` if they were asked for."""
+        from bargein.lab.conformance.topics import QUESTIONS
+        from bargein.lab.conformance.topics.calls import SECTION
+
+        if SECTION in self.only:
+            raise LocalValueError(f"only: {SECTION!r} needs {_INSTALL}")
+        click.echo(f"Calls over WebRTC are not asked about: that needs {_INSTALL}.", err=True)
+        return tuple(
+            each
+            for each in QUESTIONS
+            if each.section != SECTION and (not self.only or each.section in self.only)
+        )
 
 
 def _conform(asked: _Asked, url: str) -> bool:
     from bargein.lab import outdir
-    from bargein.lab.conformance.asking import Asker, Place
-    from bargein.lab.conformance.learned import as_file
+    from bargein.lab.conformance.asking import Asker
+    from bargein.lab.conformance.learned import as_file, calls_of
+    from bargein.lab.conformance.line import Place
     from bargein.lab.conformance.result import as_json, result_of, talks_of
     from bargein.lab.conformance.table import show
 
@@ -192,7 +211,9 @@ def _conform(asked: _Asked, url: str) -> bool:
 
         outdir.write_text(asked.report, page(result, about))
     if asked.capabilities is not None:
-        outdir.write_text(asked.capabilities, as_file(result.learned, about))
+        outdir.write_text(
+            asked.capabilities, as_file(result.learned, about, calls_of(result.outcomes))
+        )
     if asked.as_json:
         click.echo(json.dumps(as_json(result, about), indent=2, ensure_ascii=False))
     else:

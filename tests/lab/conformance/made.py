@@ -19,9 +19,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bargein.events.beta import BETA_CONTENT, BETA_NAMES
-from bargein.lab.conformance.asking import Asker, Place
+from bargein.lab.conformance.asking import Asker
+from bargein.lab.conformance.line import Place
 from bargein.lab.conformance.result import Result, result_of, talks_of
-from bargein.lab.conformance.topics import QUESTIONS
+from bargein.lab.conformance.topics import QUESTIONS, SECTIONS
 from bargein.secret import Secret
 from bargein.server.engines.scenario import Scenario
 from bargein.server.serving import Server, serve_local
@@ -128,8 +129,10 @@ async def made_server(made: Made, **options: Any) -> AsyncIterator[str]:
 
 
 async def asked(url: str, *sections: str, **place: Any) -> Result:
-    """The result of asking the server all questions, or those of these sections."""
-    questions = [each for each in QUESTIONS if not sections or each.section in sections]
+    """The result of asking the server all questions but those of calls, or those of these
+    sections."""
+    chosen = sections or tuple(each for each in SECTIONS if each != "calls")
+    questions = [each for each in QUESTIONS if each.section in chosen]
     where = Place(url, Secret(KEY), **{"answer_s": 10.0, "grace_s": 0.02, "aside_s": 10.0, **place})
     return result_of(questions, await Asker(where).hold(talks_of(questions)))
 

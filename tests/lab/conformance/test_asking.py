@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from bargein.errors import TransportError
-from bargein.lab.conformance.asking import GIVE_UP_AFTER, Asker, Place, address
+from bargein.lab.conformance.asking import GIVE_UP_AFTER, Asker, address
+from bargein.lab.conformance.line import Place
 from bargein.lab.conformance.result import talks_of
 from bargein.lab.conformance.script import Script, Send, Talk, Until
 from bargein.lab.conformance.seen import End, Seen

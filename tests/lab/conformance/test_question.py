@@ -165,7 +165,7 @@ def test_the_step_of_lengths_is_the_first_usual_one_that_explains_them_all(
 
 def test_names_are_unique_and_their_sections_and_sources_are_there() -> None:
     names = [each.name for each in QUESTIONS]
-    assert len(names) == len(set(names)) == 83
+    assert len(names) == len(set(names)) == 106
     headings = set(re.findall(r"^#+ (§[\d.]+)", PROTOCOL.read_text(), re.MULTILINE))
     for each in QUESTIONS:
         assert each.name.startswith(f"{each.section}: ")

@@ -54,11 +54,35 @@ def capabilities_of(learned: Iterable[Learned]) -> Capabilities:
     return Capabilities(**{each.name: each.value for each in learned})
 
 
-def as_file(learned: tuple[Learned, ...], about: Mapping[str, Any]) -> str:
-    """The file that `bargein.connect(capabilities=…)` takes; `about` says which server and when."""
+def calls_of(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """What was learned of calls, as far as it was answered. The client decides nothing by it: it
+    understands both generations of names and hears of every clear from the server."""
+    facts = {each.question.name: each.facts for each in outcomes if each.facts is not None}
+    found: dict[str, Any] = {}
+    if call := facts.get("calls: call"):
+        found["offered"] = call[ANSWER] == "a call"
+    if (names := facts.get("calls: names")) and names["started"] is not None:
+        found["names"] = "retired" if ".audio_" in str(names["started"]) else "as today"
+    if spoken := facts.get("calls: interruption"):
+        found["clears_at_speech"] = spoken["clears by itself"]
+    if clear := facts.get("calls: clear"):
+        found["answers_clear"] = clear[ANSWER] == "cleared"
+    lengths = [facts.get(f"calls: {name}", {}) for name in ("length", "length by hand")]
+    steps = {re.fullmatch(r"(\d+) ms", str(each["in steps of"])) for each in lengths if each}
+    if steps and None not in steps:
+        found["lengths_grid_ms"] = max(int(step[1]) for step in steps if step is not None)
+    return found
+
+
+def as_file(
+    learned: tuple[Learned, ...], about: Mapping[str, Any], calls: Mapping[str, Any] | None = None
+) -> str:
+    """The file that `bargein.connect(capabilities=…)` takes; `about` says which server and when,
+    `calls` what is known of its calls."""
     whole = {
         "format": FILE_FORMAT,
         **about,
+        **({"calls": calls} if calls else {}),
         "capabilities": {each.name: each.value for each in learned},
         "because": {each.name: each.why or "assumed: not answered" for each in learned},
     }

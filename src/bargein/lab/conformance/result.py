@@ -68,8 +68,12 @@ def cost_of(talks: Sequence[Talk]) -> Cost:
 def result_of(
     questions: Sequence[Question], seen: Mapping[str, Seen], spoken: Dialect = "ga"
 ) -> Result:
-    """Judge what was seen."""
-    rows = tuple(judged(question, seen[question.talk.name]) for question in questions)
+    """Judge what was seen. What a server without calls was not asked has no row."""
+    rows = tuple(
+        judged(question, seen[question.talk.name])
+        for question in questions
+        if not seen[question.talk.name].skipped
+    )
     return Result(rows, seen, spoken)
 
 

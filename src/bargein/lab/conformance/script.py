@@ -48,7 +48,38 @@ class Until:
     fence: Fence | None = None
 
 
-Step: TypeAlias = Send | SendRaw | Speak | Until
+@dataclass(frozen=True, slots=True)
+class SpeakLive:
+    """Say the sound on the track of a call, as fast as it sounds, or until `enough` says so."""
+
+    pcm: bytes
+    enough: Callable[[Seen], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Listen to the call by a sideband: what comes there is in `Seen.aside`."""
+
+
+Key = Literal["given", "wrong", "none", "minted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request beside a call; its answer is in `Seen.replies` by that name.
+
+    `path` is below `/v1/realtime`, and a `{call_id}` in it is that of the talk's call. `body` is
+    JSON, or an offer as it is. `expired`: not before the key that was minted has expired.
+    """
+
+    name: str
+    path: str
+    body: Mapping[str, Any] | str | None = None
+    key: Key = "given"
+    expired: bool = False
+
+
+Step: TypeAlias = Send | SendRaw | Speak | Until | SpeakLive | Attach | Post
 Script: TypeAlias = Generator[Step, bool, None]
 
 
@@ -66,18 +97,26 @@ class Talk:
     """One script and how to be connected for it.
 
     A talk that `begins` runs after `session.created`. Those that are `shared` use one connection,
-    one after the other, and leave nothing behind; each other has its own.
+    one after the other, and leave nothing behind; each other has its own. One that is held by a
+    call goes on when that ends.
     """
 
     name: str
     script: Callable[[Seen], Script]
-    key: Literal["given", "wrong", "none"] = "given"
+    key: Key = "given"
     model: Literal["given", "unknown", "none"] = "given"
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     begins: bool = True
     shared: bool = False
     cost: Cost = Cost()
+    by: Literal["websocket", "call"] = "websocket"
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """What a call begins with; with a minted key it is bound to that."""
+    connects: bool = True
+    """Of a call: without it there are only requests."""
+    asks_whether: bool = False
+    """It is asked also where a server was seen to have no calls."""
 
 
 def wait_for(

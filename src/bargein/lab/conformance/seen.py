@@ -86,6 +86,29 @@ class End:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request: its status, its headers with their names in lower case, its text,
+    and when it came, in unix seconds."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    wall_s: float = 0.0
+
+    def at(self, *path: str | int) -> Any:
+        """The value at that path of its JSON; None where there is none."""
+        return read_frame(0, self.text).at(*path, raw=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A packet of sound that came by the track of a call."""
+
+    at_us: int
+    loud: bool
+
+
 @dataclass(slots=True)
 class Seen:
     """Everything of one talk, in the order of its times."""
@@ -100,6 +123,13 @@ class Seen:
     """The script was gone through to its end."""
     key_order: tuple[str, ...] = ()
     """The names in the first frame, in their order."""
+    skipped: bool = False
+    """It was not asked: the server has no calls, which another question tells."""
+    replies: dict[str, Reply] = field(default_factory=dict)
+    """Of requests, by the names that the script gave them; that of the call is `call`."""
+    media: list[Heard] = field(default_factory=list)
+    aside: list[Frame] | None = None
+    """What came by a sideband; None where there is none."""
 
     def take(self, at_us: int, frame: str | bytes, *, sent: bool = False) -> Frame:
         """Add a frame."""

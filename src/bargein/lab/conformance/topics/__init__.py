@@ -6,6 +6,7 @@ from bargein.lab.conformance.question import Question
 from bargein.lab.conformance.topics import (
     admission,
     beginning,
+    calls,
     cancelling,
     items,
     lengths,
@@ -27,6 +28,7 @@ QUESTIONS: tuple[Question, ...] = (
     *tools.QUESTIONS,
     *outside.QUESTIONS,
     *refusals.QUESTIONS,
+    *calls.QUESTIONS,
 )
 
 SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(question.section for question in QUESTIONS))

@@ -126,6 +126,18 @@ _FRAMES = (
             ),
         },
     ),
+    _question(
+        "clear of a call",
+        "A clear of the output buffer, which only a call has.",
+        _sent({"type": "output_audio_buffer.clear"}),
+        {
+            **refusal("wrong_value", value="output_audio_buffer.clear", path="type"),
+            "message": Like(
+                r"Invalid value: 'output_audio_buffer\.clear'\. Supported values are: .+\.",
+                "Invalid value: 'output_audio_buffer.clear'. Supported values are: …",
+            ),
+        },
+    ),
 )
 
 _SHAPES = (
