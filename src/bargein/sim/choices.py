@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from struct import Struct
 from typing import Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ Tape: TypeAlias = dict[str, list[int]]
 """The offsets drawn, by stream, in order."""
 
 
-_WORD_BYTES = 8
+_WORDS = Struct("<8Q")
 
 
 class Source(Protocol):
@@ -40,18 +41,19 @@ class SeedSource:
 
     def __init__(self, seed: int | str) -> None:
         self._seed = seed
-        self._left: dict[str, bytes] = {}
+        self._left: dict[str, list[int]] = {}
         self._digests: dict[str, int] = {}
 
     def draw(self, stream: str, span: int) -> int:
-        left = self._left.get(stream) or self._more(stream)
-        self._left[stream] = left[:-_WORD_BYTES]
-        return int.from_bytes(left[-_WORD_BYTES:], "little") % (span + 1)
+        left = self._left.get(stream)
+        if not left:
+            left = self._left[stream] = self._more(stream)
+        return left.pop() % (span + 1)
 
-    def _more(self, stream: str) -> bytes:
+    def _more(self, stream: str) -> list[int]:
         count = self._digests.get(stream, 0)
         self._digests[stream] = count + 1
-        return blake2b(f"{self._seed}/{stream}/{count}".encode()).digest()
+        return list(_WORDS.unpack(blake2b(f"{self._seed}/{stream}/{count}".encode()).digest()))
 
 
 class TapeSource:
