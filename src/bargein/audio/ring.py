@@ -79,7 +79,7 @@ class Ring:
         The array is kept, not copied: it must not change any more.
         """
         with self._guard:
-            count = self._counts.setdefault(mark, _Count())
+            count = self._count(mark)
             fits = 0 if count.closed else max(0, min(len(pcm), self._limit - self._waiting))
             if fits < len(pcm):
                 self.refused_samples += len(pcm) - fits
@@ -90,10 +90,16 @@ class Ring:
                 count.queued += fits
             return fits
 
+    def _count(self, mark: Mark) -> _Count:
+        count = self._counts.get(mark)
+        if count is None:
+            count = self._counts[mark] = _Count()
+        return count
+
     def end(self, mark: Mark) -> None:
         """No more sound of this mark will come: silence after it is no underrun."""
         with self._guard:
-            self._counts.setdefault(mark, _Count()).ended = True
+            self._count(mark).ended = True
             if self._hungry == mark:
                 self._hungry = None
 

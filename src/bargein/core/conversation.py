@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bargein import events
-from bargein.core.items import Content, Entry, ItemView, fill, view
+from bargein.core.items import Entry, ItemView, fill, view
 from bargein.units import AudioFormat
 
 ITEMS_LIMIT = 20_000
@@ -157,7 +157,7 @@ class Conversation:
         """The part's sound is so long."""
         entry = self._entries.get(item_id)
         if entry is not None:
-            entry.content.setdefault(content_index, Content(kind)).sound_ms = sound_ms
+            entry.part(content_index, kind).sound_ms = sound_ms
 
     def _place(self, previous_item_id: object) -> int:
         if previous_item_id is None:
@@ -179,7 +179,7 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return
-        content = entry.content.setdefault(content_index, Content(kind))
+        content = entry.part(content_index, kind)
         if not content.frozen:
             content.text = text if final else content.text + text
 
@@ -195,7 +195,7 @@ class Conversation:
             return None
         if entry.state == "there":
             entry.state = "cut"
-        content = entry.content.setdefault(content_index, Content("output_audio"))
+        content = entry.part(content_index, "output_audio")
         content.heard_ms = heard_ms
         if not content.frozen:
             content.frozen = True
@@ -207,7 +207,7 @@ class Conversation:
         entry = self._entries.get(item_id)
         if entry is None:
             return
-        content = entry.content.setdefault(content_index, Content("output_audio"))
+        content = entry.part(content_index, "output_audio")
         if not content.frozen:
             content.frozen = True
             content.text, content.heard_ms = "", 0
@@ -219,7 +219,7 @@ class Conversation:
             return
         if entry.state == "there":
             entry.state = "cut"
-        content = entry.content.setdefault(content_index, Content("output_audio"))
+        content = entry.part(content_index, "output_audio")
         content.kept_ms = kept_ms
         content.frozen = True
 

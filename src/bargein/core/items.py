@@ -113,6 +113,13 @@ class Entry:
     left_out: bool = False
     phase: str | None = None
 
+    def part(self, index: int, kind: str) -> Content:
+        """The part, made at first sight."""
+        content = self.content.get(index)
+        if content is None:
+            content = self.content[index] = Content(kind)
+        return content
+
 
 def fill(entry: Entry, item: events.Item, input_format: AudioFormat) -> None:
     """Learn from the item as an event shows it. `input_format`: of the user's sound."""
@@ -170,7 +177,7 @@ def _fill_content(
     text = getattr(part, "text", None)
     if not isinstance(text, str):
         text = getattr(part, "transcript", None)
-    content = entry.content.setdefault(index, Content(kind))
+    content = entry.part(index, kind)
     content.kind = kind
     if isinstance(text, str) and text and not content.frozen:
         content.text = text

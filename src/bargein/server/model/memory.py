@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from bargein import events
 from bargein.server.model.entries import Entry, Part
@@ -25,8 +26,7 @@ ROOT = "root"
 """As `previous_item_id`: put the item first."""
 
 
-@dataclass(frozen=True, slots=True)
-class RememberedPart:
+class RememberedPart(msgspec.Struct, frozen=True, gc=False):
     """What is kept of a part. `text` is None for cut audio; `words` are those that end within what
     is kept."""
 
@@ -39,8 +39,7 @@ class RememberedPart:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RememberedItem:
+class RememberedItem(msgspec.Struct, frozen=True, gc=False):
     """An item as it is remembered now."""
 
     id: str
@@ -243,21 +242,22 @@ def _remembered(entry: Entry) -> RememberedItem:
         kind=entry.kind,
         role=entry.role,
         status=entry.status,
-        parts=tuple(
-            RememberedPart(
-                kind=part.kind,
-                format=part.format,
-                made_samples=part.made_samples,
-                kept_samples=part.kept_samples,
-                truncated=part.truncated,
-                text=part.remembered_text(),
-                words=tuple(word.text for word in part.kept_words()),
-            )
-            for part in entry.parts
-        ),
+        parts=tuple([_remembered_part(part) for part in entry.parts]),
         call_id=entry.call_id,
         name=entry.name,
         arguments=entry.arguments,
         output=entry.output or "",
         left_out=entry.left_out,
+    )
+
+
+def _remembered_part(part: Part) -> RememberedPart:
+    return RememberedPart(
+        kind=part.kind,
+        format=part.format,
+        made_samples=part.made_samples,
+        kept_samples=part.kept_samples,
+        truncated=part.truncated,
+        text=part.remembered_text(),
+        words=tuple([word.text for word in part.kept_words()]),
     )

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from bargein import events
 from bargein.server.model import score
@@ -19,8 +20,7 @@ HEARD_TOKEN_MS, SPOKEN_TOKEN_MS = 100, 50
 CHARACTERS_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True, gc=False):
     """Tokens that the model was given."""
 
     text_tokens: int
