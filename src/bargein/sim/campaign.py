@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,10 +10,10 @@ from bargein.core.machine import Machine
 from bargein.sim.actors.client import MakeClient
 from bargein.sim.coverage.tally import Coverage
 from bargein.sim.episode import run
+from bargein.sim.sweeping import swept
 
 TWICE_ONE_IN = 100
 """One seed in so many runs twice, and both runs must agree to the byte (I10)."""
-SWEPT_EVERY = 10
 FAILURES_KEPT = 1_000
 """So many failures are kept in full, those of the least seeds; beyond that they are counted."""
 
@@ -59,7 +58,7 @@ def run_seeds(
 ) -> Tally:
     """Run one episode a seed; with `only`, in worlds that have this one feature."""
     tally = Tally()
-    for seed in _swept(seeds):
+    for seed in swept(seeds):
         episode = run(seed, make_client=make_client, only=only)
         tally.episodes += 1
         tally.virtual_us += episode.result.virtual_us
@@ -77,23 +76,3 @@ def run_seeds(
             tally.violations += len(failures)
             tally.failures += failures[: FAILURES_KEPT - len(tally.failures)]
     return tally
-
-
-def _swept(seeds: Iterable[int]) -> Iterator[int]:
-    """The seeds, with the garbage of their worlds collected every so many.
-
-    A world is full of circles, and all of it stays until its end: looking for garbage while it
-    runs took a tenth of the time and found none. Ten worlds still fit into the processor's cache:
-    to sweep fifty took twice as long for each.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        for count, seed in enumerate(seeds, 1):
-            yield seed
-            if count % SWEPT_EVERY == 0:
-                gc.collect(0)
-    finally:
-        gc.collect(0)
-        if was_on:
-            gc.enable()

@@ -16,6 +16,7 @@ from bargein.sim.orders.odometer import OdometerSource
 from bargein.sim.orders.scene import Ask, Edits, Passes, Scene, Sound
 from bargein.sim.orders.server import Piece
 from bargein.sim.orders.stage import OrderStage
+from bargein.sim.sweeping import swept
 from bargein.sim.telling.story import tell
 
 
@@ -59,6 +60,10 @@ def play(scene: Scene, source: Source, *, make_client: MakeClient = Machine) -> 
 
 def orders(scene: Scene, *, make_client: MakeClient = Machine) -> Iterator[Order]:
     """Every order of the scene, once."""
+    return swept(_orders(scene, make_client))
+
+
+def _orders(scene: Scene, make_client: MakeClient) -> Iterator[Order]:
     source = OdometerSource()
     more = True
     while more:
