@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import fractions
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,7 +27,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
-from tests.server.serving_rig import a_server
+from tests.server.serving_rig import a_server, settle
 
 from bargein.rtc.tracks import gather_at
 from bargein.server.serving import Server
@@ -134,6 +136,8 @@ class Peer:
     async def close(self) -> None:
         await self.connection.close()
         if self._hearing is not None:
+            # The library ends a track only where the connection had come about.
+            self._hearing.cancel()
             await asyncio.wait({self._hearing})
 
     def _take(self, message: str) -> None:
@@ -180,6 +184,28 @@ async def post(
             "session": (None, json.dumps(session), "application/json"),
         }
         return await client.post(url, headers=head, files=files)
+
+
+def sockets() -> int:
+    """Open descriptors of this process that are sockets."""
+    links = (Path("/proc/self/fd") / each for each in os.listdir("/proc/self/fd"))
+    found = 0
+    for link in links:
+        try:
+            found += os.readlink(link).startswith("socket:")
+        except OSError:
+            continue
+    return found
+
+
+async def nothing_is_left(server: Server) -> None:
+    """The calls' sessions, their connections and their tasks are gone."""
+    async with asyncio.timeout(10):
+        await settle(server)
+        while held := [each for each in asyncio.all_tasks() if each.get_name().startswith("call ")]:
+            await asyncio.wait(held)
+    assert not server.sessions
+    assert not [each for each in asyncio.all_tasks() if "session-" in each.get_name()]
 
 
 SESSION = {"type": "realtime", "model": "gpt-realtime"}

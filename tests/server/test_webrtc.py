@@ -6,19 +6,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aioice import ice
 from aiortc import RTCPeerConnection
-from tests.server.peer_rig import BY_HAND, LOOPBACK, SESSION, Peer, a_call, post
+from tests.server.peer_rig import (
+    BY_HAND,
+    LOOPBACK,
+    SESSION,
+    Peer,
+    a_call,
+    nothing_is_left,
+    post,
+    sockets,
+)
 from tests.server.serving_rig import (
     Client,
     a_server,
     says,
-    settle,
     story_that_stalls,
     types,
     user_speech,
@@ -27,7 +33,6 @@ from websockets.asyncio.client import connect
 
 from bargein.server.host import Session
 from bargein.server.limits import HostLimits
-from bargein.server.serving import Server
 from bargein.server.webrtc import Call
 
 pytestmark = pytest.mark.real_time
@@ -37,28 +42,6 @@ VAD = {"type": "server_vad", "silence_duration_ms": 300}
 IN_FLIGHT = 20
 """Frames that the peer's own jitter buffer may hold when something is cut: sixteen, and some under
 way."""
-
-
-def sockets() -> int:
-    """Open descriptors of this process that are sockets."""
-    links = (Path("/proc/self/fd") / each for each in os.listdir("/proc/self/fd"))
-    found = 0
-    for link in links:
-        try:
-            found += os.readlink(link).startswith("socket:")
-        except OSError:
-            continue
-    return found
-
-
-async def nothing_is_left(server: Server) -> None:
-    """The calls' sessions, their connections and their tasks are gone."""
-    async with asyncio.timeout(10):
-        await settle(server)
-        while held := [each for each in asyncio.all_tasks() if each.get_name().startswith("call ")]:
-            await asyncio.wait(held)
-    assert not server.sessions
-    assert not [each for each in asyncio.all_tasks() if "session-" in each.get_name()]
 
 
 async def ask(peer: Peer) -> None:

@@ -191,6 +191,16 @@ class Line:
     def play(self, at_us: int, *, more: bool, pcm: bytes = LOUD) -> None:
         self.tracks.play(SendMedia("resp", pcm, AudioFormat.PCM, at_us, more))
 
+    def listen(self) -> tuple[list[bytes], asyncio.Task[None]]:
+        """What the host is given of the client's sound, piece by piece, until the tracks end."""
+        heard: list[bytes] = []
+
+        async def hear() -> None:
+            while (audio := await self.tracks.receive()) is not None:
+                heard.append(audio)
+
+        return heard, asyncio.create_task(hear())
+
     def got(self) -> list[tuple[int, bool]]:
         sent: list[tuple[int, bool]] = []
         while self.track._packets:
@@ -254,13 +264,7 @@ def test_the_clients_sound_comes_as_fast_as_time_passes_also_where_there_is_none
         line = Line()
         encoder = Encoder()
         line.tracks.connected()
-        heard: list[bytes] = []
-
-        async def listen() -> None:
-            while (audio := await line.tracks.receive()) is not None:
-                heard.append(audio)
-
-        listening = asyncio.create_task(listen())
+        heard, listening = line.listen()
         for index in range(50):
             line.tracks.arrived("opus", 48_000, index, index * 960, encoder.encode(LOUD))
             await asyncio.sleep(0.02)
@@ -281,13 +285,7 @@ def test_a_lost_packet_is_made_up_and_rubbish_is_not_heard() -> None:
         line = Line()
         encoder = Encoder()
         line.tracks.connected()
-        heard: list[bytes] = []
-
-        async def listen() -> None:
-            while (audio := await line.tracks.receive()) is not None:
-                heard.append(audio)
-
-        listening = asyncio.create_task(listen())
+        heard, listening = line.listen()
         for index in range(30):
             payload = encoder.encode(LOUD)
             if index % 10 != 5:
