@@ -257,6 +257,19 @@ def test_where_no_place_is_known_a_reply_is_over_when_the_next_one_has_started()
     assert gate.reached("r1")
 
 
+def test_a_frame_made_up_at_the_last_ones_place_does_not_end_the_reply() -> None:
+    """The jitter buffer falls back by a frame: the made-up one has the place of the next."""
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    for place in range(50):
+        gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    gate.over("r1", 1_000_000)
+    gate.started("r2", 1_000_000, living=True)
+    assert not gate.reached("r1")
+    gate.media(50 * FRAME, SOUND, 1_000_000, loud=True)
+    assert gate.reached("r1")
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.integers(0, 30), st.integers(0, 30), st.booleans(), st.integers(5, 30))
 def test_nothing_of_a_cut_reply_passes_and_no_word_of_the_next_is_lost(

@@ -232,7 +232,7 @@ class Gate:
             return True
         later = self._spans[ids.index(response_id) + 1 :]
         # Where no place is known, what comes is the later one's.
-        return any(span.begins is None or span.begins <= self._last_sound for span in later)
+        return any(span.begins is None or span.begins < self._last_sound for span in later)
 
     def _goes_on(self, span: _Span, place: int, now_us: int, alone: Callable[[str], bool]) -> bool:
         """Without a pause; or it is told as over, a little while ago, and the sound can be nobody
