@@ -54,7 +54,7 @@ def _after_stop(machine: Machine) -> None:
             machine.desk.send(event)
         machine.after_stop.clear()
     if machine.listening.waiting:
-        machine.requests.listen()
+        machine.button.listen()
 
 
 def _end_replies(machine: Machine) -> None:

@@ -20,6 +20,7 @@ from bargein import events
 from bargein.capabilities import Capabilities
 from bargein.core import captions, consequences, inputs, overdue, service
 from bargein.core.budget import Spending
+from bargein.core.button import Button
 from bargein.core.calls import Calls
 from bargein.core.commands import Close, Command, Send, SendAudio
 from bargein.core.conversation import Conversation
@@ -82,7 +83,6 @@ class Machine:
         self.connected = False
         self.ended: dict[str, None] = {}
         self.after_stop: list[events.ClientEvent] = []
-        self.releasing: int | None = None
         self.leaving: Leaving | None = None
         self.farewell = ""
         self.holding: dict[str, int] = {}
@@ -91,6 +91,7 @@ class Machine:
         self.pruning = Pruning()
         self.floor: Floor = "nobody"
         self.requests = Requests(self)
+        self.button = Button(self)
         self.calls = Calls(self)
         budget = settings.budget
         self.spending = None if budget is None else Spending(self, budget)

@@ -17,7 +17,6 @@ from bargein import events
 from bargein.core import asks
 from bargein.core.commands import HoldPlayback, MuteMicrophone, ResumePlayback
 from bargein.core.faults import Sent
-from bargein.core.notices import TurnEnded, TurnStarted
 from bargein.core.responses import Create
 from bargein.core.wishes import New
 from bargein.deadlines import Timer
@@ -65,9 +64,9 @@ class Requests:
             case asks.CancelReply():
                 self._cancel_reply(ask_id, ask.reply_ask_id)
             case asks.Press():
-                self._press(ask_id)
+                self._m.button.press(ask_id)
             case asks.Release():
-                self._release(ask_id)
+                self._m.button.release(ask_id)
             case asks.Hold():
                 self._hold(ask_id)
             case asks.Resume():
@@ -209,63 +208,6 @@ class Requests:
             if machine.cut("cancel", ask_id=ask_id, of_ask_id=reply_ask_id, bare=True) is not None:
                 return
         self._desk.answer(ask_id)
-
-    def _press(self, ask_id: int) -> None:
-        machine = self._m
-        if not machine.listening.manual:
-            self._desk.fail(
-                ask_id,
-                "push-to-talk needs turn_detection: null, and the session detects turns by itself; "
-                "connect with turns=PushToTalk()",
-                "local",
-            )
-            return
-        if machine.listening.pressed or machine.listening.waiting:
-            self._desk.fail(ask_id, "push-to-talk is pressed already; release it first", "local")
-            return
-        machine.cut("push_to_talk")
-        machine.listening.press()
-        self._desk.notify(TurnStarted("user"))
-        self._desk.answer(ask_id)
-
-    def listen(self) -> None:
-        """The stop is answered and settled: clear the buffer, then let the microphone in."""
-        machine = self._m
-        self._desk.send(events.InputAudioBufferClear(event_id=self._desk.new_id("evt")))
-        for audio in machine.listening.listen():
-            machine.send_audio(audio)
-        if machine.releasing is not None:
-            self._released(machine.releasing)
-
-    def _release(self, ask_id: int) -> None:
-        machine = self._m
-        if not machine.listening.pressed or machine.releasing is not None:
-            self._desk.fail(ask_id, "push-to-talk is not pressed", "local")
-            return
-        machine.listening.release()
-        if machine.listening.waiting:
-            machine.releasing = ask_id
-            return
-        self._released(ask_id)
-
-    def _released(self, ask_id: int) -> None:
-        machine = self._m
-        machine.releasing = None
-        # Once the session is leaving the microphone is not listened to: half a turn is none.
-        if machine.leaving is None and machine.listening.enough():
-            commit = events.InputAudioBufferCommit(event_id=self._desk.new_id("evt"))
-            said_ms = machine.listening.said_ms
-            memory = Sent(commit, commit.event_id or "", "commit", sound_ms=said_ms)
-            machine.faults.remember(memory)
-            self._desk.send(commit)
-            key = self._desk.new_id("create")
-            machine.responses.held.append(Create(key, None, [ask_id], plain=True))
-            self._desk.notify(TurnEnded("user"))
-            self._desk.answer(ask_id, True)
-        else:
-            self._desk.send(events.InputAudioBufferClear(event_id=self._desk.new_id("evt")))
-            self._desk.notify(TurnEnded("user", "superseded"))
-            self._desk.answer(ask_id, False)
 
     def _hold(self, ask_id: int) -> None:
         if self._m.buffer.owned:
