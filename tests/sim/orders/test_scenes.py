@@ -11,11 +11,11 @@ import pytest
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.core.button import Button
 from bargein.core.cuts import Cuts
 from bargein.core.edited import Edited
 from bargein.core.edits import Edits
 from bargein.core.ledger import Ledger
-from bargein.core.requests import Requests
 from bargein.core.settlement import Settlement
 from bargein.core.utterances import SpokenItem
 from bargein.sim.history import Entry, History
@@ -221,7 +221,7 @@ MUTANTS = (
         "edit-with-a-full-socket",
         "I2",
     ),
-    Mutant("a press is heard", Requests, "listen", _nothing, "press-and-release", "liveness"),
+    Mutant("a press is heard", Button, "listen", _nothing, "press-and-release", "liveness"),
 )
 
 
