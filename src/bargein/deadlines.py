@@ -28,6 +28,8 @@ class Timer(enum.Enum):
     EDIT = "the conversation to come to rest before an edit; then it fails and nothing was sent"
     TOOL = "a tool's end, unless the tool has a time of its own; then the call is answered without"
     BUDGET = "a share of the session's time, or the end of the last reply; then it is left"
+    MICROPHONE = "the service's word that its input buffer is empty; then a call's button speaks"
+    SAID = "the last sound of a turn by the button, on a call's track; then it is committed"
     LEAVE = "what is still unsettled when the application leaves; then the pipe closes"
 
     # A member is one object, so its identity will do; the hash of `Enum` is a call in Python.
@@ -53,6 +55,8 @@ _LASTS_US = {
     Timer.EDIT: 10 * US_PER_S,
     Timer.TOOL: 60 * US_PER_S,
     Timer.BUDGET: 60 * US_PER_S,
+    Timer.MICROPHONE: 3 * US_PER_S,
+    Timer.SAID: 300 * US_PER_MS,
     Timer.LEAVE: 3 * US_PER_S,
 }
 

@@ -26,6 +26,7 @@ BELONGS = {
         "half_open",
     },
     "late_button": {"manual", "late_card"},
+    "called_button": {"manual", "webrtc"},
     "blocked_button": {"manual", "blocks", "stalls"},
     "short_blocked_button": {"manual", "blocks", "stalls", "blocked_button", "short_outbox"},
 }

@@ -19,7 +19,7 @@ from collections import deque
 from bargein import events
 from bargein.capabilities import Interrupts
 from bargein.core.latency import MicrophoneClock
-from bargein.units import AudioFormat, ms_floor, samples_floor
+from bargein.units import AudioFormat, ms_floor, samples_floor, us_of_samples
 
 LEAST_COMMIT_MS = 100
 DEFAULT_PREFIX_PADDING_MS = 300
@@ -42,6 +42,7 @@ class Listening:
         "audio_format",
         "clock",
         "create_response",
+        "ending",
         "interrupt_response",
         "interrupts",
         "manual",
@@ -65,7 +66,9 @@ class Listening:
         self.prefix_padding_ms = DEFAULT_PREFIX_PADDING_MS
         self.pressed = False
         self.waiting = False
-        """Pressed, and the stop is not answered yet."""
+        """Pressed, and the stop is not answered yet; in a call, nor the clear."""
+        self.ending = False
+        """The button is up, and what was said is still on its way."""
         self.since_press_samples = 0
         self.rolled_samples = 0
         """Of the turn, what was captured before its press."""
@@ -82,7 +85,7 @@ class Listening:
     @property
     def user_speaks(self) -> bool:
         """The user has the floor, by the service's word or by the button."""
-        return self.pressed or self.speaking_item is not None
+        return self.pressed or self.ending or self.speaking_item is not None
 
     @property
     def turn_is_due(self) -> bool:
@@ -122,14 +125,18 @@ class Listening:
             return [audio]
         samples = self.audio_format.samples(len(audio))
         if not self.pressed:
+            if self._early and not self.waiting:
+                # The microphone is the clock by which what was said leaves.
+                return [self._early.popleft()]
             self._roll(audio, samples)
             return []
         self.since_press_samples += samples
-        if not self.waiting:
+        if not self.waiting and not self._early:
             return [audio]
-        # The stop's deadline bounds it: 200 ms of sound, and the pre-roll.
+        # Deadlines bound it: 200 ms of sound for the stop, in a call a second for the clear, and
+        # the pre-roll.
         self._early.append(audio)
-        return []
+        return [] if self.waiting else [self._early.popleft()]
 
     def _roll(self, audio: bytes, samples: int) -> None:
         wanted = samples_floor(self._pre_roll_ms, self.audio_format.rate)
@@ -163,6 +170,16 @@ class Listening:
     def listen(self) -> list[bytes]:
         """The buffer was cleared: returns the sound that waited for it."""
         self.waiting = False
+        return self.rest()
+
+    @property
+    def waits_us(self) -> int:
+        """How long the sound is that waits to leave."""
+        samples = sum(self.audio_format.samples(len(audio)) for audio in self._early)
+        return us_of_samples(samples, self.audio_format.rate)
+
+    def rest(self) -> list[bytes]:
+        """What waits, to leave at once."""
         waited, self._early = self._early, deque()
         return list(waited)
 

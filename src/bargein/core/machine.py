@@ -224,6 +224,7 @@ class Machine:
                 for utterance in item.parts.values():
                     utterance.audio_over = True
         self.desk.outbox.shut()
+        self.button.ended()
         self.after_stop.clear()
         for hold_id in list(self.holding):
             self.held(hold_id)
@@ -244,6 +245,7 @@ class Machine:
         """Microphone audio, in its order among what waits."""
         sent = self.desk.outbox.put_audio(audio)
         self._appended(sent)
+        self.button.sent_us = self.desk.now_us
         self.desk.commands.extend(sent)
 
     def _appended(self, sent: list[Command]) -> None:

@@ -17,6 +17,7 @@ ANSWERS = (
     Timer.ACKNOWLEDGED,
     Timer.RESPONSE_OVER,
     Timer.EDIT,
+    Timer.MICROPHONE,
 )
 """Waits for the service's answer to something that was sent, or is to be sent."""
 
@@ -64,6 +65,10 @@ def tick(machine: Machine) -> None:
             case Timer.BUDGET:
                 if machine.spending is not None:
                     machine.spending.overdue(key)
+            case Timer.MICROPHONE:
+                machine.button.open()
+            case Timer.SAID:
+                machine.button.said()
             case Timer.LEAVE:
                 machine.leave()
             case _:

@@ -315,6 +315,7 @@ class Requests:
     def leave(self, ask_id: int | None, reason: str = "") -> None:
         """Fall silent, settle, and close with that reason."""
         self._m.leaving = Leaving(ask_id, reason)
+        self._m.button.ended()
         self._m.cut("leave")
         self._desk.deadlines.arm(Timer.LEAVE, "", self._desk.now_us)
 

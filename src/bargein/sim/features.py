@@ -190,6 +190,11 @@ _BY_NAME: Mapping[str, Feature] = {
         lambda o: o.turns == "manual" and bool(o.card.answer_delay_us),
         {"turns": (3,), "card.late": (3,)},
     ),
+    "called_button": Feature(
+        "A button is pressed in a call, where sound and events go by ways of their own.",
+        lambda o: o.turns == "manual" and o.webrtc,
+        {"turns": (3,), "webrtc": (11,)},
+    ),
     "blocked_button": Feature(
         "A button is pressed while the socket takes nothing.",
         lambda o: o.turns == "manual" and o.blocks,

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
 from bargein.audio.base import Accuracy, Exact, Unknown, Within
@@ -94,6 +94,9 @@ class Options:
     card_changes: CardChange | None = None
     chunk_ms: int = 100
     microphone_limit_ms: int = MICROPHONE_LIMIT_MS
+    microphone_skew_ms: int = 0
+    """In a call whose turns are made by a button, how much later than the events the microphone's
+    sound comes, or earlier."""
     pre_roll_ms: int = 0
     tools: bool = False
     own_tools: tuple[ToolRule, ...] | None = None
@@ -204,7 +207,6 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
     servers = _draw_servers(draw) if draw.rarely("hosted_tools", 8) else ()
     breaks: Direction = draw.pick("breaks_at", "down", "up") if draw.rarely("breaks", 50) else ""
     up = _draw_link(draw, "up", (250_000, 80_000), breaks=breaks == "up")
-    # Over WebRTC nothing keeps sound and events in order; the client cannot either.
     is_held = media is not None and turns == "manual"
     return Options(
         turns=turns,
@@ -221,8 +223,9 @@ def draw_options(choices: Choices, only: str | None = None) -> Options:
         moderates=draw.rarely("moderates", 30),
         declared=draw.rarely("declared", 2),
         down=_draw_link(draw, "down", (400_000, 150_000), breaks=breaks == "down"),
-        up=replace(up, jitter_us=0, stall_one_in=0) if is_held else up,
+        up=up,
         media=media,
+        microphone_skew_ms=_draw_skew(draw, "media.microphone_skew_ms") if is_held else 0,
         blocks=draw.rarely("blocks", 5),
         dies=draw.rarely("dies", 50),
         half_open=draw.pick("half_open_way", "down", "up") if draw.rarely("half_open", 50) else "",
@@ -306,11 +309,15 @@ def _draw_link(draw: _Draw, name: str, rates: tuple[int, int], *, breaks: bool) 
     )
 
 
+def _draw_skew(draw: _Draw, name: str) -> int:
+    """Plain is no skew; then the media comes later and later, then earlier and earlier."""
+    skew_ms = draw.number(name, 0, 600)
+    return skew_ms if skew_ms <= 300 else 300 - skew_ms
+
+
 def _draw_media(draw: _Draw) -> MediaOptions:
-    skew_ms = draw.number("media.skew_ms", 0, 600)
     return MediaOptions(
-        # Plain is no skew; then the media comes later and later, then earlier and earlier.
-        skew_ms=skew_ms if skew_ms <= 300 else 300 - skew_ms,
+        skew_ms=_draw_skew(draw, "media.skew_ms"),
         jitter_ms=draw.pick("media.jitter_ms", 0, 5, 20, 60),
         burst_one_in=draw.pick("media.burst_one_in", 0, 0, 100, 40),
         reorder_one_in=draw.pick("media.reorder_one_in", 0, 0, 10),

@@ -97,8 +97,7 @@ class Stage(LiveTruth):
         self._channels: tuple[Channel, ...] = (self._up, self._down)
         self._microphone: Link[bytes] = Link(
             "microphone",
-            # By a button, what is said of the sound (clear, commit) keeps its place in it.
-            options.up if options.turns == "manual" else LinkOptions(),
+            _microphone_way(options),
             world=world,
             choices=choices,
             deliver=lambda audio: server.hear(audio),
@@ -219,7 +218,6 @@ class Stage(LiveTruth):
 
     def _send_up(self, message: tuple[int, events.ClientEvent]) -> int:
         if self._media is not None and isinstance(message[1], events.InputAudioBufferAppend):
-            # The track's own way is the plain one: what is said of the sound never overtakes it.
             return self._microphone.send(message[1].audio)
         up = self._up
         stalls = up.stalls
@@ -315,6 +313,15 @@ class Stage(LiveTruth):
         if not self._ended:
             self._ended = True
             self._client.give(inputs.PipeClosed(code, reason))
+
+
+def _microphone_way(options: Options) -> LinkOptions:
+    """The track's own way. Where turns are made by a button it is longer than that of what is said
+    of the sound (clear, commit), or shorter."""
+    if options.turns != "manual":
+        return LinkOptions()
+    skewed_us = options.up.base_us + options.microphone_skew_ms * US_PER_MS
+    return LinkOptions(base_us=max(US_PER_MS, skewed_us))
 
 
 def _bytes_of(message: tuple[int, object]) -> int:

@@ -82,6 +82,7 @@ def cleared(machine: Machine, event: events.InputAudioBufferCleared) -> None:
     if listening.speaking_item is not None:
         _silent(machine, listening.speaking_item)
     listening.speech_items.clear()
+    machine.button.cleared()
 
 
 def transcription_delta(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bargein import events
 from bargein.core import asks, commands, inputs, notices
+from bargein.deadlines import Timer
 from bargein.sim.history import Entry
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.sound import in_ms
@@ -20,14 +21,21 @@ class _Press:
 
     said: int
     sent: int = 0
+    cleared_us: int = -1
+    uncertain: bool = False
+    before: _Press | None = None
 
 
 class OnlyWhileThePressLasts(Invariant):
     """A press clears the buffer first; of the sound from before it comes what was asked for
     (`pre_roll_ms`). While the socket takes nothing, presses queue up, each behind its clear.
 
-    Excused, from being sent whole: sound that was told as dropped. Judged in the simulated world
-    only, where all that was captured is known.
+    Over WebRTC, where sound and events go by ways of their own, what is remembered of the turn is
+    all that was said, too.
+
+    Excused, from being sent whole: sound that was told as dropped. From being remembered whole: a
+    turn whose clear was not answered for a second, or behind which the next one was pressed before
+    its sound had arrived. Judged in the simulated world only, where all that was captured is known.
     """
 
     name = "push-to-talk"
@@ -39,10 +47,12 @@ class OnlyWhileThePressLasts(Invariant):
         self._connected = self._dropped = False
         self._before = 0
         self._pressed: _Press | None = None
+        self._last: _Press | None = None
         self._releasing: int | None = None
         self._to_come: deque[_Press | None] = deque()
         """What the clears that are still to be sent are for: a press, or one that was too short."""
         self._going_out: _Press | None = None
+        self._committed: deque[_Press] = deque()
 
     @property
     def watching(self) -> bool:
@@ -59,6 +69,7 @@ class OnlyWhileThePressLasts(Invariant):
             ("client_sent", events.InputAudioBufferClear, cls._clear),
             ("client_sent", events.InputAudioBufferAppend, cls._append),
             ("client_sent", events.InputAudioBufferCommit, cls._commit),
+            ("server_sent", events.InputAudioBufferCommitted, cls._remembered),
         )
 
     def _connect(self, entry: Entry, notice: notices.Connected) -> None:
@@ -79,11 +90,16 @@ class OnlyWhileThePressLasts(Invariant):
             self._pressing = None
             if answer.error is None:
                 pre_roll = samples_floor(self.options.pre_roll_ms, self.options.format.rate)
-                self._pressed = _Press(min(self._before, pre_roll))
+                self._last = self._pressed = _Press(min(self._before, pre_roll), before=self._last)
                 self._to_come.append(self._pressed)
                 self._before = 0
-        elif answer.ask_id == self._releasing and answer.value is False and self.facts.blocked:
-            self._to_come.append(None)
+        elif answer.ask_id == self._releasing and answer.value is False:
+            if self._pressed is not None and self._pressed.before is not None:
+                # Pressed again before anything of the turn has left: it is one turn.
+                self._to_come.pop()
+                self._last = self._pressed = self._pressed.before
+            elif self.facts.blocked:
+                self._to_come.append(None)
 
     def _capture(self, entry: Entry, captured: inputs.Captured) -> None:
         samples = self.options.format.samples(len(captured.audio))
@@ -96,6 +112,7 @@ class OnlyWhileThePressLasts(Invariant):
         press = self._to_come.popleft() if self._to_come else None
         if press is not None:
             self._going_out = press
+            press.cleared_us = entry.time_us
         elif self._going_out is not None:
             self._going_out.sent = 0
 
@@ -105,6 +122,8 @@ class OnlyWhileThePressLasts(Invariant):
         if press is None or (self._to_come and not drained):
             self.fail("sound is sent and the buffer was not cleared since the press")
             return
+        if press.sent == 0:
+            press.uncertain = entry.time_us - press.cleared_us >= Timer.MICROPHONE.lasts_us
         press.sent += self.options.format.samples(len(event.audio))
         if press.sent > press.said:
             self.fail(f"{self._ms(press.sent)} are sent, and {self._ms(press.said)} were said")
@@ -113,6 +132,18 @@ class OnlyWhileThePressLasts(Invariant):
         press = self._going_out
         if press is not None and press.sent != press.said and not self._dropped:
             self.fail(f"{self._ms(press.sent)} are committed, and {self._ms(press.said)} were said")
+        if press is not None:
+            press.uncertain = press.uncertain or self._pressing is not None
+            self._committed.append(press)
+
+    def _remembered(self, entry: Entry, event: events.InputAudioBufferCommitted) -> None:
+        if not self.options.webrtc or not self._committed or self.scene.witness is None:
+            return
+        press = self._committed.popleft()
+        item = next(one for one in self.scene.witness.memory if one.id == event.item_id)
+        kept = sum(part.kept_samples for part in item.parts)
+        if kept != press.sent and not press.uncertain:
+            self.fail(f"{self._ms(kept)} are remembered, and {self._ms(press.sent)} were said")
 
     def _ms(self, samples: int) -> str:
         return in_ms(samples, self.options.format)
