@@ -25,6 +25,7 @@ BELONGS = {
         "silent_server",
         "half_open",
     },
+    "forgets": {"edits", "tools", "own_tools"},
     "late_button": {"manual", "late_card"},
     "called_button": {"manual", "webrtc"},
     "blocked_button": {"manual", "blocks", "stalls"},

@@ -258,7 +258,8 @@ _BY_NAME: Mapping[str, Feature] = {
     "forgets": Feature(
         "The model is told little at once, and what is old is left out without a word.",
         lambda o: bool(o.context_tokens),
-        {"forgets": (29,)},
+        # Often the application takes something away besides, which makes the input smaller, too.
+        {"forgets": (29,), "edits": (0, 5), "tools": (0, 0, 0, 3), "own_tools": (0, 1)},
     ),
     "echo": Feature(
         "The microphone hears the assistant and the server takes it for speech.",
