@@ -202,3 +202,16 @@ def test_only_the_last_turns_that_were_never_committed_are_remembered() -> None:
     made = Listening(0)
     made.speech_items.extend(f"U{number}" for number in range(33))
     assert (len(made.speech_items), made.speech_items[0]) == (32, "U1")
+
+
+@pytest.mark.parametrize(
+    ("held_ms", "enough", "said_ms"), [(0, False, 0), (199, False, 99), (200, True, 100)]
+)
+def test_what_is_said_at_another_peer_is_as_long_as_the_button_is_down(
+    held_ms: int, enough: bool, said_ms: int
+) -> None:
+    """Less what the clear may have taken with it, if it was the slower one."""
+    made = listening(None)
+    made.press()
+    made.sounded_elsewhere(held_ms * 1_000)
+    assert (made.enough(), made.said_ms) == (enough, said_ms)

@@ -38,7 +38,16 @@ class _Turn:
 class Button:
     """One for each machine."""
 
-    __slots__ = ("_clearing", "_clears", "_desk", "_m", "_releasing", "_turn", "sent_us")
+    __slots__ = (
+        "_clearing",
+        "_clears",
+        "_desk",
+        "_m",
+        "_opened_us",
+        "_releasing",
+        "_turn",
+        "sent_us",
+    )
 
     def __init__(self, machine: Machine) -> None:
         self._m = machine
@@ -49,6 +58,8 @@ class Button:
         """Released, and its sound is on its way."""
         self.sent_us: int | None = None
         """When sound left last."""
+        self._opened_us = 0
+        """When the microphone was let in behind the clear."""
         self._clearing = False
         """The microphone waits for the answer to the clear of its press."""
         self._clears = 0
@@ -112,6 +123,7 @@ class Button:
         """Rule 1."""
         if self._clearing:
             self._clearing = False
+            self._opened_us = self._desk.now_us
             self._desk.deadlines.stop(Timer.MICROPHONE, "")
             self._m.listening.waiting = False
             if self._releasing is not None:
@@ -171,6 +183,8 @@ class Button:
     def _released(self, ask_id: int) -> None:
         listening = self._m.listening
         self._releasing = None
+        if self._m.buffer.elsewhere:
+            listening.sounded_elsewhere(self._desk.now_us - self._opened_us)
         # Once the session is leaving the microphone is not listened to: half a turn is none.
         if self._m.leaving is not None or not listening.enough():
             self._give_up(ask_id)

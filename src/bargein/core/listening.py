@@ -8,7 +8,9 @@
 3. Release with at least 100 ms of sound since the press commits behind its audio, then asks for the
    reply. With less it clears the buffer and does nothing else: the service would refuse it
    (protocol.md §6.2).
-4. What counts is the effective turn detection, from `session.updated`, not what was asked for; and
+4. Where the microphone is at another peer of the call, nobody here counts its samples: what was
+   said is as long as the button was down.
+5. What counts is the effective turn detection, from `session.updated`, not what was asked for; and
    what is known of the service: some cancel always, some never.
 """
 
@@ -19,9 +21,11 @@ from collections import deque
 from bargein import events
 from bargein.capabilities import Interrupts
 from bargein.core.latency import MicrophoneClock
-from bargein.units import AudioFormat, ms_floor, samples_floor, us_of_samples
+from bargein.units import US_PER_MS, US_PER_S, AudioFormat, ms_floor, samples_floor, us_of_samples
 
 LEAST_COMMIT_MS = 100
+SKEW_MS = 100
+"""Over how much later the clear may reach the service than the commit."""
 DEFAULT_PREFIX_PADDING_MS = 300
 
 
@@ -182,6 +186,12 @@ class Listening:
         """What waits, to leave at once."""
         waited, self._early = self._early, deque()
         return list(waited)
+
+    def sounded_elsewhere(self, held_us: int) -> None:
+        """The microphone is at another peer, whose track runs on: what was said since the press is
+        as long as the button was held, less what may have been cleared with the rest."""
+        said_us = max(0, held_us - SKEW_MS * US_PER_MS)
+        self.since_press_samples = said_us * self.audio_format.rate // US_PER_S
 
     def enough(self) -> bool:
         """What was said since the press may be committed."""
