@@ -89,7 +89,9 @@ def test_a_machine_can_read_where_it_is(tmp_path: Path) -> None:
         told = json.loads(line(process))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
-    assert set(told) == {"base_url", "ws_url", "calls_url", "api_key", "engine", "scenario"}
+    urls = {"base_url", "ws_url", "calls_url", "page_url"}
+    assert set(told) == urls | {"api_key", "engine", "scenario"}
+    assert told["page_url"].startswith(told["base_url"].removesuffix("v1") + "#")
     assert told["calls_url"] == f"{told['base_url']}/realtime/calls"
     assert told["ws_url"].startswith("ws://127.0.0.1:")
     assert told["api_key"].startswith("sk-local-")
@@ -127,6 +129,9 @@ CHAT = "--engine", "chat", "--chat-url"
         (("--allow-origin", "a.example"), "Error: --allow-origin is 'a.example': give scheme"),
         (("--max-sessions", "0"), "Error: --max-sessions is 0: give more than 0"),
         (("--workers", "0"), "Error: --workers is 0: give 1 to 64"),
+        (("--workers", "2", "--tls"), "Error: --tls: the page and its certificate have one"),
+        (("--tls-cert", __file__), "Error: --tls-cert and --tls-key belong together: give both"),
+        (("--tls-cert", __file__, "--tls-key", __file__), "Error: TLS: certificate and key cannot"),
         (("--engine", "no"), "Error: --engine is 'no': give script, local, chat, or MODULE:NAME"),
         ((*CHAT, "ftp://a"), "Error: --chat-url is no http(s) URL"),
         ((*CHAT, "http://a", "--hear-url", "b"), "Error: --hear-url is no http(s) URL"),

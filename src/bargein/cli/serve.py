@@ -24,6 +24,7 @@ import click
 
 from bargein.cli._engines import CHAT_FIELDS, SCRIPT, chat_options, engine_of, has_espeak
 from bargein.cli._options import told_in_options
+from bargein.cli._page import announce_page, certificate_of, new_page, tls_options
 from bargein.errors import DeviceError, LocalValueError
 from bargein.server.workers import WorkerEndedError, Workers, checked_count, shared_listeners
 from bargein.units import US_PER_S
@@ -138,6 +139,7 @@ _MISSING = 'the local server is not installed; pip install "bargein[local]"'
     help="An address of this machine where the media of calls arrive (WebRTC). May be repeated.  "
     "[default: all there are]",
 )
+@tls_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of exports.")
 def command(**given: Any) -> None:
     """Run a local Realtime server that any OpenAI client can talk to.
@@ -203,6 +205,9 @@ class Asked:
     ping_seconds: float
     mcp: str | None
     media_host: tuple[str, ...]
+    tls: bool
+    tls_cert: Path | None
+    tls_key: Path | None
     as_json: bool
     chat: Mapping[str, Any]
     workers: int
@@ -214,8 +219,9 @@ class Asked:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
         """What `for_worker` gave."""
-        trace = settings["trace"]
-        return cls(**{**settings, "trace": None if trace is None else Path(trace)})
+        paths = ("trace", "tls_cert", "tls_key")
+        read = {name: None if settings[name] is None else Path(settings[name]) for name in paths}
+        return cls(**{**settings, **read})
 
 
 async def _serve(asked: Asked) -> None:
@@ -228,16 +234,21 @@ async def _serve(asked: Asked) -> None:
     if checked_count(asked.workers) > 1:
         await _serve_by_workers(asked, stop)
     else:
-        page = _page()
+        page = new_page()
         async with server_of(asked, page=None if page is None else page.at) as server:
             rest_the_collector()
-            _announce(server, server.api_key, asked)
-            _announce_page(page)
+            _announce(server, server.api_key, asked, page)
+            if page is not None and not asked.as_json:
+                announce_page(page, server.address, server.certificate)
             await stop.wait()
     click.echo("Ended.", err=True)
 
 
 async def _serve_by_workers(asked: Asked, stop: asyncio.Event) -> None:
+    if asked.tls or asked.tls_cert:
+        raise LocalValueError(
+            "--tls: the page and its certificate have one process; leave out --workers"
+        )
     if asked.media_host:
         raise LocalValueError("--media-host: calls have one process; leave out --workers")
     if asked.trace is not None:
@@ -285,20 +296,6 @@ def rest_the_collector() -> None:
     look_no_more_at_the_start()
 
 
-def _page() -> Page | None:
-    """The page, where its server can be had."""
-    try:
-        from bargein.web.page import Page
-    except ImportError:
-        return None
-    return Page()
-
-
-def _announce_page(page: Page | None) -> None:
-    if page is not None:
-        click.echo(f"Talk to it in a browser: {page.link()} (opens once)", err=True)
-
-
 def server_of(
     asked: Asked, listener: socket.socket | None = None, page: PageAt | None = None
 ) -> AbstractAsyncContextManager[Server]:
@@ -336,10 +333,11 @@ def server_of(
         # A hang-up, or a sideband, would find another of several processes.
         media_hosts=tuple(asked.media_host) if asked.workers == 1 else None,
         page=page,
+        certificate=certificate_of(asked),
     )
 
 
-def _announce(place: Place, key: str, asked: Asked) -> None:
+def _announce(place: Place, key: str, asked: Asked, page: Page | None = None) -> None:
     """Tell how to reach the server; a key only if this start made it."""
     from bargein.server.engines.scenario import DEFAULT_SCENARIO
     from bargein.server.serving import is_loopback
@@ -350,7 +348,12 @@ def _announce(place: Place, key: str, asked: Asked) -> None:
     playing = asked.scenario or DEFAULT_SCENARIO
     if asked.as_json:
         urls = {"base_url": place.url, "ws_url": place.ws_url}
-        told = {**urls, "calls_url": calls_url, "api_key": own_key}
+        told = {
+            **urls,
+            "calls_url": calls_url,
+            "page_url": page and page.link(),
+            "api_key": own_key,
+        }
         scenario = playing if asked.engine == SCRIPT else None
         click.echo(json.dumps({**told, "engine": asked.engine, "scenario": scenario}))
     else:
@@ -363,7 +366,7 @@ def _announce(place: Place, key: str, asked: Asked) -> None:
     click.echo(f"A local OpenAI Realtime server, {says}. Ctrl-C ends it.", err=True)
     if calls_url is not None:
         click.echo(f"It takes calls over WebRTC at {calls_url}", err=True)
-    if not is_loopback(place.address):
+    if place.certificate is None and not is_loopback(place.address):
         click.echo(
             f"Warning: {place.address} can be reached from other machines. Keys and speech cross "
             "the network unencrypted.",

@@ -84,6 +84,7 @@ class Policy:
     any_address: bool = False
     any_model: bool = False
     dialects: Dialects = "ga"
+    tls: bool = False
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
 
@@ -198,7 +199,7 @@ def _is_own(host: str, policy: Policy) -> bool:
         return True
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
-        name, port = host, "80"
+        name, port = host, "443" if policy.tls else "80"
     if port != str(policy.port):
         return False
     if name == "localhost" or name in policy.hosts:

@@ -12,10 +12,11 @@ import ipaddress
 import math
 import secrets
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,6 +40,7 @@ from bargein.server.admission import (
 )
 from bargein.server.app import make_app
 from bargein.server.calls import Calls
+from bargein.server.certificate import Certificate
 from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.espeak import speak
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
@@ -68,16 +70,21 @@ class Place:
 
     address: str
     port: int
+    certificate: Certificate | None = field(default=None, kw_only=True, repr=False)
 
     @property
     def url(self) -> str:
         """What `OPENAI_BASE_URL` must be."""
-        return f"http://{self._authority}/v1"
+        return f"http{self._secure}://{self._authority}/v1"
 
     @property
     def ws_url(self) -> str:
         """The WebSocket endpoint; a session adds `?model=`."""
-        return f"ws://{self._authority}/v1/realtime"
+        return f"ws{self._secure}://{self._authority}/v1/realtime"
+
+    @property
+    def _secure(self) -> str:
+        return "" if self.certificate is None else "s"
 
     @property
     def _authority(self) -> str:
@@ -101,8 +108,9 @@ class Server(Place):
         return self.host.sessions
 
 
-PageAt: TypeAlias = Callable[[str, str], Sequence[BaseRoute]]
-"""What is served beside, of a server at this URL (as `OPENAI_BASE_URL`) with this key."""
+PageAt: TypeAlias = Callable[[str, str, ssl.SSLContext | None], Sequence[BaseRoute]]
+"""What is served beside, of a server at this URL (as `OPENAI_BASE_URL`) with this key, and with
+what its own client trusts its certificate by."""
 
 
 @asynccontextmanager
@@ -129,6 +137,7 @@ async def serve_local(
     mcp: str | None = None,
     media_hosts: tuple[str, ...] | None = (),
     page: PageAt | None = None,
+    certificate: Certificate | None = None,
 ) -> AsyncIterator[Server]:
     """Serve until the block ends.
 
@@ -142,6 +151,7 @@ async def serve_local(
     given, those of this machine, unless the server itself can be reached from others.
     `media_hosts` are the addresses of this machine where the media of calls arrive; without them,
     all there are; None: no calls. `page` gives what is served beside (`bargein.web.page`).
+    With a `certificate` all of it goes by TLS.
 
     Raises `LocalValueError` for what cannot be, and `TransportError` where the address is taken.
     """
@@ -174,21 +184,23 @@ async def serve_local(
             port=bound_port,
             any_address=not is_loopback(address),
             any_model=any_model,
+            tls=certificate is not None,
             dialects=dialect,
             hosts=hosts,
             origins=origins,
         )
         calls = Calls(sessions, policy, media_hosts)
-        place = Place(address, bound_port)
-        beside = () if page is None else page(place.url, key)
+        place = Place(address, bound_port, certificate=certificate)
+        trusting = None if certificate is None else certificate.trusting()
+        beside = () if page is None else page(place.url, key, trusting)
         app = make_app(sessions, policy, calls, beside)
-        config = _configuration(app, options, compression, ping_every_s)
+        config = _configuration(app, options, compression, ping_every_s, certificate)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener])
         try:
-            yield Server(address, bound_port, key, sessions)
+            yield Server(address, bound_port, key, sessions, certificate=certificate)
         finally:
             await sessions.close()
             await calls.close()
@@ -196,10 +208,16 @@ async def serve_local(
 
 
 def _configuration(
-    app: ASGIApp, options: Options, compression: bool, ping_every_s: float
+    app: ASGIApp,
+    options: Options,
+    compression: bool,
+    ping_every_s: float,
+    certificate: Certificate | None,
 ) -> uvicorn.Config:
+    showing = None if certificate is None else certificate.showing()
     return uvicorn.Config(
         app,
+        ssl_context_factory=None if showing is None else lambda config, usual: showing,
         http=HttpProtocol,
         ws=Protocol,
         ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
