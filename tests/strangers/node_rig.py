@@ -24,13 +24,13 @@ INSTALL_PATIENCE_S = 240
 PATIENCE_S = 90.0
 
 
-def packages() -> Path:
-    """The installed packages. The first use installs them, exactly those of the lock file; a
-    machine without Node has to do without."""
+def packages(programs: Path = PROGRAMS) -> Path:
+    """The installed packages. The first use installs them, exactly those of the lock file beside
+    the programs; a machine without Node has to do without."""
     if shutil.which("node") is None:
-        pytest.skip("node is not on this machine: clients written in JavaScript are not tried")
+        pytest.skip("node is not on this machine: what needs its packages is not tried")
     wanted = b"".join(
-        (PROGRAMS / name).read_bytes() for name in ("package.json", "package-lock.json")
+        (programs / name).read_bytes() for name in ("package.json", "package-lock.json")
     )
     place = CACHE / hashlib.sha256(wanted).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def packages() -> Path:
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
             for name in ("package.json", "package-lock.json"):
-                shutil.copy(PROGRAMS / name, place)
+                shutil.copy(programs / name, place)
             done = subprocess.run(
                 INSTALL, cwd=place, capture_output=True, text=True, timeout=INSTALL_PATIENCE_S
             )

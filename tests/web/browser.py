@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import wave
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.02
+MOST_STRIKES = 80
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SWITCHES = (
     "--headless=new",
@@ -80,8 +81,10 @@ class Browser:
         return result
 
     @asynccontextmanager
-    async def tab(self, url: str, *, any_certificate: bool = False) -> AsyncIterator[Tab]:
-        """A page at this address, in a context of its own."""
+    async def tab(
+        self, url: str, *, any_certificate: bool = False, phone: bool = False, before: str = ""
+    ) -> AsyncIterator[Tab]:
+        """A page at this address, in a context of its own. `before`: a script that runs first."""
         context = (await self.call("Target.createBrowserContext"))["browserContextId"]
         made = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
         target = made["targetId"]
@@ -91,6 +94,10 @@ class Browser:
             await tab.call(f"{domain}.enable")
         if any_certificate:
             await tab.call("Security.setIgnoreCertificateErrors", ignore=True)
+        if phone:
+            await tab.phone()
+        if before:
+            await tab.call("Page.addScriptToEvaluateOnNewDocument", source=before)
         try:
             await tab.go(url)
             yield tab
@@ -205,6 +212,14 @@ class Tab:
     async def type(self, text: str) -> None:
         await self.call("Input.insertText", text=text)
 
+    async def tab_to(self, selector: str) -> None:
+        """Strike Tab until it has the focus."""
+        for _ in range(MOST_STRIKES):
+            if await self.look(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+            await self.strike("Tab")
+        raise AssertionError(f"no number of Tabs leads to {selector}")
+
     async def phone(self) -> None:
         """A small screen, and fingers."""
         await self.call(
@@ -216,15 +231,15 @@ class Tab:
         )
         await self.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
 
-    async def downloaded(self, selector: str, folder: Path) -> Path:
-        """The file that a click gives."""
+    async def downloaded(self, act: Callable[[], Awaitable[None]], folder: Path) -> Path:
+        """The file that this gives."""
         await self._browser.call(
             "Browser.setDownloadBehavior",
             behavior="allow",
             browserContextId=self._context,
             downloadPath=str(folder),
         )
-        await self.click(selector)
+        await act()
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 if found := _files(folder, ".jsonl"):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.server.serving_rig import RATE, a_server, user_speech
+from tests.strangers.node_rig import packages
 from tests.web.browser import Browser, Tab
 
 from bargein.server.serving import Server
@@ -63,6 +65,17 @@ async def until_frames(tab: Tab, more: int) -> None:
     """So many more frames were heard, with sound or without."""
     frames, _ = await ear(tab)
     await tab.until(f"Number(document.getElementById('ear').dataset.frames) >= {frames + more}")
+
+
+async def violations(tab: Tab) -> list[str]:
+    """What axe-core has against the page as it stands: rule, and where."""
+    axe = (packages(Path(__file__).parent / "node") / "axe-core" / "axe.min.js").read_text()
+    await tab.look(f"{axe}; 0")
+    told: list[str] = await tab.look(
+        "axe.run().then(told => told.violations.map("
+        "each => each.id + ': ' + each.nodes.map(node => node.target.join(' ')).join(', ')))"
+    )
+    return told
 
 
 async def records(tab: Tab) -> list[dict[str, str]]:

@@ -7,7 +7,10 @@
 3. The call is the main page's: when its line ends, so does the call, and every remote's line.
 4. After a clear the page lets nothing be heard until the next reply begins, or `SHUT_S`: by then
    what was under way, and in the browser's own buffer, is gone.
-5. A button held down by several is down until the last of them is up or gone.
+5. By WebRTC the page opens its microphone when the server has cleared what came before the press,
+   so that no first syllable is cleared with it, and shuts it `TAIL_S` behind the release: what was
+   said is then there, and is committed.
+6. A button held down by several is down until the last of them is up or gone.
 """
 
 from __future__ import annotations
@@ -18,36 +21,43 @@ from collections.abc import Coroutine
 from typing import Any
 
 import bargein
+from bargein import events
 from bargein.client.session import Session
 from bargein.core.notices import Lost
 from bargein.errors import BargeinError, TransportError
 from bargein.secret import Secret
 from bargein.transports.signaling import Signaling
+from bargein.web.distant import DistantMicrophone, DistantPlayer
 from bargein.web.line import Line
 from bargein.web.messages import (
     MOST_TEXT,
     Answer,
     Button,
+    CarrySound,
     FromPage,
     Gate,
     HangUp,
+    Held,
     MediaFailed,
     MediaUp,
     Press,
     Release,
+    Rendered,
     Said,
     Standing,
     Stop,
+    Stopped,
     Talk,
     ToPage,
     Trouble,
     Words,
 )
 from bargein.web.own import Own, session_of
-from bargein.web.telling import Board, gate_after, told, told_event
+from bargein.web.telling import Board, gate_after, row_after, told, told_event
 
 MEDIA_UP_S = 8.0
 SHUT_S = 0.4
+TAIL_S = 0.2
 MOST_LINES = 8
 MOST_ASKS = 16
 
@@ -68,6 +78,8 @@ class Call:
         self._pressing: set[Line] = set()
         self._released = asyncio.Event()
         self._typed = 0
+        self._player: DistantPlayer | None = None
+        self._microphone = DistantMicrophone()
         self._opening: asyncio.TimerHandle | None = None
 
     @property
@@ -109,6 +121,11 @@ class Call:
     def heard(self, line: Line, said: FromPage | bytes) -> None:
         """Whatever a page says in the course of a call."""
         match said:
+            case bytes():
+                self._microphone.captured(said)
+            case Rendered() | Held() | Stopped():
+                if line.main and self._player is not None:
+                    self._player.said(said)
             case Stop():
                 self._ask(line, self._stop)
             case Press():
@@ -133,13 +150,37 @@ class Call:
                 return
         else:
             why = self._talk.why_no_offer[:200] or "this browser has none"
-        raise TransportError(f"WebRTC did not connect: {why}")
+        self._media = "websocket"
+        await self._by_line(f"WebRTC did not connect: {why}")
+
+    async def _by_line(self, why: str) -> None:
+        """Rule 2: the page plays and counts."""
+        own, turns = self._own, self._talk.turns
+        self._player = DistantPlayer(self._main)
+        self._media_up = asyncio.get_running_loop().create_future()
+        self._main.tell(CarrySound(why))
+        failed = await self._until_media_is_up()
+        if failed:
+            raise TransportError(f"the sound has no way to the page: {failed}")
+        if failed is None:
+            return
+        joining = bargein.connect(
+            own.model,
+            url=own.url,
+            api_key=own.api_key,
+            session=session_of(turns),
+            audio=bargein.Audio(self._player, self._microphone),
+            ssl=own.ssl,
+            proxy=None,
+        )
+        async with joining as session:
+            await self._converse(session)
 
     async def _by_webrtc(self, offer: str) -> str | None:
         """Hold the call by WebRTC; or why that does not come to stand."""
         own, turns = self._own, self._talk.turns
         signaling = Signaling(own.url, Secret(own.api_key), ssl=own.ssl)
-        wanted = session_of(turns)
+        wanted = {**session_of(turns), "model": own.model}
         try:
             answered = await signaling.call(offer, wanted)
         except TransportError as error:
@@ -150,6 +191,7 @@ class Call:
                 url=own.url,
                 api_key=own.api_key,
                 call_id=answered.call_url.rpartition("/")[2],
+                turns=bargein.PushToTalk() if turns == "push_to_talk" else None,
                 ssl=own.ssl,
                 proxy=None,
             )
@@ -202,6 +244,10 @@ class Call:
                     self._main.tell(Trouble(f"{event.count} events are missing in the log"))
                     continue
                 self._gate(gate_after(event))
+                if (row := row_after(event)) is not None:
+                    self._tell(row)
+                if isinstance(event.event, events.InputAudioBufferCleared):
+                    self._opened()
                 entry = told_event(event, round((loop.time() - began_s) * 1_000))
                 if entry is not None:
                     self._main.tell(entry)
@@ -239,11 +285,18 @@ class Call:
             self._released.set()
 
     async def _hold_down(self, session: Session) -> None:
+        """Rule 5."""
         released = self._released
         async with session.push_to_talk():
-            self._tell(Button(down=True))
+            if self._player is not None:
+                self._opened()
             await released.wait()
-        self._tell(Button(down=False))
+            await asyncio.sleep(TAIL_S)
+            self._tell(Button(down=False))
+
+    def _opened(self) -> None:
+        if self._pressing:
+            self._tell(Button(down=True))
 
     def _ask(self, line: Line, what: Any) -> None:
         """Ask the session for something, beside all else; a refusal is told to who asked."""

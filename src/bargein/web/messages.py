@@ -80,17 +80,10 @@ class Held(_Done, frozen=True, tag="held"):
 
 
 class Stopped(_Done, frozen=True, tag="stopped"):
-    """Silent for good. `margin_samples`: what the device may still hold."""
+    """Silent for good."""
 
     cut_id: str
     heard: dict[int, int]
-    margin_samples: int = 0
-
-
-class Captured(_Done, frozen=True, tag="captured"):
-    """So many samples were given to the track of WebRTC since this was last said."""
-
-    samples: int
 
 
 FromPage: TypeAlias = (
@@ -106,7 +99,6 @@ FromPage: TypeAlias = (
     | Rendered
     | Held
     | Stopped
-    | Captured
 )
 
 
@@ -216,18 +208,6 @@ class Link(_Told, frozen=True, tag="link"):
     words: str
 
 
-class Play(_Told, frozen=True, tag="play"):
-    """A part that is to be played: its sound comes in binary frames with this number."""
-
-    part: int
-
-
-class Finish(_Told, frozen=True, tag="finish"):
-    """No more sound of the part will come."""
-
-    part: int
-
-
 class StopPlayback(_Told, frozen=True, tag="stop_playback"):
     """Fall silent now and forget what is queued. Answered by `stopped`."""
 
@@ -257,8 +237,6 @@ ToPage: TypeAlias = (
     | Event
     | Trouble
     | Link
-    | Play
-    | Finish
     | StopPlayback
     | HoldPlayback
     | ResumePlayback

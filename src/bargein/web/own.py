@@ -8,7 +8,6 @@ from typing import Any
 
 from bargein.web.messages import Turns
 
-MODEL = "gpt-realtime"
 TRANSCRIPTION = "gpt-4o-mini-transcribe"
 
 
@@ -19,15 +18,15 @@ class Own:
     url: str
     api_key: str = field(repr=False)
     ssl: ssl_module.SSLContext | None = None
+    model: str = "gpt-realtime"
 
 
 def session_of(turns: Turns) -> dict[str, Any]:
-    """What a call of the page's begins with."""
+    """What a call of the page's begins with, but for its model."""
     detection = None if turns == "push_to_talk" else {"type": "server_vad"}
     heard = {"turn_detection": detection, "transcription": {"model": TRANSCRIPTION}}
     return {
         "type": "realtime",
-        "model": MODEL,
         "output_modalities": ["audio"],
         "audio": {"input": heard},
     }

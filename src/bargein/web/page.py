@@ -37,7 +37,6 @@ SECURITY = {
         "connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; require-trusted-types-for 'script'"
     ),
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
     "referrer-policy": "no-referrer",
@@ -68,17 +67,30 @@ class Page:
         self, url: str, api_key: str, ssl: ssl_module.SSLContext | None = None
     ) -> Sequence[BaseRoute]:
         """What is to be served, at a server that its own client reaches by this `url`."""
-        self._own = Own(url, api_key, ssl)
+        self._own = Own(_reachable(url), api_key, ssl)
         return [
             *(Route(path, _file(name)) for path, name in _files().items()),
             Route(TOKEN_PATH, self._token, methods=["POST"]),
             WebSocketRoute(LINE_PATH, self._line),
         ]
 
-    def link(self) -> str:
-        """What opens the page, once."""
+    def link(self, host: str = "") -> str:
+        """What opens the page, once; by another address of this machine where one is given."""
         assert self._own is not None, "it is served"
-        return f"{_root(self._own.url)}/#{self.tokens.give(Right(), PAGE_LIFE_S)}"
+        parts = urlsplit(self._own.url)
+        place = f"{host}:{parts.port}" if host else parts.netloc
+        return f"{parts.scheme}://{place}/#{self.tokens.give(Right(), PAGE_LIFE_S)}"
+
+    @staticmethod
+    def own_addresses() -> list[str]:
+        """By which other devices may reach this machine; none where WebRTC is not installed, which
+        knows them."""
+        try:
+            from bargein.rtc.tracks import own_addresses
+        except ImportError:
+            return []
+        found = map(ipaddress.ip_address, own_addresses(loopback=False))
+        return [str(each) for each in found if each.version == 4 and not each.is_loopback]
 
     async def _token(self, request: Request) -> Response:
         """A token for the API key, as the page asks for it where no link was followed."""
@@ -171,9 +183,9 @@ def _is_loopback(name: str) -> bool:
         return name == "localhost"
 
 
-def _root(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _reachable(url: str) -> str:
+    """Where a server that listens at all addresses is reached from here."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _files() -> dict[str, str]:

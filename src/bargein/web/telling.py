@@ -81,6 +81,15 @@ def told_event(passed: Passed, at_ms: int) -> Event | None:
     return Event(at_ms, passed.direction, kind, whole)
 
 
+def row_after(passed: Passed) -> Words | None:
+    """A turn that was made by the button has its row from its commit on, before its words."""
+    match passed.event:
+        case events.InputAudioBufferCommitted(item_id=str(item_id)):
+            return Words(f"{item_id}/0", "user", "", final=False)
+        case _:
+            return None
+
+
 def gate_after(passed: Passed) -> bool | None:
     """Whether what arrives by WebRTC may be heard from this event on; None: as before.
 

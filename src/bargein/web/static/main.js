@@ -4,7 +4,7 @@ import { EventLog, clock, framesUntilSilent, recordRows, wanted } from "./counti
 import { Line, takeToken, tokenForKey } from "./line.js";
 import { escape, holdable } from "./press.js";
 import { Transcript, at, floor, notice, standing } from "./show.js";
-import { Carried, Connection, Ear, Gate, newContext, pieces } from "./sound.js";
+import { Carried, Connection, Ear, Gate, Shutter, newContext, pieces } from "./sound.js";
 
 const MOST_EVENTS = 5000;
 const SHOWN_EVENTS = 300;
@@ -52,7 +52,7 @@ class Call {
 
   async newContext(rate) {
     const context = await newContext(rate);
-    this.contexts.push(context);
+    if (context) this.contexts.push(context);
     return context;
   }
 
@@ -64,8 +64,10 @@ class Call {
         heard: (stream) => {
           // Chromium gives a stream to a context only while an element plays it, be it muted.
           at("voice").srcObject = stream;
-          this.gate = new Gate(context, context.createMediaStreamSource(stream));
-          ear.listen(context, this.gate.node);
+          if (context) {
+            this.gate = new Gate(context, context.createMediaStreamSource(stream));
+            ear.listen(context, this.gate.node);
+          } else this.gate = new Shutter(at("voice"));
         },
         up: () => this.line.do("media_up"),
         failed: (why) => this.line.do("media_failed", { why }),
@@ -131,6 +133,11 @@ class Call {
     this.connection?.close();
     this.connection = null;
     const context = await this.newContext(WIRE_RATE);
+    if (!context) {
+      notice("This browser plays such sound on secure pages only: open it by https.");
+      this.line.do("media_failed", { why: "the page is not secure" });
+      return;
+    }
     this.carried = new Carried(context, {
       told: ({ rendered, stopped, held, heard }) => {
         if (rendered) this.line.do("rendered", { heard: rendered });
@@ -155,8 +162,9 @@ class Call {
     for (const track of this.microphone?.getTracks() ?? []) track.stop();
     for (const context of this.contexts) context.close();
     at("voice").srcObject = null;
-    this.microphone = null;
+    at("voice").muted = true;
     this.openMicrophone(false);
+    this.microphone = null;
     stands({ state: "over" });
     call = null;
   }

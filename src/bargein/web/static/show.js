@@ -51,7 +51,7 @@ export class Transcript {
       line.append(mark);
       line.dataset.cut = "yes";
     }
-    this.list.scrollTop = this.list.scrollHeight;
+    this.list.parentElement.scrollTop = this.list.scrollHeight;
   }
 
   begin(row, role) {

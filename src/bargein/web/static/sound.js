@@ -58,8 +58,21 @@ export class Gate {
   }
 }
 
-/** A context at this rate with our processors in it. */
+/** The same where there are no processors: browsers have them for secure pages only. */
+export class Shutter {
+  constructor(element) {
+    this.element = element;
+    this.let(true);
+  }
+
+  let(open) {
+    this.element.muted = !open;
+  }
+}
+
+/** A context at this rate with our processors in it; null where the browser has none. */
 export async function newContext(rate) {
+  if (!window.isSecureContext || !window.AudioWorkletNode) return null;
   const context = new AudioContext(rate ? { sampleRate: rate } : {});
   await context.audioWorklet.addModule("/page/sound-worklet.js");
   await context.resume();
