@@ -14,8 +14,8 @@ from bargein.units import US_PER_MS
 class Button(Call):
     """A call with `turn_detection: null`."""
 
-    def __init__(self) -> None:
-        super().__init__(None, push_to_talk=True)
+    def __init__(self, *, elsewhere: bool = False) -> None:
+        super().__init__(None, push_to_talk=True, elsewhere=elsewhere)
         self.sent()
 
     def press(self) -> int:
@@ -246,3 +246,18 @@ def test_the_wait_is_that_of_two_channels_apart() -> None:
     while not call.sent():
         call.pass_ms(1)
     assert call.now_us - last_us == 300 * US_PER_MS
+
+
+@pytest.mark.parametrize(("held_ms", "sent"), [(300, ["commit", "create"]), (100, ["clear"])])
+def test_what_another_peer_says_is_committed_where_the_button_was_down_long_enough(
+    held_ms: int, sent: list[str]
+) -> None:
+    call = Button(elsewhere=True)
+    call.press()
+    assert call.sent() == ["clear"]
+    call.pass_ms(1_000)
+    call.cleared()
+    call.pass_ms(held_ms)
+    call.release()
+    call.pass_ms(400)
+    assert call.sent() == sent

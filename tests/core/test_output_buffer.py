@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core import chance
@@ -193,18 +192,6 @@ def test_who_looks_on_is_told_who_has_the_floor_by_the_services_word() -> None:
     call.ask(asks.Interrupt())
     told = [notice.floor for notice in call.told(FloorChanged)]
     assert told == ["assistant", "nobody", "assistant", "nobody"]
-
-
-@pytest.mark.parametrize(("held_ms", "sent"), [(300, ["commit", "create"]), (100, ["clear"])])
-def test_by_a_button_what_another_peer_says_is_committed_where_it_was_long_enough(
-    held_ms: int, sent: list[str]
-) -> None:
-    call = Call(None, elsewhere=True)
-    call.ask(asks.Press())
-    assert call.sent() == ["clear"]
-    call.pass_ms(held_ms)
-    call.ask(asks.Release())
-    assert call.sent() == sent
 
 
 def test_a_reply_that_never_sounds_holds_up_no_other() -> None:

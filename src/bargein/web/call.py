@@ -8,8 +8,8 @@
 4. After a clear the page lets nothing be heard until the next reply begins, or `SHUT_S`: by then
    what was under way, and in the browser's own buffer, is gone.
 5. By WebRTC the page opens its microphone when the server has cleared what came before the press,
-   so that no first syllable is cleared with it, and shuts it `TAIL_S` behind the release: what was
-   said is then there, and is committed.
+   so that no first syllable is cleared with it. Behind the release the machine waits for what was
+   said to arrive (`core.button`).
 6. A button held down by several is down until the last of them is up or gone.
 """
 
@@ -57,7 +57,6 @@ from bargein.web.telling import Board, gate_after, row_after, told, told_event
 
 MEDIA_UP_S = 8.0
 SHUT_S = 0.4
-TAIL_S = 0.2
 MOST_LINES = 8
 MOST_ASKS = 16
 
@@ -291,7 +290,6 @@ class Call:
             if self._player is not None:
                 self._opened()
             await released.wait()
-            await asyncio.sleep(TAIL_S)
             self._tell(Button(down=False))
 
     def _opened(self) -> None:
