@@ -42,7 +42,7 @@ class Unknown:
 Accuracy: TypeAlias = Exact | Within | Unknown
 
 
-class Rendered(msgspec.Struct, frozen=True):
+class Rendered(msgspec.Struct, frozen=True, gc=False):
     """Progress:
 
     so much of each mark was heard so far. Counts never fall. Sent at most once a block.
@@ -51,14 +51,14 @@ class Rendered(msgspec.Struct, frozen=True):
     heard_samples: Mapping[Mark, int]
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """The answer to `hold`: silence from here on; the counts stand until `resume` or `stop`."""
 
     cut_id: str
     heard_samples: Mapping[Mark, int]
 
 
-class Stopped(msgspec.Struct, frozen=True):
+class Stopped(msgspec.Struct, frozen=True, gc=False):
     """The answer to `stop`: final counts of every mark that was played and is not settled yet.
 
     Settled is what an earlier `Stopped` named, or a `Rendered` told as wholly heard; so a stop
@@ -72,7 +72,7 @@ class Stopped(msgspec.Struct, frozen=True):
     margin_samples: int | None = 0
 
 
-class Changed(msgspec.Struct, frozen=True):
+class Changed(msgspec.Struct, frozen=True, gc=False):
     """The device under the player changed (unplugged, switched);
 
     its accuracy may be another one now.
@@ -82,7 +82,7 @@ class Changed(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Starved(msgspec.Struct, frozen=True):
+class Starved(msgspec.Struct, frozen=True, gc=False):
     """The card asked for more than there was: so many samples of silence were heard in between."""
 
     samples: int

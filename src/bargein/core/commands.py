@@ -14,13 +14,13 @@ from bargein.core.notices import Notice
 from bargein.units import AudioFormat
 
 
-class Send(msgspec.Struct, frozen=True, tag=True):
+class Send(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Write the event to the pipe."""
 
     event: events.ClientEvent
 
 
-class SendAudio(msgspec.Struct, frozen=True, tag=True):
+class SendAudio(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Write the sound to the pipe as `input_audio_buffer.append`; wire bytes, as they were
     captured.
     """
@@ -28,7 +28,7 @@ class SendAudio(msgspec.Struct, frozen=True, tag=True):
     audio: bytes
 
 
-class Play(msgspec.Struct, frozen=True, tag=True):
+class Play(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Queue sound of the part at the player; wire bytes of the part's format."""
 
     part: Part
@@ -36,41 +36,41 @@ class Play(msgspec.Struct, frozen=True, tag=True):
     format: AudioFormat
 
 
-class FinishPlay(msgspec.Struct, frozen=True, tag=True):
+class FinishPlay(msgspec.Struct, frozen=True, tag=True, gc=False):
     """All sound of the part was given: `Player.finish`."""
 
     part: Part
 
 
-class HoldPlayback(msgspec.Struct, frozen=True, tag=True):
+class HoldPlayback(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fall silent and keep the queue; answered by `PlaybackHeld`."""
 
     cut_id: str
 
 
-class ResumePlayback(msgspec.Struct, frozen=True, tag=True):
+class ResumePlayback(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Go on where the hold stopped."""
 
 
-class StopPlayback(msgspec.Struct, frozen=True, tag=True):
+class StopPlayback(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Fall silent and drop the queue; answered by `PlaybackStopped`."""
 
     cut_id: str
 
 
-class UseInputFormat(msgspec.Struct, frozen=True, tag=True):
+class UseInputFormat(msgspec.Struct, frozen=True, tag=True, gc=False):
     """From now on capture in this wire format; it is said once before the first sound is wanted."""
 
     format: AudioFormat
 
 
-class MuteMicrophone(msgspec.Struct, frozen=True, tag=True):
+class MuteMicrophone(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Deliver silence instead of sound, or sound again: `Recorder.mute`."""
 
     muted: bool
 
 
-class AskApproval(msgspec.Struct, frozen=True, tag=True):
+class AskApproval(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask the application whether this call may run; answered by `ToolApproved`, perhaps late.
     With a `server_label` it is the service that would call, a tool of that MCP server."""
 
@@ -80,7 +80,7 @@ class AskApproval(msgspec.Struct, frozen=True, tag=True):
     server_label: str = ""
 
 
-class RunTool(msgspec.Struct, frozen=True, tag=True):
+class RunTool(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Run the tool; answered by `ToolReturned`. `arguments` are the model's, unread."""
 
     call_id: str
@@ -88,14 +88,14 @@ class RunTool(msgspec.Struct, frozen=True, tag=True):
     arguments: str
 
 
-class CancelTool(msgspec.Struct, frozen=True, tag=True):
+class CancelTool(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The tool's result, or the approval, is not wanted any more. A tool that has ended is meant,
     too."""
 
     call_id: str
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
+class Answer(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The application's ask has come to its end: with a value, or with an error.
 
     `error` is the text of a `LocalProtocolError` (`local`), a refusal of the service (`refused`,
@@ -109,13 +109,13 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
     code: str | None = None
 
 
-class Notify(msgspec.Struct, frozen=True, tag=True):
+class Notify(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Tell the application."""
 
     notice: Notice
 
 
-class Close(msgspec.Struct, frozen=True, tag=True):
+class Close(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Close the pipe."""
 
     code: int = 1000

@@ -31,32 +31,32 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     samples: int
 
 
-class PipeOpened(msgspec.Struct, frozen=True, tag=True):
+class PipeOpened(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The pipe to the service is open. Nothing was sent on it yet."""
 
     capabilities: Capabilities = Capabilities()
 
 
-class PipeClosed(msgspec.Struct, frozen=True, tag=True):
+class PipeClosed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The pipe has ended, by whoever's doing. `code` is None where no close frame came."""
 
     code: int | None = None
     reason: str = ""
 
 
-class Received(msgspec.Struct, frozen=True, tag=True):
+class Received(msgspec.Struct, frozen=True, tag=True, gc=False):
     """An event arrived, decoded: of the vocabulary, unknown to it, or malformed."""
 
     event: events.ServerEvent | events.Unknown | events.Malformed
 
 
-class Captured(msgspec.Struct, frozen=True, tag=True):
+class Captured(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The microphone gave sound, already in the session's input format (wire bytes)."""
 
     audio: bytes
 
 
-class MediaArrived(msgspec.Struct, frozen=True, tag=True):
+class MediaArrived(msgspec.Struct, frozen=True, tag=True, gc=False):
     """A piece of the service's sound came by a channel of its own, as 16-bit PCM at 24 kHz.
 
     `place` is where its first sample stands on the sender's clock, in samples at 24 kHz: the RTP
@@ -68,20 +68,20 @@ class MediaArrived(msgspec.Struct, frozen=True, tag=True):
     audio: bytes
 
 
-class Rendered(msgspec.Struct, frozen=True, tag=True):
+class Rendered(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Progress of the player: heard so far, for the parts whose count changed."""
 
     heard: tuple[Heard, ...]
 
 
-class PlaybackHeld(msgspec.Struct, frozen=True, tag=True):
+class PlaybackHeld(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The player obeyed `HoldPlayback`; the counts stand until it resumes or stops."""
 
     cut_id: str
     heard: tuple[Heard, ...]
 
 
-class PlaybackStopped(msgspec.Struct, frozen=True, tag=True):
+class PlaybackStopped(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The player obeyed `StopPlayback`. Final; the same `cut_id` again is a correction.
 
     `margin_samples` is how far the counts may be off; None where the player cannot tell.
@@ -92,7 +92,7 @@ class PlaybackStopped(msgspec.Struct, frozen=True, tag=True):
     margin_samples: int | None = 0
 
 
-class DeviceChanged(msgspec.Struct, frozen=True, tag=True):
+class DeviceChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What the player is worth from now on: off by at most so many samples, or None: it cannot
     tell.
     """
@@ -101,20 +101,20 @@ class DeviceChanged(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
 
 
-class Starved(msgspec.Struct, frozen=True, tag=True):
+class Starved(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The player ran out of sound in mid-reply for so many samples at its own rate."""
 
     samples: int
 
 
-class Asked(msgspec.Struct, frozen=True, tag=True):
+class Asked(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The application asked for something. It is answered once, by `Answer` with the same id."""
 
     ask_id: int
     ask: Ask
 
 
-class ToolApproved(msgspec.Struct, frozen=True, tag=True):
+class ToolApproved(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The application decided about a call that needs approval: `AskApproval`'s answer. `reason`
     is told to the model where it may not run."""
 
@@ -123,7 +123,7 @@ class ToolApproved(msgspec.Struct, frozen=True, tag=True):
     reason: str = ""
 
 
-class ToolReturned(msgspec.Struct, frozen=True, tag=True):
+class ToolReturned(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The tool of a call came to its end; `output` is what the model is told, also of an error."""
 
     call_id: str
@@ -131,17 +131,17 @@ class ToolReturned(msgspec.Struct, frozen=True, tag=True):
     failed: bool = False
 
 
-class Blocked(msgspec.Struct, frozen=True, tag=True):
+class Blocked(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The socket takes no more for now: what is sent from here on waits in the machine, in its
     order.
     """
 
 
-class Drained(msgspec.Struct, frozen=True, tag=True):
+class Drained(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The socket takes more again."""
 
 
-class Tick(msgspec.Struct, frozen=True, tag=True):
+class Tick(msgspec.Struct, frozen=True, tag=True, gc=False):
     """`deadline_us` has come."""
 
 

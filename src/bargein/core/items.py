@@ -21,7 +21,7 @@ from bargein.units import AudioFormat, ms_floor
 State = Literal["coming", "there", "cut", "going"]
 
 
-class ContentView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ContentView(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One content part: its wire kind, its text or transcript, and what is kept of its sound."""
 
     kind: str
@@ -37,7 +37,7 @@ class ContentView(msgspec.Struct, frozen=True, omit_defaults=True):
     image_bytes: int | None = None
 
 
-class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemView(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One item of the conversation, as it stands now."""
 
     id: str

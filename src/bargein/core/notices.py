@@ -34,19 +34,19 @@ ToolKind: TypeAlias = Literal["function", "mcp"]
 Blame: TypeAlias = Literal["ours", "crossing", "theirs", "application"]
 
 
-class Connected(msgspec.Struct, frozen=True, tag=True):
+class Connected(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The session stands, with the settings the service says are in effect."""
 
     session: events.Session
 
 
-class FloorChanged(msgspec.Struct, frozen=True, tag=True):
+class FloorChanged(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Who is being heard now. While both speak the user has the floor."""
 
     floor: Floor
 
 
-class Transcript(msgspec.Struct, frozen=True, tag=True):
+class Transcript(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Words of an item. `final` comes once a part: for speech of the assistant when it was heard or
     cut.
 
@@ -62,7 +62,7 @@ class Transcript(msgspec.Struct, frozen=True, tag=True):
     cut: bool = False
 
 
-class TurnStarted(msgspec.Struct, frozen=True, tag=True):
+class TurnStarted(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Somebody's turn: the user's speech, or a response. `ask_ids` name the asks it answers."""
 
     role: Role
@@ -71,7 +71,7 @@ class TurnStarted(msgspec.Struct, frozen=True, tag=True):
     ask_ids: tuple[int, ...] = ()
 
 
-class TurnEnded(msgspec.Struct, frozen=True, tag=True):
+class TurnEnded(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The user fell silent, or a response is over and heard to its end (or to its cut).
 
     `status` of a response is the service's, or `refused`, `superseded` (given up before it was
@@ -106,7 +106,7 @@ class PartRecord(msgspec.Struct, frozen=True):
     """The service's word: `truncated`, `deleted`, a refusal's code, `unconfirmed` or `lost`."""
 
 
-class Interruption(msgspec.Struct, frozen=True, tag=True):
+class Interruption(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The stop: who asked, what was playing, how much of it was heard, how fast it was silent."""
 
     cut_id: str
@@ -121,7 +121,7 @@ class Interruption(msgspec.Struct, frozen=True, tag=True):
     margin_samples: int | None = 0
 
 
-class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
+class InterruptionSettled(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The end of the record: what was sent, what the service answered, what it keeps.
 
     `drift_ms` is kept − heard over all parts; None while something is unconfirmed.
@@ -145,7 +145,7 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True):
         return sum(ms_floor(part.received_samples, part.rate) for part in self.parts)
 
 
-class ToolCalled(msgspec.Struct, frozen=True, tag=True):
+class ToolCalled(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The model called a function; the arguments are whole. In a session without tools the result
     is the application's to send; else `ToolAnswered` follows.
 
@@ -162,7 +162,7 @@ class ToolCalled(msgspec.Struct, frozen=True, tag=True):
     server_label: str = ""
 
 
-class ToolAnswered(msgspec.Struct, frozen=True, tag=True):
+class ToolAnswered(msgspec.Struct, frozen=True, tag=True, gc=False):
     """A call has its one answer. `late`: a tool said something after that; it was sent nowhere.
     `incomplete`: it was cut off before its arguments were whole, so no `ToolCalled` came before.
     """
@@ -177,7 +177,7 @@ class ToolAnswered(msgspec.Struct, frozen=True, tag=True):
     server_label: str = ""
 
 
-class Fault(msgspec.Struct, frozen=True, tag=True):
+class Fault(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The service refused something, or broke. The session goes on."""
 
     blame: Blame
@@ -188,14 +188,14 @@ class Fault(msgspec.Struct, frozen=True, tag=True):
     """The type of the event that was refused, where it is known."""
 
 
-class UsageReported(msgspec.Struct, frozen=True, tag=True):
+class UsageReported(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What a response cost, as the service counts."""
 
     response_id: str
     usage: events.Usage
 
 
-class Pruned(msgspec.Struct, frozen=True, tag=True):
+class Pruned(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The conversation was too long, and the service has taken something out (`core/pruning.py`).
 
     `deleted`: these items are gone. `left_out`: they are there, and the model is not told them any
@@ -208,7 +208,7 @@ class Pruned(msgspec.Struct, frozen=True, tag=True):
     tokens: int | None = None
 
 
-class BudgetNear(msgspec.Struct, frozen=True, tag=True):
+class BudgetNear(msgspec.Struct, frozen=True, tag=True, gc=False):
     """A budget of the session is nearly used; told once of each (`core/budget.py`)."""
 
     kind: str
@@ -217,7 +217,7 @@ class BudgetNear(msgspec.Struct, frozen=True, tag=True):
     limit: float
 
 
-class BudgetSpent(msgspec.Struct, frozen=True, tag=True):
+class BudgetSpent(msgspec.Struct, frozen=True, tag=True, gc=False):
     """A budget is used up: no reply is asked for any more, and the session ends when the one that
     runs has. `Lost` follows, with a reason that names it.
     """
@@ -227,14 +227,14 @@ class BudgetSpent(msgspec.Struct, frozen=True, tag=True):
     limit: float
 
 
-class Lost(msgspec.Struct, frozen=True, tag=True):
+class Lost(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The pipe has ended and the session with it."""
 
     code: int | None
     reason: str
 
 
-class Dropped(msgspec.Struct, frozen=True, tag=True):
+class Dropped(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Something exceeded its bound and was thrown away: oldest first, counted."""
 
     what: Literal["microphone", "playback", "notices", "events"]
@@ -242,7 +242,7 @@ class Dropped(msgspec.Struct, frozen=True, tag=True):
     """Samples of sound, or number of notices or events."""
 
 
-class Raw(msgspec.Struct, frozen=True, tag=True):
+class Raw(msgspec.Struct, frozen=True, tag=True, gc=False):
     """An event that the vocabulary does not know, or could not be read; passed on as it came."""
 
     event_type: str

@@ -63,7 +63,14 @@ class Fields(Mapping[str, Any]):
         return f"Fields({self._values!r})"
 
 
-class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
+class Shape(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    repr_omit_defaults=True,
+    gc=False,
+):
     """Any object on the wire. `extra` holds the fields that the vocabulary does not name."""
 
     extra: Fields | UnsetType = UNSET
