@@ -32,6 +32,7 @@ _SCALE = float(1 << 22)
 _MAX_RATE = 768_000
 _MAX_COEFFICIENTS = 1 << 23
 _FEW_PHASES = 8
+_SHORT_SAMPLES = 4_096
 _EMPTY: Samples = np.zeros(0, dtype=np.int16)
 
 
@@ -69,6 +70,20 @@ def _phases(up: int, down: int) -> tuple[int, _Doubles]:
     return ahead, whole
 
 
+def _levelled(level: int, samples: int) -> Samples:
+    """So many samples of one level, to be read only."""
+    short = samples <= _SHORT_SAMPLES
+    return _short_levelled(level, samples) if short else np.full(samples, level, np.int16)
+
+
+@lru_cache(maxsize=64)
+def _short_levelled(level: int, samples: int) -> Samples:
+    """Chunks have few lengths, and silence few levels."""
+    sound = np.full(samples, level, np.int16)
+    sound.flags.writeable = False
+    return sound
+
+
 class Resampler:
     """One stream of 16-bit mono sound from one rate to another."""
 
@@ -89,7 +104,7 @@ class Resampler:
         self._past: _Doubles = np.zeros(max(0, self._ahead - 1))
         self._past_at = -len(self._past)
         # Where the past is one level it is that number, and `_past` is made when it is needed.
-        self._level: float | None = 0.0
+        self._level: int | None = 0
         self._in = 0
         self._out = 0
         self._flushed = False
@@ -135,7 +150,7 @@ class Resampler:
             if chunk[0] == level and not np.count_nonzero(chunk != level):
                 return
             self._level = None
-            self._past = np.full(first - self._past_at, level)
+            self._past = np.full(first - self._past_at, float(level))
         self._past = np.concatenate((self._past, chunk))
 
     def flush(self) -> Samples:
@@ -167,12 +182,11 @@ class Resampler:
             past = self._past
             first = past[0]
             if first == past[-1] and not np.count_nonzero(past != first):
-                self._level = float(first)
+                self._level = int(first)
         if self._level is not None:
             # A level stays a level, as each row of taps sums to 1. So does silence, which is half
             # of what a microphone gives, and not always 0: that of A-law is 8.
-            given = np.empty(upto - self._out, np.int16)
-            given.fill(self._level)
+            given = _levelled(self._level, upto - self._out)
         else:
             total = self._filtered(shift, upto)
             total /= _SCALE

@@ -75,10 +75,10 @@ def _fall(pitches: Floats) -> float | None:
 
 def _pitch(window: Floats) -> float:
     """In Hz, by autocorrelation; 0 where there is no voice."""
-    swing = window - window.mean()
-    if not swing.any():
+    if np.count_nonzero(window == window[0]) == len(window):
         # A level, which is what a simulated user says, is no voice.
         return 0.0
+    swing = window - window.mean()
     spectrum = np.fft.rfft(swing, 2 * _WINDOW)
     echo = np.fft.irfft(np.abs(spectrum) ** 2)[: _LONGEST + 2]
     # The later the echo, the less of the window is left to answer.
