@@ -16,7 +16,7 @@ from bargein.capabilities import Capabilities
 from bargein.core.asks import Ask
 
 
-class Part(msgspec.Struct, frozen=True, order=True, gc=False):
+class Part(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """One spoken content part: what positions are counted in. It is the player's mark."""
 
     response_id: str
