@@ -136,14 +136,15 @@ class Machine:
     def _next_due_us(self) -> int | None:
         if self._ended or self._desk is None:
             return None
-        due_us = self._desk.expires_us
-        speaking_us = self._desk.speaking.deadline_us
+        desk = self._desk
+        due_us = desk.expires_us
+        speaking_us = desk.speaking.deadline_us
         if speaking_us is not None and speaking_us < due_us:
             due_us = speaking_us
-        playing_us = self._desk.playing_due_us
+        playing_us = desk.playing_due_us
         if playing_us is not None and playing_us < due_us:
             due_us = playing_us
-        idle_us = self._desk.idle_due_us
+        idle_us = desk.idle_due_us
         if idle_us is not None and idle_us < due_us:
             due_us = idle_us
         if self._waiting and self._waiting[0][0] < due_us:

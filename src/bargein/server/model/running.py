@@ -32,10 +32,8 @@ class Running:
     """The tools of MCP servers that it may call, by label and name."""
 
     @property
-    def next_due_us(self) -> int | None:
-        """When the next step plays, or when the response ends by itself."""
-        if self.steps:
-            return self.steps[0][0]
+    def end_us(self) -> int | None:
+        """When the response, all of whose steps have played, ends by itself."""
         return self.last_due_us if self.final and not self.ladder.waits else None
 
     def check_remote(self, action: score.Action) -> None:

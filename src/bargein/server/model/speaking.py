@@ -97,7 +97,8 @@ class Speaking:
         earliest_us = self._rate_limits_due_us[0] if self._rate_limits_due_us else None
         first: Running | None = None
         for running in self._running.values():
-            due_us = running.next_due_us
+            steps = running.steps
+            due_us = steps[0][0] if steps else running.end_us
             if due_us is not None and (earliest_us is None or due_us < earliest_us):
                 earliest_us, first = due_us, running
         return earliest_us, first

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from bargein.sim.choices import Choices
@@ -109,7 +110,7 @@ class Link(Generic[T]):
             self._world.at(self.last_us, self._break)
         elif self._open and self._whole:
             self.under_way += 1
-            self._world.at(self.last_us, lambda: self._arrive(message))
+            self._world.at(self.last_us, partial(self._arrive, message))
         return self.last_us
 
     def behind(self, action: Action) -> None:
