@@ -257,6 +257,27 @@ def test_where_no_place_is_known_a_reply_is_over_when_the_next_one_has_started()
     assert gate.reached("r1")
 
 
+def test_what_is_made_up_for_lost_sound_begins_no_reply() -> None:
+    """Behind a cut reply, for silence that was lost: it sounds like its last frame."""
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    for place in range(50):
+        gate.media(place * FRAME, SOUND, place * 20_000, loud=True)
+    gate.close()
+    gate.over("r1", 1_000_000)
+    assert gate.media(50 * FRAME, SOUND, 1_010_000, loud=True, made_up=True) == []
+    assert gate.started("r2", 1_200_000, living=True) == []
+    assert gate.lag_us is not None
+
+
+def test_what_is_made_up_within_a_beginning_is_kept_with_it() -> None:
+    gate = Gate()
+    gate.media(0, SOUND, 0, loud=True)
+    gate.media(FRAME, SOUND, 20_000, loud=True, made_up=True)
+    pieces = gate.started("r1", 60_000, living=True)
+    assert pieces == [Piece("r1", SOUND, True), Piece("r1", SOUND, True, made_up=True)]
+
+
 def test_a_frame_made_up_at_the_last_ones_place_does_not_end_the_reply() -> None:
     """The jitter buffer falls back by a frame: the made-up one has the place of the next."""
     gate = Gate()

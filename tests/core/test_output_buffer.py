@@ -421,6 +421,22 @@ def test_a_beginning_that_came_too_long_before_its_started_is_told_as_dropped() 
     assert sum(one.count for one in call.told(Dropped)) == 10 * 480
 
 
+def test_what_was_made_up_for_lost_sound_is_heard_and_had_not_left_the_service() -> None:
+    call = Call(FALSE_VAD)
+    call.speaks(500)
+    place = call.now_us * 24 // 1_000
+    call.give(inputs.MediaArrived(place, LOUD * 480, made_up=True))
+    call.ask(asks.Interrupt())
+    call.stopped({"A": 520})
+    call.buffer("cleared")
+    call.truncated("A", 500)
+    call.cancelled(reason="client_cancelled")
+    (record,) = call.told(InterruptionSettled)
+    (part,) = record.parts
+    assert (record.heard_ms, record.left_ms, record.kept_ms) == (520, 500, 500)
+    assert (part.received_samples, part.made_up_samples) == (520 * 24, 20 * 24)
+
+
 def test_a_second_ask_during_the_wait_clears_nothing_twice() -> None:
     call = Call()
     call.speaks(500)

@@ -56,6 +56,7 @@ class Piece:
     response_id: str
     audio: bytes
     heard: bool
+    made_up: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +103,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._spans: list[_Span] = []
-        self._kept: deque[tuple[int, bytes, bool, int]] = deque()
+        self._kept: deque[tuple[int, bytes, bool, int, bool]] = deque()
         self._shut = False
         self._taught: deque[int] = deque(maxlen=_MEMORY)
         """Places of beginnings, in microseconds, less the times of their `started`. An event can be
@@ -170,6 +171,7 @@ class Gate:
         now_us: int,
         *,
         loud: bool,
+        made_up: bool = False,
         alone: Callable[[str], bool] = lambda response_id: False,
     ) -> list[Piece]:
         """A frame arrived. Returns it, if it is known whose it is. `alone`: no reply may sound but
@@ -177,21 +179,22 @@ class Gate:
         if self._shut:
             return []
         samples = AudioFormat.PCM.samples(len(audio))
-        self._look(place, samples, now_us, loud=loud)
+        if not made_up:
+            self._look(place, samples, now_us, loud=loud)
         if self._taught:
             self.lag_us = now_us - (us_of_samples(place, RATE) - self._taught[-1])
         span = self._span_at(place)
         if span is not None and span.living and loud and self._goes_on(span, place, now_us, alone):
             # It goes on: the end was told too early, or what is next belongs to it.
             self._flow(place + samples, now_us)
-            return [Piece(span.response_id, audio, True)]
+            return [Piece(span.response_id, audio, True, made_up)]
         if span is not None and not self._is_behind(span, place):
             if span.living and loud:
                 self._flow(place + samples, now_us)
-            return [Piece(span.response_id, audio, span.living)]
+            return [Piece(span.response_id, audio, span.living, made_up)]
         if span is not None and not span.living and span.over_us is None:
-            return [Piece(span.response_id, audio, False)]
-        self._keep(place, audio, now_us, loud=loud)
+            return [Piece(span.response_id, audio, False, made_up)]
+        self._keep(place, audio, now_us, loud=loud, made_up=made_up)
         return []
 
     def flows(self, response_id: str, now_us: int) -> bool:
@@ -208,7 +211,7 @@ class Gate:
         beginning."""
         span = self._spans[-1] if self._spans else None
         is_last = span is not None and span.living and span.response_id == response_id
-        return is_last and any(loud for _, _, loud, _ in self._kept)
+        return is_last and any(loud for _, _, loud, _, _ in self._kept)
 
     def unclaimed(self, response_id: str, now_us: int) -> list[Piece]:
         """Of that, what no `started` came for in time: it is its end."""
@@ -216,8 +219,8 @@ class Gate:
             return []
         pieces: list[Piece] = []
         while self._kept and now_us - self._kept[0][3] > _AHEAD_US:
-            _, audio, loud, _ = self._kept.popleft()
-            pieces.append(Piece(response_id, audio, loud))
+            _, audio, loud, _, made_up = self._kept.popleft()
+            pieces.append(Piece(response_id, audio, loud, made_up))
         return pieces
 
     def reached(self, response_id: str) -> bool:
@@ -266,7 +269,7 @@ class Gate:
         sure = {one.place for one in self._beginnings if one.sure and one.came_us > before.over_us}
         later = (
             place
-            for place, _, _, came_us in self._kept
+            for place, _, _, came_us, _ in self._kept
             if now_us - came_us <= _AHEAD_US
             or came_us - before.over_us > _BEHIND_US
             or place in sure
@@ -292,8 +295,11 @@ class Gate:
 
     # What waits.
 
-    def _keep(self, place: int, audio: bytes, now_us: int, *, loud: bool) -> None:
-        self._kept.append((place, audio, loud, now_us))
+    def _keep(self, place: int, audio: bytes, now_us: int, *, loud: bool, made_up: bool) -> None:
+        if made_up and not self._kept:
+            # What stands for a lost frame is nobody's beginning.
+            return
+        self._kept.append((place, audio, loud, now_us, made_up))
         self._forget(now_us)
 
     def _forget(self, now_us: int) -> None:
@@ -302,7 +308,7 @@ class Gate:
         while kept and (
             kept[-1][0] - kept[0][0] >= KEPT_SAMPLES or now_us - kept[0][3] > KEPT_MS * US_PER_MS
         ):
-            _, old, was_loud, _ = kept.popleft()
+            _, old, was_loud, _, _ = kept.popleft()
             if was_loud and (not self._spans or self._spans[-1].over_us is not None):
                 self.dropped_samples += AudioFormat.PCM.samples(len(old))
 
@@ -310,14 +316,14 @@ class Gate:
         """What was kept and is of this response; silence before its first sound is left out."""
         pieces: list[Piece] = []
         sounds = False
-        for place, audio, loud, _ in self._kept:
+        for place, audio, loud, _, made_up in self._kept:
             if span.begins is not None and place < span.begins:
                 before = self._spans[-2]
-                pieces.append(Piece(before.response_id, audio, before.living and loud))
+                pieces.append(Piece(before.response_id, audio, before.living and loud, made_up))
                 continue
             sounds = sounds or loud
             if sounds:
-                pieces.append(Piece(span.response_id, audio, span.living))
+                pieces.append(Piece(span.response_id, audio, span.living, made_up))
             if span.living and loud:
                 self._flow(place + AudioFormat.PCM.samples(len(audio)), now_us)
         self._kept.clear()
@@ -360,7 +366,7 @@ class Gate:
             if span.started_us - beginning.came_us <= _AHEAD_US and not learned:
                 learned = self._learn(span, beginning)
         begins = span.begins or 0
-        if any(loud and place >= begins for place, _, loud, _ in self._kept):
+        if any(loud and place >= begins for place, _, loud, _, _ in self._kept):
             # What begins later is a pause of its own.
             span.taught = True
         return learned

@@ -61,11 +61,12 @@ class MediaArrived(msgspec.Struct, frozen=True, tag=True, gc=False):
 
     `place` is where its first sample stands on the sender's clock, in samples at 24 kHz: the RTP
     timestamp, not wrapped. Pieces come in the order of their places; where one is missing, nothing
-    or what was made up in its place comes.
+    or what was made up in its place comes (`made_up`).
     """
 
     place: int
     audio: bytes
+    made_up: bool = False
 
 
 class Rendered(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -104,6 +104,9 @@ class PartRecord(msgspec.Struct, frozen=True):
     kept_ms: int | None = None
     answer: str = ""
     """The service's word: `truncated`, `deleted`, a refusal's code, `unconfirmed` or `lost`."""
+    made_up_samples: int = 0
+    """Over WebRTC: of what was received, so much was made up here for what was lost or late. In
+    `heard_samples` it counts, being time at the ear; it had not left the service."""
 
 
 class Interruption(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -141,8 +144,10 @@ class InterruptionSettled(msgspec.Struct, frozen=True, tag=True, gc=False):
 
     @property
     def left_ms(self) -> int:
-        """What had left the service and come here, heard or not, in whole milliseconds."""
-        return sum(ms_floor(part.received_samples, part.rate) for part in self.parts)
+        """What had left the service and come here, heard or not, in whole milliseconds. What was
+        made up here for lost sound is not among it."""
+        came = ((part.received_samples - part.made_up_samples, part.rate) for part in self.parts)
+        return sum(ms_floor(samples, rate) for samples, rate in came)
 
 
 class ToolCalled(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -141,8 +141,7 @@ class OutputBuffer:
         item = machine.cuts.item(event.item_id) or machine.ledger.items.get(event.item_id)
         if item is not None and not event.audio_end_ms:
             self._swept(item)
-        cuts = self._machine.cuts.open
-        cut = next((one for one in cuts if item in one.items), None)
+        cut = next((one for one in machine.cuts.open if item in one.items), None)
         if item is not None:
             part = item.parts.get(event.content_index)
             if part is None:
@@ -166,7 +165,9 @@ class OutputBuffer:
             return
         loud = any(levels_of(came.audio, AudioFormat.PCM))
         now_us = self._machine.desk.now_us
-        self._play(self._gate.media(came.place, came.audio, now_us, loud=loud, alone=self._alone))
+        frame = came.place, came.audio, now_us
+        gate = self._gate
+        self._play(gate.media(*frame, loud=loud, made_up=came.made_up, alone=self._alone))
         for sound in self._sounds.values():
             voice = sound.voice
             if sound.over and voice is not None and not voice.audio_over:
@@ -365,6 +366,7 @@ class OutputBuffer:
                 index = voice.part.content_index
                 self._machine.meter.spoke(len(piece.audio), AudioFormat.PCM)
                 ledger.arrived(item, index, piece.audio, AudioFormat.PCM, cut=voice.cut)
+                voice.made_up_samples += FRAME_SAMPLES * piece.made_up
         if self._gate.dropped_samples:
             self._machine.desk.notify(Dropped("playback", self._gate.dropped_samples))
             self._gate.dropped_samples = 0

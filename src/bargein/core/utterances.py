@@ -59,6 +59,8 @@ class Utterance:
     margin_samples: int | None = 0
     """How far the player's counts may be off, either way; None where it cannot tell."""
     received_samples: int = 0
+    made_up_samples: int = 0
+    """Of those, over WebRTC: what our jitter buffer made in place of lost or late ones."""
     given_samples: int = 0
     heard_samples: int = 0
     audio_over: bool = False
@@ -140,6 +142,7 @@ class Utterance:
             self.sent_ms,
             self.kept_ms,
             self.answer,
+            self.made_up_samples,
         )
 
 

@@ -64,7 +64,7 @@ class Media:
 
     def _take(self) -> None:
         for frame in self._playout.take(self._clock_us()):
-            self._feed(inp.MediaArrived(frame.position // 2, frame.pcm))
+            self._feed(inp.MediaArrived(frame.position // 2, frame.pcm, frame.made_up))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

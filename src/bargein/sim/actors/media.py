@@ -188,5 +188,5 @@ class MediaChannel:
 
     def _take(self) -> None:
         for frame in self._playout.take(self._world.now_us):
-            self._give(MediaArrived(frame.position // 2, frame.pcm))
+            self._give(MediaArrived(frame.position // 2, frame.pcm, frame.made_up))
         self._alarm.set(self._buffer.deadline_us)

@@ -15,7 +15,7 @@ from bargein import events
 from bargein.core import commands, inputs, notices
 from bargein.core.gate import KEPT_MS
 from bargein.deadlines import Timer
-from bargein.sim.actors.media import FRAME_US, MADE_UP, whose
+from bargein.sim.actors.media import FRAME_US, whose
 from bargein.sim.history import Entry, Final
 from bargein.sim.invariants.base import Invariant, Scene, Watched
 from bargein.sim.invariants.facts import NEVER
@@ -115,9 +115,7 @@ class OnlyTheLivingAreHeard(_OfCalls):
     """A reply is cut if it was known when something asked for a cut, or the player was stopped.
 
     Excused: a response out of band, which is cut where it sounds; a frame beside the boundary of
-    two replies, where some event was late by more than half of the pause between them; one that
-    the jitter buffer made up, from the last sound of a cut reply, for silence that was lost behind
-    its end: nothing tells it from the beginning of the next one.
+    two replies, where some event was late by more than half of the pause between them.
     """
 
     name = "W1"
@@ -132,10 +130,7 @@ class OnlyTheLivingAreHeard(_OfCalls):
         found = self.sound_of(command.audio)
         if found is None:
             return
-        sound, frame = found
-        in_its_own_name = command.part.response_id == sound.response_id
-        if frame == MADE_UP and sound.over_us <= entry.time_us and not in_its_own_name:
-            return
+        sound, _ = found
         facts = self.facts
         reply = facts.replies.get(sound.response_id)
         if reply is None or not reply.in_band:
