@@ -270,6 +270,15 @@ def test_what_is_made_up_for_lost_sound_begins_no_reply() -> None:
     assert gate.lag_us is not None
 
 
+def test_what_is_made_up_teaches_no_place() -> None:
+    gate = Gate()
+    gate.started("r1", 0, living=True)
+    gate.media(10 * FRAME, SOUND, 210_000, loud=True, made_up=True)
+    assert gate.lag_us is None
+    gate.media(11 * FRAME, SOUND, 230_000, loud=True)
+    assert gate.lag_us is not None
+
+
 def test_what_is_made_up_within_a_beginning_is_kept_with_it() -> None:
     gate = Gate()
     gate.media(0, SOUND, 0, loud=True)
