@@ -30,7 +30,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
 
-from bargein.server import serving, websocket
+from bargein.server import arriving, serving, websocket
 from bargein.server.fragmenting import FRAMES_AT_ONCE
 from bargein.server.limits import HostLimits
 from bargein.server.model.options import Limits, Options
@@ -233,7 +233,7 @@ async def test_a_client_that_dies_in_a_response_takes_everything_with_it(at: str
 async def test_a_connection_that_asks_for_nothing_is_dropped(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "HEAD_DEADLINE_S", 0.05)
+    monkeypatch.setattr(arriving, "HEAD_DEADLINE_S", 0.05)
     async with a_server() as server, a_client(server) as admitted, asyncio.timeout(20):
         reader, writer = await asyncio.open_connection(server.address, server.port)
         writer.write(sent)

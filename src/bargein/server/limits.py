@@ -12,6 +12,10 @@ class HostLimits:
     """What the server bears, beside what one session may hold (`Options.limits`)."""
 
     sessions: int = 64
+    visits: int = 64
+    """Connections of one address at once beside sessions that are there, before more wait."""
+    visits_per_second: int = 40
+    """So fast that line goes on; it takes a core three milliseconds to begin and end a session."""
     sidebands: int = 8
     """Connections to one call, beside its own."""
     write_deadline_s: float = 20.0

@@ -40,6 +40,12 @@ class Crowd:
 _crowds: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crowd] = weakref.WeakKeyDictionary()
 
 
+def is_anybody_here() -> bool:
+    """Whether anybody shares this loop."""
+    crowd = _crowds.get(asyncio.get_running_loop())
+    return crowd is not None and crowd.members > 0
+
+
 class Pace:
     """To be made on the loop and left at the end. `used_s` is a clock of processor time."""
 

@@ -39,8 +39,10 @@ from bargein.server.admission import (
     checked_origin,
 )
 from bargein.server.app import make_app
+from bargein.server.arriving import LONGEST_LINE_S, HttpProtocol
 from bargein.server.calls import Calls
 from bargein.server.certificate import Certificate
+from bargein.server.doors import Doors
 from bargein.server.engines.base import EngineFactory
 from bargein.server.engines.espeak import speak
 from bargein.server.engines.scenario import DEFAULT_SCENARIO, Scenario, load_scenario
@@ -52,7 +54,8 @@ from bargein.server.mcp.reach import checked_reach
 from bargein.server.mcp.servers import McpServers
 from bargein.server.model.options import Options
 from bargein.server.model.vad import Detector
-from bargein.server.websocket import HttpProtocol, Protocol
+from bargein.server.websocket import Protocol
+from bargein.units import US_PER_S
 
 PING_EVERY_S = 20.26
 """As the service pings (protocol.md §1.1.5)."""
@@ -61,6 +64,8 @@ _FRAME_ROOM = 2
 with 1009."""
 _SHUTDOWN_S = 5
 _BACKLOG = 128
+_ACCEPTED_AT_ONCE = 16
+"""A connection takes a tenth of a millisecond to accept."""
 _SWITCH_S = 0.0005
 
 
@@ -194,11 +199,14 @@ async def serve_local(
         trusting = None if certificate is None else certificate.trusting()
         beside = () if page is None else page(place.url, key, trusting)
         app = make_app(sessions, policy, calls, beside)
-        config = _configuration(app, options, compression, ping_every_s, certificate)
+        config = _configuration(
+            app, options, sessions.limits, compression, ping_every_s, certificate
+        )
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener])
+        listener.listen(_BACKLOG)  # More may wait than are accepted in one round of the loop.
         try:
             yield Server(address, bound_port, key, sessions, certificate=certificate)
         finally:
@@ -210,15 +218,19 @@ async def serve_local(
 def _configuration(
     app: ASGIApp,
     options: Options,
+    limits: HostLimits,
     compression: bool,
     ping_every_s: float,
     certificate: Certificate | None,
 ) -> uvicorn.Config:
     showing = None if certificate is None else certificate.showing()
+    doors = Doors(
+        limits.visits, limits.visits_per_second, longest_us=round(LONGEST_LINE_S * US_PER_S)
+    )
     return uvicorn.Config(
         app,
         ssl_context_factory=None if showing is None else lambda config, usual: showing,
-        http=HttpProtocol,
+        http=HttpProtocol.behind(doors),
         ws=Protocol,
         ws_max_size=_FRAME_ROOM * options.limits.frame_bytes,
         ws_ping_interval=ping_every_s,
@@ -230,7 +242,7 @@ def _configuration(
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=_ACCEPTED_AT_ONCE,
         timeout_graceful_shutdown=_SHUTDOWN_S,
     )
 

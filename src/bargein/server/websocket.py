@@ -3,7 +3,7 @@
 1. Admission is `admission`'s; a refusal is one `error` event and a close in the same breath.
 2. uvicorn drops a connection only once all that was written to it is taken, which a peer that never
    reads prevents for ever. `Protocol` hands the application a way to drop it at once, and drops by
-   itself what has not gone after a while. `HttpProtocol` drops a connection that asks for nothing.
+   itself what has not gone after a while.
 3. What was read is parsed a little at a time (`fragmenting`) and at the session's pace
    (`pacing`), so that neither a flood of tiny frames nor a frame of 20 MB holds up the others. Who
    must wait is not read from.
@@ -22,9 +22,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-import h11
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -49,8 +47,6 @@ from bargein.server.longframe import LongFrame, Message
 from bargein.server.model.ids import Ids
 from bargein.server.pacing import Pace
 
-HEAD_DEADLINE_S = 10.0
-"""How long a connection may take to ask for something and, where that is no session, to have it."""
 LINGER_S = 5.0
 """How long a connection may stay after its session to take the rest and to answer the close."""
 _log = logging.getLogger(__name__)
@@ -59,27 +55,6 @@ _CONNECTION = "bargein.connection"
 _NO_UTF8 = 1007
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _MAX_QUERY_FIELDS = 32
-
-
-class HttpProtocol(H11Protocol):
-    """uvicorn's HTTP, with a deadline for the first request's head."""
-
-    # uvicorn's own override narrows the transport that asyncio declares, so ours has to as well.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._head_due = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._head_due.cancel()
-        super().handle_websocket_upgrade(event)
-
-    def on_response_complete(self) -> None:
-        self._head_due.cancel()
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_due.cancel()
-        super().connection_lost(exc)
 
 
 class Protocol(WebSocketsSansIOProtocol):

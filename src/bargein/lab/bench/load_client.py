@@ -163,12 +163,18 @@ async def _crowd_of_responses(wire: Wire) -> None:
     await _flood(wire, event("response.create", response={"conversation": "none"}) * 16)
 
 
+async def _goes_at_once(wire: Wire) -> None:
+    """Whoever attacks comes back."""
+    wire.close()
+
+
 HOSTILE: dict[str, Callable[[Wire], Awaitable[None]]] = {
     "never reads": _never_reads,
     "appends of 15 MiB": _big_appends,
     "appends of 68 KiB at full speed": _chunky_appends,
     "garbage at full speed": _garbage,
     "responses out of band at full speed": _crowd_of_responses,
+    "connections at full speed": _goes_at_once,
 }
 
 
