@@ -243,6 +243,36 @@ async def test_a_connection_that_asks_for_nothing_is_dropped(
         await lives(admitted)
 
 
+async def test_who_goes_before_the_handshake_is_silent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between the request and its answer others go first, and the peer may go meanwhile."""
+    broke = asyncio.Event()
+
+    async def goes_meanwhile(self: Pace) -> None:
+        protocol = made.pop()
+        protocol.transport.abort()
+        protocol.loop.call_soon(broke.set)
+
+    made: list[websocket.Protocol] = []
+
+    class Watched(websocket.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            made.append(self)
+
+    monkeypatch.setattr(serving, "Protocol", Watched)
+    async with a_server() as server, asyncio.timeout(20):
+        monkeypatch.setattr(Pace, "give_way", goes_meanwhile)
+        reader, writer = await asyncio.open_connection(server.address, server.port)
+        writer.write(upgrade(server))
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        await broke.wait()
+        writer.close()
+    assert not made and "handshake" not in caplog.text
+
+
 async def test_a_session_is_pinged_with_four_bytes() -> None:
     assert serving.PING_EVERY_S == 20.26
     async with (

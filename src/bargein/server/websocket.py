@@ -87,6 +87,7 @@ class Protocol(WebSocketsSansIOProtocol):
         if self.transport.is_closing():
             # The socket broke, and uvicorn is told so only by the loop's next round. Until then a
             # reply of many frames would be written to nobody, with a warning of asyncio's for each.
+            self.handshake_complete = True  # There is nobody to shake hands with.
             raise ClientDisconnected
         await self.writable.wait()
         with self._pace:
@@ -249,6 +250,7 @@ class RealtimeEndpoint:
             await deny(send, 404, "There is no such call.")
             return
         connection = AsgiConnection(scope, receive, send)
+        await connection.pace.give_way()  # To begin a session takes milliseconds: step by step.
         accept: dict[str, Any] = {"type": "websocket.accept"}
         subprotocol = selected_subprotocol(head.subprotocols)
         if subprotocol is not None:
@@ -257,6 +259,7 @@ class RealtimeEndpoint:
             await send(accept)
         except ClientDisconnected:
             return
+        await connection.pace.give_way()
         if call_id is not None:
             await self._attach(head, connection, session_of(call_id))
             return
