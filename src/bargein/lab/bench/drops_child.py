@@ -23,6 +23,7 @@ import msgspec
 
 from bargein.lab.bench.left import Left, found
 from bargein.lab.bench.visits import MODEL, spoken, visitor
+from bargein.server.limits import HostLimits
 from bargein.server.serving import Server, serve_local
 
 SPEED = 50.0
@@ -36,7 +37,8 @@ async def drop(count: int, told: Callable[[Left], None]) -> None:
     chance = random.Random(SEED)
     tracemalloc.start()
     try:
-        async with serve_local(speed=SPEED) as server:
+        limits = HostLimits(visits=10_000)  # All of them come from one address.
+        async with serve_local(speed=SPEED, limits=limits) as server:
             head, frames = upgrade(server), conversation()
             tasks = asyncio.all_tasks()
             for begin, end in ((0, count // 5), (count // 5, count)):
