@@ -91,6 +91,16 @@ async def test_with_an_ephemeral_key_the_offer_goes_alone() -> None:
     assert (headers["Content-Type"], body, made.call_url) == ("application/sdp", "v=0 offer", "")
 
 
+async def test_a_service_that_takes_no_form_is_offered_it_alone() -> None:
+    with a_service(415) as service:
+        with pytest.raises(TransportError, match="HTTP 415"):
+            await Signaling(service.base, Secret(KEY)).call("v=0 offer", SESSION)
+    (_, form_headers, _), (_, headers, body) = service.asked
+    assert form_headers["Content-Type"].startswith("multipart/form-data")
+    assert (headers["Content-Type"], body) == ("application/sdp", "v=0 offer")
+    assert headers["Authorization"] == f"Bearer {KEY}"
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, AdmissionError), (401, AdmissionError), (500, TransportError)]
 )

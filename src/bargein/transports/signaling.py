@@ -1,7 +1,8 @@
 """How a call over WebRTC is made and ended: two requests of HTTP (protocol.md section 1.2.1).
 
 1. With an API key the offer goes with the session, as a form; with an ephemeral key (`ek_…`) alone,
-   since the key holds its session.
+   since the key holds its session. A service that takes no form (HTTP 415) is offered it alone:
+   what is wanted of the session is said again by `session.update`.
 2. Redirects are not followed: they would carry the key to another place. The key is in no error.
 3. The requests are made in a thread, with a deadline.
 """
@@ -26,6 +27,7 @@ from bargein.transports.websocket import place
 
 EPHEMERAL = "ek_"
 ANSWER_BYTES = 256 * 1024
+_NO_FORM = 415
 _REFUSED = (400, 401, 403, 404, 429)
 
 
@@ -67,11 +69,17 @@ class Signaling:
 
     async def call(self, offer: str, session: Mapping[str, Any]) -> Answered:
         """Make the call. Raises `AdmissionError`, `DeadlineExceeded` or `TransportError`."""
+        url = f"{self._base}/realtime/calls"
+        alone = offer.encode(), "application/sdp"
         if self._secret.reveal().startswith(EPHEMERAL):
-            body, kind = offer.encode(), "application/sdp"
+            answer, location = await self._post(url, *alone)
         else:
-            body, kind = form(offer, session)
-        answer, location = await self._post(f"{self._base}/realtime/calls", body, kind)
+            try:
+                answer, location = await self._post(url, *form(offer, session))
+            except TransportError as error:
+                if error.code != _NO_FORM:
+                    raise
+                answer, location = await self._post(url, *alone)
         call_id = location.rpartition("/")[2]
         return Answered(answer, f"{self._base}/realtime/calls/{call_id}" if call_id else "")
 

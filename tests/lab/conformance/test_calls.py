@@ -22,6 +22,7 @@ from bargein.lab.conformance.result import Result, result_of, talks_of
 from bargein.lab.conformance.seen import Reply, Seen
 from bargein.lab.conformance.topics import calls
 from bargein.secret import Secret
+from bargein.server.calls import Calls, RefusedRequest
 from bargein.server.serving import serve_local
 from bargein.server.webrtc import Channel
 
@@ -159,6 +160,23 @@ async def test_where_the_key_is_wrong_the_calls_are_refused_and_nothing_is_left_
     async with asyncio.timeout(10):
         while left := asyncio.all_tasks() - before:
             await asyncio.wait(left)
+
+
+@pytest.mark.real_time
+async def test_one_that_takes_no_form_is_asked_the_rest_with_a_bare_offer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked_for = Calls._asked
+
+    async def bare_only(self: Calls, request: Any, bound: Any) -> Any:
+        if request.headers["content-type"].startswith("multipart/"):
+            raise RefusedRequest(415, "unsupported_media_type", "Send application/sdp.")
+        return await asked_for(self, request, bound)
+
+    monkeypatch.setattr(Calls, "_asked", bare_only)
+    async with a_server() as url:
+        result = await asked(url, calls.OFFER, calls.ASIDE)
+    assert differences(result) == {"calls: call": "answer: refused: HTTP 415, not a call"}
 
 
 @pytest.mark.real_time

@@ -38,6 +38,7 @@ from bargein.transports.websocket import WebSocketPipe
 MINTED_S = 10
 """The least that `expires_after` may be (protocol.md section 1.3)."""
 NO_CALLS = (404, 405, 501)
+NO_FORM = 415
 _BEYOND_S = 1.5
 """Two clocks in whole seconds differ by so much."""
 _WRONG_KEY = "sk-conform-this-key-is-wrong-0000"
@@ -52,6 +53,7 @@ class Caller:
     def __init__(self, place: Place) -> None:
         self.offered: bool | None = None
         """Whether the server has calls; None before it was asked."""
+        self.takes_no_form = False
         self._place = place
         parts = urlsplit(place.url)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
@@ -144,10 +146,17 @@ class _Noted(Signaling):
         self._caller, self._key, self._seen = caller, secret, seen
 
     async def call(self, offer: str, session: Mapping[str, Any]) -> Answered:
-        body, kind = form(offer, session)
-        if self._key.reveal() == self._caller.minted:
-            body, kind = offer.encode(), "application/sdp"
-        reply = await self._caller.request(f"{self._caller.base}/calls", body, kind, self._key)
+        caller, url = self._caller, f"{self._caller.base}/calls"
+        alone = offer.encode(), "application/sdp"
+        if caller.takes_no_form or self._key.reveal() == caller.minted:
+            reply = await caller.request(url, *alone, self._key)
+        else:
+            reply = await caller.request(url, *form(offer, session), self._key)
+            if reply is not None and reply.status == NO_FORM:
+                # One question tells it; the others are asked by the other form.
+                caller.takes_no_form = True
+                self._seen.replies["form"] = reply
+                reply = await caller.request(url, *alone, self._key)
         if reply is None:
             raise TransportError("the offer was not answered")
         self._seen.replies["call"] = reply

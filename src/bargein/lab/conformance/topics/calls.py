@@ -137,7 +137,7 @@ REQUESTS = Talk("requests", _requests, by="call", connects=False, begins=False)
 
 
 def _made(seen: Seen) -> Facts | None:
-    call = seen.replies.get("call")
+    call = seen.replies.get("form", seen.replies.get("call"))
     if call is None:
         return None
     if not 200 <= call.status < 300:
