@@ -157,7 +157,10 @@ class ConsentIsGivenOnce(Invariant):
                 self.fail(f"{request_id} was never answered")
         for item_id, (number, place) in self._results.items():
             reply = facts.replies.get(self._made.get(item_id, ""))
-            if reply is None or not reply.in_band or facts.first_cut(reply) < place:
+            if reply is None or not reply.in_band:
+                continue
+            # A clear for another reply may throw this one away: then it is cut, and cancelled.
+            if min(facts.first_cut(reply), reply.cancel_place) < place:
                 continue
             if max(facts.cuts, default=-1) > place:
                 continue
