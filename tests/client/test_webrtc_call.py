@@ -66,9 +66,10 @@ class Mouth:
 
 def a_session(server: Server, player: VirtualPlayer, **given: Any) -> Connecting:
     """By a call, unless `transport` says otherwise; turns by a button."""
-    fields = {"api_key": server.api_key, "transport": "webrtc", "turns": bargein.PushToTalk()}
-    audio = bargein.Audio(player)
-    return bargein.connect(url=server.url, audio=audio, **{**fields, **given})
+    fields: dict[str, Any] = {"api_key": server.api_key, "transport": "webrtc"}
+    fields["turns"] = bargein.PushToTalk()
+    fields["audio"] = bargein.Audio(player)
+    return bargein.connect(url=server.url, **{**fields, **given})
 
 
 async def heard_of_a_reply(server: Server, transport: str) -> np.ndarray[Any, Any]:
@@ -118,6 +119,48 @@ async def test_interrupt_is_silent_at_once_and_the_service_says_what_it_keeps() 
     assert told.commands == ("response.cancel", "output_audio_buffer.clear")
     assert told.kept_ms is not None and told.kept_ms % 20 == 0
     assert told.heard_ms <= told.left_ms <= told.kept_ms + 100
+
+
+async def test_the_users_voice_cuts_the_reply_and_the_service_does_it_all() -> None:
+    """Scenario 35 at the edge: spoken into the track while the reply sounds on the other one."""
+    player, ear = ears()
+    microphone = Mouth()
+    turns = bargein.ServerVad(silence_duration_ms=300, create_response=False)
+    audio = bargein.Audio(player, microphone)
+    async with a_server(story_that_stalls(), media_hosts=LOOPBACK) as server:
+        async with a_session(server, player, turns=turns, audio=audio) as session:
+            settled = session.notices(InterruptionSettled)
+            await session.say("Tell me a story.")
+            await until(lambda: len(ear.sound()) > RATE)
+            saying = asyncio.create_task(microphone.say(user_speech()))
+            async with asyncio.timeout(10):
+                told = await anext(aiter(settled))
+            heard = len(ear.sound())
+            await asyncio.sleep(0.3)
+            saying.cancel()
+            assert len(ear.sound()) - heard <= 2 * RATE // 50
+    assert isinstance(told, InterruptionSettled)
+    assert (told.askers, told.commands) == (("speech",), ())
+    assert told.kept_ms is not None and told.kept_ms % 20 == 0
+
+
+async def test_a_data_channel_that_closes_while_the_reply_sounds_ends_the_session() -> None:
+    """Scenario 36 at the edge: it is told, and nothing more is heard or said."""
+    player, ear = ears()
+    async with a_server(story_that_stalls(), media_hosts=LOOPBACK) as server:
+        call = a_session(server, player)
+        async with call as session:
+            lost = session.notices(Lost)
+            await session.say("Tell me a story.")
+            await until(lambda: len(ear.sound()) > RATE)
+            vars(vars(call)["_pipe"])["_channel"].close()
+            async with asyncio.timeout(10):
+                told = await anext(aiter(lost))
+            heard = len(ear.sound())
+            await asyncio.sleep(0.3)
+            assert len(ear.sound()) - heard <= 2 * RATE // 50
+    assert isinstance(told, Lost)
+    assert "data channel" in told.reason
 
 
 async def test_a_call_that_the_service_ends_is_lost() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,6 +121,23 @@ def test_what_came_before_the_end_is_read_first_and_the_end_again_and_again() ->
         assert await pipe.receive() == "first"
         end = PipeEnd(None, "the connection is failed")
         assert [await pipe.receive(), await pipe.receive()] == [end, end]
+
+    played(scenario)
+
+
+@pytest.mark.parametrize("state", ["failed", "closed"])
+def test_a_connection_that_fails_ends_the_call_by_its_name(state: str) -> None:
+    """ICE has lost the other side, or DTLS has closed."""
+
+    async def scenario() -> None:
+        pipe, _ = a_pipe()
+        peer: Any = SimpleNamespace(connectionState="connected")
+        pipe._peer = peer
+        pipe._state()
+        assert not pipe._changed.is_set()
+        peer.connectionState = state
+        pipe._state()
+        assert await pipe.receive() == PipeEnd(None, f"the connection is {state}")
 
     played(scenario)
 
