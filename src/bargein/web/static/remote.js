@@ -30,6 +30,7 @@ function told(message) {
 function stands({ state, turns, words }) {
   standing(words);
   at("stop").disabled = state !== "up";
+  if (turns) at("press").hidden = turns !== "push_to_talk";
   at("press").disabled = !(state === "up" && turns === "push_to_talk");
   document.body.dataset.state = state;
 }
