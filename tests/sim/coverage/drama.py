@@ -319,6 +319,23 @@ class Drama(Tale):
     def do_clear(self) -> None:
         self.client(events.InputAudioBufferClear())
 
+    def do_buffer(self, what: str) -> None:
+        """`clear` is ours; the others are the service's, and there at once."""
+        if what == "clear":
+            self.client(events.OutputAudioBufferClear())
+            return
+        kinds = {
+            "started": events.OutputAudioBufferStarted,
+            "stopped": events.OutputAudioBufferStopped,
+            "cleared": events.OutputAudioBufferCleared,
+        }
+        self.write("client_got", kinds[what](event_id="event_b", response_id="resp_1"))
+
+    def do_media(self, what: str = "loud") -> None:
+        """A piece of a call's sound."""
+        audio = bytes(960) if what == "silent" else b"\x01" * 960
+        self.write("input", inputs.MediaArrived(0, audio))
+
     def do_append(self) -> None:
         self.client(events.InputAudioBufferAppend(audio=b"\0\0"))
 

@@ -9,6 +9,7 @@ from tests.sim.coverage.drama import Drama, met, met_by, part_record
 from tests.sim.tale import MS
 
 from bargein.core import notices
+from bargein.sim.actors.media import MediaOptions
 from bargein.sim.coverage.rules import RULES
 from bargein.sim.options import Options
 from bargein.units import AudioFormat
@@ -117,6 +118,14 @@ STORIES = {
         "sounds:1 record:1 ask:leave settle:1 close",
     ),
     "player: starved": ("starved", "rendered:1:1"),
+    "buffer 1: we clear": ("buffer:clear", "buffer:cleared"),
+    "buffer 1: the service clears": ("buffer:cleared", "buffer:clear buffer:cleared"),
+    "buffer 2: a clear meets the end": ("buffer:clear buffer:stopped", "buffer:stopped"),
+    "gate: sound behind our clear": (
+        "buffer:started buffer:clear media",
+        "buffer:started buffer:clear media:silent buffer:cleared",
+    ),
+    "gate: sound nobody has told of": ("media", "buffer:started media"),
     "response: failed": ("sounds:1 ends:1:failed got", "sounds:1 ends:1 got"),
     "response: incomplete": ("sounds:1 ends:1:incomplete got", "sounds:1 ends:1 got"),
     "response: empty": ("create begins:1 ends:1:empty got", "create begins:1 ends:1 got"),
@@ -236,8 +245,16 @@ def test_another_rate_is_met_where_the_sound_is_not_pcm() -> None:
     assert name not in met("sounds:1 truncate:1").rules
 
 
+def test_what_the_service_truncates_is_met_in_calls() -> None:
+    name = "buffer 3: the service truncates"
+    words = "sounds:1 truncated:1 got"
+    assert name in met(words, Options(media=MediaOptions())).rules
+    assert name not in met(words).rules
+
+
 def test_every_rule_has_its_stories() -> None:
     by_themselves = {
+        "buffer 3: the service truncates",
         "conversation 1: not at the end",
         "interruption: keeps talking",
         "ledger 10: another rate",

@@ -121,6 +121,11 @@ class Scene:
         self.edits: dict[int, int] = {}
         """When each edit was asked for that is not answered, by its ask."""
         self.overtook = False
+        self.by_call = options.webrtc
+        self.clears = 0
+        """Our clears of the service's output buffer that no `cleared` has answered."""
+        self.sounding = False
+        """In a call: the service said `started`, and neither `stopped` nor `cleared` since."""
         # When it last happened, for what comes in the same microsecond.
         self.created_us = self.done_us = self.over_us = self.delta_us = NEVER
         self.cut_us = self.speech_us = self.drained_us = self.answered_us = NEVER

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from bargein import events
 from bargein.core import commands, inputs, notices
-from bargein.sim.coverage import edits, replies, stops, turns
+from bargein.sim.coverage import buffers, edits, replies, stops, turns
 from bargein.sim.coverage.refusals import refusals_met
 from bargein.sim.coverage.scene import Scene
 from bargein.sim.coverage.tally import Met
@@ -58,6 +58,7 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
         events.InputAudioBufferAppend: turns.append,
         events.InputAudioBufferCommit: turns.commit,
         events.InputAudioBufferClear: turns.clear,
+        events.OutputAudioBufferClear: buffers.clear,
         events.SessionUpdate: turns.update,
     },
     "client_got": {
@@ -70,12 +71,15 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
         events.ResponseDone: replies.done,
         events.Error: replies.refused,
         events.ConversationItemAdded: turns.item_added,
-        events.ConversationItemTruncated: stops.truncated,
+        events.ConversationItemTruncated: buffers.truncated,
         events.ConversationItemDeleted: stops.deleted,
         events.InputAudioBufferSpeechStarted: turns.speech,
         events.InputAudioBufferSpeechStopped: turns.speech_over,
         events.InputAudioBufferCommitted: turns.committed,
         events.SessionUpdated: turns.configured,
+        events.OutputAudioBufferStarted: buffers.started,
+        events.OutputAudioBufferCleared: buffers.cleared,
+        events.OutputAudioBufferStopped: buffers.stopped,
     },
     "input": {
         inputs.Rendered: stops.rendered,
@@ -84,6 +88,7 @@ _LOOKS: Mapping[Kind, Mapping[type, Look]] = {
         inputs.PlaybackHeld: stops.held,
         inputs.Asked: edits.asked,
         inputs.Captured: turns.captured,
+        inputs.MediaArrived: buffers.media,
         inputs.Blocked: turns.blocked,
         inputs.Drained: turns.drained,
         inputs.PipeClosed: turns.pipe_closed,
