@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,3 +71,41 @@ def test_what_the_c_library_keeps_is_given_back() -> None:
     given = before - resident_bytes()
     assert len(teeth) == 1_500
     assert given > 20 * 1024 * 1024, given
+
+
+HEAPS = """
+import ctypes, re, sys, tempfile, threading
+from bargein.server.giving_back import keep_one_heap
+
+if sys.argv[1:]:
+    keep_one_heap()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+meet = threading.Barrier(4)
+
+def take():
+    meet.wait()
+    libc.malloc(70_000)
+    meet.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+for each in threads: each.start()
+for each in threads: each.join()
+with tempfile.NamedTemporaryFile() as told:
+    file = ctypes.c_void_p(libc.fopen(told.name.encode(), b"w"))
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+    print(len(re.findall("<heap nr=", open(told.name).read())))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_threads_take_their_memory_from_one_heap() -> None:
+    def heaps(*arguments: str) -> int:
+        ran = subprocess.run(
+            (sys.executable, "-c", HEAPS, *arguments), capture_output=True, text=True, check=True
+        )
+        return int(ran.stdout)
+
+    assert heaps() > heaps("one") == 1

@@ -304,13 +304,14 @@ def server_of(
         raise DeviceError(_MISSING)
     try:
         from bargein.server.engines.scenario import DEFAULT_SCENARIO
-        from bargein.server.giving_back import give_back_memory
+        from bargein.server.giving_back import give_back_memory, keep_one_heap
         from bargein.server.limits import HostLimits
         from bargein.server.model.options import Options
         from bargein.server.serving import hand_over_quickly, serve_local
     except ImportError as error:
         raise DeviceError(_MISSING) from error
     hand_over_quickly()
+    keep_one_heap()
     return serve_local(
         asked.scenario or DEFAULT_SCENARIO,
         host=asked.host,

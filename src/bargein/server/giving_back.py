@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 AFTER_S = 1.0
 """So long nobody was there: who comes back at once need not wait."""
+_MOST_HEAPS = -8
+"""`M_ARENA_MAX` of glibc; other C libraries have no such option, or none of this number."""
 
 
 def give_back_memory() -> None:
@@ -27,6 +29,18 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def keep_one_heap() -> None:
+    """Let threads take memory from the heap of all, before any is started. glibc gives each one of
+    its own, and what is left in one keeps its pages: measured, 85 MiB after three rounds of 25
+    sessions and growing, and 72 after each of them with one heap. The interpreter lets one thread
+    work at a time, so none waits for it. For a process that does nothing but serve."""
+    if sys.platform == "win32":
+        return
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MOST_HEAPS, 1)
 
 
 class WhenEmpty:

@@ -15,7 +15,7 @@ from bargein.errors import DeviceError
 from bargein.lab.bench.load_server import Measured, Serving
 
 _SERVER = ("-m", "bargein.lab.bench.load_server")
-_EMPTY_S = 3.0
+_EMPTY_S, _LOOK_S = 3.0, 0.2
 _END_S = 20.0
 
 
@@ -36,6 +36,9 @@ class Running:
 
     def left_mib(self) -> float:
         """Its memory when all have gone for a while."""
+        due_s = time.monotonic() + _END_S
+        while self.measured().sessions and time.monotonic() < due_s:
+            time.sleep(_LOOK_S)
         time.sleep(_EMPTY_S)
         return self.measured().rss_kib / 1024
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from bargein.lab.bench.figures import percentile
-from bargein.server.giving_back import give_back_memory
+from bargein.server.giving_back import give_back_memory, keep_one_heap
 from bargein.server.limits import HostLimits
 from bargein.server.serving import (
     hand_over_quickly,
@@ -146,6 +146,7 @@ def _write(told: msgspec.Struct) -> None:
 def main() -> None:
     """Serve until standard input ends; the argument is the core, none for any."""
     hand_over_quickly()  # As `bargein serve` does.
+    keep_one_heap()
     shielded = keep_to(int(sys.argv[1]) if len(sys.argv) > 1 else None)
     asyncio.run(_serve(shielded))
 
