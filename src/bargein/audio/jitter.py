@@ -7,7 +7,8 @@
    first frames, of which one may overtake another, are a reply's first word.
 2. What is not there when it is due is made up: from the packet behind it where that carries a copy
    (FEC), else by concealment, for 60 ms at most. A pause of the sender is no loss: there the
-   timestamps go on and the sequence numbers do not (RFC 3550, section 5.1).
+   timestamps go on and the sequence numbers do not (RFC 3550, section 5.1). Packets that were held
+   up and come all at once are played, and none of them is made up as well.
 3. Where the delay is longer than wanted a frame is left out, one in three at most; where it is
    shorter a frame is made up. So a delay of 300 ms is back at the reserve within a second, and
    two clocks that drift apart cost a frame now and then.
@@ -190,6 +191,10 @@ class JitterBuffer:
                     self._due_us += self._frame_us
                     return Missing(self._next)
                 return self._take()
+            if now_us - self._due_us > MADE_UP_FRAMES * self._frame_us:
+                # Whoever pops was late himself: it has been silent, and nothing is to be made up.
+                self._next = None
+                continue
             found = self._make_up()
             if found is not None:
                 return found
@@ -214,8 +219,9 @@ class JitterBuffer:
         due_us = self._wanted_us(first)
         if now_us < due_us:
             return False
-        self._next, self._due_us = first, due_us
-        self._made_up, self._since_skip = 0, SKIP_ONE_IN
+        # What is overdue begins now: those behind it, which come in the same burst, are in time.
+        self._next, self._due_us = first, now_us if now_us - due_us >= self._frame_us else due_us
+        self._made_up = self._since_skip = 0
         return True
 
     def _take(self) -> Packet:
