@@ -29,6 +29,7 @@ from bargein.server.engines.tables import (
     RemoteToolTable,
     Table,
     check,
+    explain,
 )
 
 DEFAULT_SCENARIO = "storyteller"
@@ -279,7 +280,8 @@ class Scenario(Manner, frozen=True, kw_only=True):
         try:
             return msgspec.convert(dict(values), cls)
         except msgspec.ValidationError as error:
-            raise LocalValueError(f"{source}: {_explain(str(error), values)}") from None
+            told = explain(str(error), values, cls, _TABLES, _WORDS)
+            raise LocalValueError(f"{source}: {told}") from None
 
 
 def load_scenario(source: str | Path) -> Scenario:
@@ -323,9 +325,6 @@ def _parse(content: bytes, source: str) -> Scenario:
     return Scenario.of(values, source=source)
 
 
-_PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_SHOWN_CHARACTERS = 80
 _TABLES: Mapping[str, type[Table]] = {
     "replies": Reply,
     "outputs": Output,
@@ -343,38 +342,3 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "type": ("protocol_error", "tool_execution_error", "http_error"),
 }
 """What may stand where only some words may."""
-
-
-def _explain(problem: str, values: Any) -> str:
-    """The validator's words, with the place first, the value there and the way out."""
-    match = _PLACE.search(problem)
-    path = match[1] if match else ""
-    text = problem[: match.start()] if match else problem
-    # TOML has no null, so what says "or null" says nothing.
-    text = text.replace(" | null", "")
-    value: Any = values
-    table: type[Table] | None = Scenario
-    key = ""
-    for key, index in _STEP.findall(path):
-        try:
-            value = value[key] if key else value[int(index)]
-        except (LookupError, TypeError):
-            return f"{path.lstrip('.')}: {text}"
-        if key:
-            table = _TABLES.get(key)
-    place = path.lstrip(".") or "the top of the file"
-    if text.startswith("Object contains unknown field") and table is not None:
-        known = ", ".join(sorted(table.__struct_fields__))
-        return f"{place}: {_lower(text)}; known here: {known}"
-    if isinstance(value, dict):
-        return f"{place}: {_lower(text)}"
-    if text.startswith("Invalid enum value"):
-        text = f"give one of {', '.join(map(repr, _WORDS.get(key, ())))}"
-    shown = repr(value)
-    if len(shown) > _SHOWN_CHARACTERS:
-        shown = shown[:_SHOWN_CHARACTERS] + "..."
-    return f"{place} is {shown}: {_lower(text)}"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +23,56 @@ def check(table: Table, **bounds: tuple[float, float]) -> None:
         value = getattr(table, name)
         if value is not None and not least <= value <= greatest:
             raise ValueError(f"{name} is {value}: give {least} to {greatest}")
+
+
+_PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_SHOWN_CHARACTERS = 80
+
+
+def explain(
+    problem: str,
+    values: Any,
+    top: type[Table],
+    tables: Mapping[str, type[Table]],
+    words: Mapping[str, tuple[str, ...]],
+) -> str:
+    """The validator's words, with the place first, the value there and the way out.
+
+    `tables` are the file's tables by the keys they stand at, `words` what may stand at a key where
+    only some words may.
+    """
+    match = _PLACE.search(problem)
+    path = match[1] if match else ""
+    text = problem[: match.start()] if match else problem
+    # TOML has no null, so what says "or null" says nothing.
+    text = text.replace(" | null", "")
+    value: Any = values
+    table: type[Table] | None = top
+    key = ""
+    for key, index in _STEP.findall(path):
+        try:
+            value = value[key] if key else value[int(index)]
+        except (LookupError, TypeError):
+            return f"{path.lstrip('.')}: {text}"
+        if key:
+            table = tables.get(key)
+    place = path.lstrip(".") or "the top of the file"
+    if text.startswith("Object contains unknown field") and table is not None:
+        known = ", ".join(sorted(table.__struct_fields__))
+        return f"{place}: {_lower(text)}; known here: {known}"
+    if isinstance(value, dict):
+        return f"{place}: {_lower(text)}"
+    if text.startswith("Invalid enum value"):
+        text = f"give one of {', '.join(map(repr, words.get(key, ())))}"
+    shown = repr(value)
+    if len(shown) > _SHOWN_CHARACTERS:
+        shown = shown[:_SHOWN_CHARACTERS] + "..."
+    return f"{place} is {shown}: {_lower(text)}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 class RemoteFault(Table, frozen=True, kw_only=True):
