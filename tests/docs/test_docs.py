@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
+import msgspec
 import pytest
 
 from bargein import errors
@@ -25,6 +26,7 @@ from bargein.client.session import Session
 from bargein.core import commands, inputs, notices
 from bargein.deadlines import Timer
 from bargein.driver.limits import Limits
+from bargein.lab.ab import scenario as ab_scenario
 from bargein.server import admission, websocket
 from bargein.server.engines import scenario
 from bargein.server.engines.base import Engine
@@ -192,7 +194,20 @@ def test_the_toml_of_a_scenario_is_one() -> None:
     blocks = [body for page in PAGES for _, body in fences(page, "toml")]
     assert blocks
     for body in blocks:
-        assert scenario.Scenario.of(tomllib.loads(body)).replies
+        if "[[stories]]" in body:
+            assert ab_scenario.parse(body.encode(), "docs").stories
+        else:
+            assert scenario.Scenario.of(tomllib.loads(body)).replies
+
+
+def test_every_key_of_the_file_of_ab_is_told_with_its_default() -> None:
+    text = text_of("ab.md")
+    for table in (ab_scenario.Scenario, ab_scenario.Story):
+        for field in msgspec.structs.fields(table):
+            told = re.search(rf"^\| `{field.name}` \|(.*)\|$", text, re.MULTILINE)
+            assert told, field.name
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+                assert f"{field.default:g}" in told[1]
 
 
 def test_every_room_and_module_is_in_the_drawing_and_nothing_else() -> None:
