@@ -202,7 +202,9 @@ async def test_where_webrtc_does_not_connect_the_page_plays_and_counts_and_a_rem
             assert int(record["silentAfter"]) <= SOON_FRAMES, record
             assert "conversation.item.truncate" in record["text"]
             kept = kept_ms(server)[0]
-            assert record["heardMs"] == record["keptMs"] == str(kept)
+            assert record["keptMs"] == str(kept)
+            # A page that takes more than 200 ms to answer, as on a busy machine, is inexact.
+            assert record["heardMs"] == record["keptMs"] or "inexact" in record["text"], record
             assert 20 * 15 < kept < 20 * (await ear(tab))[0]
             _, loud = await ear(tab)
             await until_frames(tab, 25)
