@@ -185,8 +185,10 @@ class Button:
         self._releasing = None
         if self._m.buffer.elsewhere:
             listening.sounded_elsewhere(self._desk.now_us - self._opened_us)
-        # Once the session is leaving the microphone is not listened to: half a turn is none.
-        if self._m.leaving is not None or not listening.enough():
+        # Once the session is leaving, or gone, the microphone is not listened to: half a turn is
+        # none.
+        is_over = self._m.leaving is not None or self._desk.outbox.closed
+        if is_over or not listening.enough():
             self._give_up(ask_id)
         elif self._apart:
             self._turn = _Turn(ask_id, listening.said_ms)
