@@ -186,6 +186,7 @@ class Stage(LiveTruth):
     def _run_until_quiet(self) -> bool:
         world = self.world
         calm_since_us: int | None = None
+        awaited_us: int | None = None
         while world.now_us < _LONGEST_US and not self._client.broken:
             if not world.run(world.now_us + US_PER_S, at_most=_MOST_STEPS):
                 self._log.write("broken", f"{_MOST_STEPS} steps in one second")
@@ -198,8 +199,9 @@ class Stage(LiveTruth):
             elif self._client.deadline_us is None:
                 # Nobody has anything to do, now or later.
                 return True
-            elif calm_since_us is None:
-                calm_since_us = world.now_us
+            elif calm_since_us is None or self._client.deadline_us != awaited_us:
+                # What came and went within the second has something else wait since.
+                calm_since_us, awaited_us = world.now_us, self._client.deadline_us
             elif world.now_us - calm_since_us >= _QUIET_US:
                 return True
         return False
