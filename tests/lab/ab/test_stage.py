@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -109,3 +110,19 @@ def test_a_story_that_does_not_come_about_says_why(monkeypatch: pytest.MonkeyPat
     seen = run(play())
     assert seen.unmet == "the reply was not heard for long enough within 2 s"
     assert figures_of(seen).unmet == seen.unmet
+
+
+@pytest.mark.parametrize("who", ["bargein", "naive"])
+def test_a_connection_that_ends_in_the_middle_ends_the_story(who: Who) -> None:
+    story = Story(name="x", listen_ms=60_000, stop="button")
+
+    async def play() -> Run:
+        async with serve_local(TELLS.played(), any_model=True) as server:
+            place = Place(server.url, server.api_key, MODEL, True)
+            playing = asyncio.create_task(stage.run(story, "websocket", who, place, ""))
+            await asyncio.sleep(2)
+            await server.host.close()
+            return await playing
+
+    seen = run(play())
+    assert seen.unmet is not None and seen.unmet.startswith("the connection ended: ")

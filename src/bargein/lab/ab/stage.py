@@ -256,7 +256,9 @@ class _Stage:
     async def _until(self, done: Callable[[], bool], else_: str) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not done():  # noqa: ASYNC110 - what is looked at is a clock: the silence.
+                while not done():
+                    if self.witness.ended is not None:
+                        raise _Unmet(f"the connection ended: {self.witness.ended}")
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
             raise _Unmet(f"{else_} within {PATIENCE_S:g} s") from None

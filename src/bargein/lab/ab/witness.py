@@ -39,6 +39,8 @@ class Witness:
         self.passed: list[Passed] = []
         self.packets_us: list[int] = []
         """When each packet of sound arrived."""
+        self.ended: str | None = None
+        """How the connection ended, once it has."""
         self.when: Callable[[Passed], None] = lambda seen: None
 
     async def open(self) -> None:
@@ -53,7 +55,9 @@ class Witness:
     async def receive(self) -> str | bytes | PipeEnd:
         """See `Pipe.receive`."""
         frame = await self._pipe.receive()
-        if not isinstance(frame, PipeEnd):
+        if isinstance(frame, PipeEnd):
+            self.ended = frame.reason or f"code {frame.code}"
+        else:
             self.when(self.note("received", frame))
         return frame
 
@@ -132,11 +136,7 @@ def _passed(direction: Literal["sent", "received"], event: dict[str, Any]) -> Pa
         brief |= {"code": error.get("code"), "message": error.get("message")}
     item = event.get("item")
     if isinstance(item, dict):
-        brief |= {
-            "item_id": item.get("id"),
-            "role": item.get("role"),
-            "item_status": item.get("status"),
-        }
+        brief["item_id"] = item.get("id")
         brief |= _kept(item) if kind == "conversation.item.retrieved" else {}
     size = len(sound) * 3 // 4 - sound[-2:].count("=") if isinstance(sound, str) else 0
     return Passed(now_us(), direction, kind, brief, size)
