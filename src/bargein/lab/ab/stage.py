@@ -47,7 +47,7 @@ QUIET = 50
 """A sample that is not louder than this, of 32,768, is silence."""
 QUIET_S = 1.2
 PATIENCE_S = 60.0
-_RETRIEVE_S = 10.0
+_RETRIEVE_S = 20.0
 _LOOK_S = 0.005
 _FRAME_BYTES = 16 * 1024 * 1024
 _CLIENTS: dict[Who, Callable[..., AbstractAsyncContextManager[Client]]] = {
