@@ -18,10 +18,7 @@ from bargein.audio.ear import Ear
 from bargein.audio.virtual import VirtualPlayer
 from bargein.client.connecting import Connecting
 from bargein.core.notices import InterruptionSettled, Lost, TurnEnded
-from bargein.secret import Secret
 from bargein.server.serving import Server
-from bargein.transports.signaling import Signaling
-from bargein.transports.webrtc import WebRtcPipe
 
 pytestmark = pytest.mark.real_time
 RATE = 24_000
@@ -246,13 +243,3 @@ async def test_what_a_call_cannot_do_is_refused_by_name(wrong: dict[str, Any], w
     with pytest.raises(bargein.LocalValueError, match=why):
         async with bargein.connect(api_key="k", transport="webrtc", **wrong):
             pass
-
-
-async def test_a_pipe_with_tracks_of_its_own_is_a_call() -> None:
-    """What a call cannot do is refused for it, too; the queue is the service's."""
-    signaling = Signaling("http://127.0.0.1:9/v1", Secret("k"))
-    pipe = WebRtcPipe(signaling, {"type": "realtime"})
-    with pytest.raises(bargein.LocalValueError, match="pre_roll_ms"):
-        bargein.connect(transport=pipe, turns=bargein.PushToTalk(pre_roll_ms=200))
-    connecting = bargein.connect(transport=pipe)
-    assert vars(connecting)["_capabilities"].playback_owner == "server"

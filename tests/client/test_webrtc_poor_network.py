@@ -246,3 +246,13 @@ async def test_a_stop_is_silent_within_two_frames_and_the_next_reply_is_whole(
     async with a_server(*REPLIES, script=MANNER, media_hosts=LOOPBACK) as server:
         talks = [a_cut_and_a_reply(server, name, seed, stop, turns) for name in NETWORKS]
         await asyncio.gather(*talks)
+
+
+async def test_a_pipe_with_tracks_of_its_own_is_a_call() -> None:
+    """What a call cannot do is refused for it, too; the queue is the service's."""
+    signaling = Signaling("http://127.0.0.1:9/v1", Secret("k"))
+    pipe = WebRtcPipe(signaling, {"type": "realtime"})
+    with pytest.raises(bargein.LocalValueError, match="pre_roll_ms"):
+        bargein.connect(transport=pipe, turns=bargein.PushToTalk(pre_roll_ms=200))
+    connecting = bargein.connect(transport=pipe)
+    assert vars(connecting)["_capabilities"].playback_owner == "server"
