@@ -121,7 +121,9 @@ class Line:
             self._first = came.place
         now_s = self._loop.time()
         index = (came.place - self._first) * 2 // _PLACES
-        self.delays_ms.append((now_s, (now_s - self._sent_s[index]) * 1_000))
+        if index < len(self._sent_s):
+            # Behind the last frame some are made up, which nobody sent.
+            self.delays_ms.append((now_s, (now_s - self._sent_s[index]) * 1_000))
 
     def between_ms(self, start_s: float, end_s: float) -> list[float]:
         """The delays of the frames that were heard in that time."""
