@@ -149,6 +149,22 @@ def test_a_spent_budget_asks_for_no_reply_and_refuses_who_does() -> None:
     assert refusal(talk, talk.ask(asks.Mute(True))) is None
 
 
+def test_a_turn_that_a_spent_budget_leaves_unanswered_keeps_no_cut_open() -> None:
+    """The service could not answer it beside a reply; then that one is cut, and costs the rest."""
+    turns = {**FALSE_VAD, "create_response": True}
+    talk = Talk(turns, barge_in="keep_talking", budget=Budget(tokens=100))
+    talk.speaking(ms=2_500)
+    talk.speech_started()
+    talk.speech_ended()
+    talk.refuse_as_active("r1", ours=False)
+    talk.ask(asks.Interrupt())
+    talk.stopped({"A": 700})
+    costs(talk, "r1", 100)
+    talk.truncated("A", 700)
+    assert len(talk.told(InterruptionSettled)) == 1
+    assert closes(talk) == ["the budget of tokens is spent"]
+
+
 def test_a_reply_that_was_asked_for_before_may_be_heard() -> None:
     talk = budgeted(FALSE_VAD, tokens=100)
     talk.response("r1", conversation_id=None)

@@ -179,6 +179,21 @@ def test_a_press_while_the_turn_before_is_on_its_way_waits_for_its_commit() -> N
     assert call.outcome(second) is True
 
 
+def test_the_stop_of_a_press_comes_before_the_sound_that_still_waits_to_leave() -> None:
+    """A reply begins to sound while the rest of the turn before is on its way."""
+    call = Button()
+    call.press()
+    call.says(1, 2, 3)
+    call.cleared()
+    call.says(4, 5)
+    call.release()
+    call.speaks(40)
+    before = len(call.commands)
+    call.press()
+    assert isinstance(call.commands[before], commands.StopPlayback)
+    assert call.heard_values == [1, 2, 3, 4, 5]
+
+
 def test_a_press_before_anything_of_the_turn_has_left_goes_on_with_it() -> None:
     call = Button()
     call.press()

@@ -188,6 +188,9 @@ class Spending:
         given_up, responses.held = responses.held, []
         for create in given_up:
             machine.settlement.superseded(create)
+        if responses.turns and responses.turns[-1].refused:
+            # A debt that will not be paid; no cut waits for it.
+            responses.turns.clear()
         if not (responses.replies or responses.sent or machine.cuts.open or machine.after_stop):
             self._leave()
 

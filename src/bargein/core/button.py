@@ -81,9 +81,9 @@ class Button:
         if machine.listening.pressed or machine.listening.waiting:
             self._desk.fail(ask_id, "push-to-talk is pressed already; release it first", "local")
             return
+        machine.cut("push_to_talk")
         if self._turn is not None:
             self._send_rest()
-        machine.cut("push_to_talk")
         machine.listening.press()
         self._desk.notify(TurnStarted("user"))
         self._desk.answer(ask_id)

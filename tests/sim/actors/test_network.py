@@ -17,6 +17,7 @@ class _Far:
             world=self.world,
             choices=choices,
             deliver=lambda message: self.got.append((self.world.now_us, message)),
+            size_of=lambda message: message,
         )
 
 
@@ -107,6 +108,13 @@ def test_the_end_of_a_link_that_breaks_is_under_way_until_it_is_told() -> None:
     far.world.run(100, at_most=10)
 
     assert (before, far.link.under_way) == (1, 0)
+
+
+def test_nothing_is_under_way_on_a_closed_link_though_it_would_break() -> None:
+    far = _Far(LinkOptions(base_us=10, breaks_at_byte=1), Choices(TapeSource({})))
+    far.link.close()
+    far.link.send(1)
+    assert far.link.under_way == 0
 
 
 def test_a_calm_link_does_not_break() -> None:

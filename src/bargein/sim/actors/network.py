@@ -104,11 +104,13 @@ class Link(Generic[T]):
                 self.stalls += 1
         breaks = self._counts and self._write(self._size_of(message))
         self.last_us = max(self.last_us, self._world.now_us + delay_us, self.free_us + delay_us)
+        if not self._open:
+            return self.last_us
         if breaks:
             self._whole = False
             self.under_way += 1
             self._world.at(self.last_us, self._break)
-        elif self._open and self._whole:
+        elif self._whole:
             self.under_way += 1
             self._world.at(self.last_us, partial(self._arrive, message))
         return self.last_us
