@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -178,6 +178,19 @@ def test_large_sound_arrives_whole_under_its_old_name() -> None:
     frame = dialect.encode_server(event)
     assert frame is not None and frame.startswith('{"type":"response.audio.delta",')
     assert dialect.decode_server(frame) == event
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [each for each in get_args(events.ServerEvent) if "obfuscation" in each.__struct_fields__],
+)
+def test_beta_pads_nothing(kind: Any) -> None:
+    """Found by the fuzzer: the deltas of a remote call's arguments were padded."""
+    needed = {name: "x" for name in kind.__struct_fields__ if not name.endswith("_index")}
+    whole = kind(**{**dict.fromkeys(kind.__struct_fields__, 0), **needed, "extra": {}})
+    frame = dialect.encode_server(whole)
+    assert frame is not None and json.loads(frame)["delta"] == "x"
+    assert "obfuscation" not in frame
 
 
 def test_beta_has_no_padding_and_no_name_at_the_end_of_a_call() -> None:

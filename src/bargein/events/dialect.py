@@ -30,6 +30,7 @@ from .responses import (
     ResponseDone,
     ResponseFunctionCallArgumentsDelta,
     ResponseFunctionCallArgumentsDone,
+    ResponseMcpCallArgumentsDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputItemAdded,
     ResponseOutputItemDone,
@@ -294,6 +295,7 @@ _PADDED: Final = (
     ResponseOutputTextDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseFunctionCallArgumentsDelta,
+    ResponseMcpCallArgumentsDelta,
     ConversationItemInputAudioTranscriptionDelta,
 )
 _SHAPED: Final = frozenset(
