@@ -25,7 +25,7 @@ WATCHED = ["bargein.server", "bargein.events", "uvicorn.protocols", "websockets"
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    asked.add_argument("target", choices=["machine", "frames", "heads", "endpoint"])
+    asked.add_argument("target", choices=["machine", "remote", "frames", "heads", "endpoint"])
     asked.add_argument("--seconds", type=int, default=300)
     asked.add_argument("--out", type=Path)
     asked.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

@@ -82,6 +82,10 @@ class Judge:
         self.call_ids: list[str] = []
         self.engines: dict[str, bool] = {}
         """By response: whether its engine still works."""
+        self.listing: dict[str, bool] = {}
+        self.calling: dict[str, bool] = {}
+        """By item: whether an MCP server's answer about it is waited for."""
+        self.approval_ids: list[str] = []
         self.ended = False
         self._event_ids: set[str] = set()
         self._done_items: set[str] = set()
@@ -105,6 +109,7 @@ class Judge:
         if self.ended:
             assert deadline_us is None
             assert self.machine.running_response_ids == ()
+            assert not any((self.listing | self.calling).values()), "an MCP server is still asked"
         else:
             self._check_state()
         return told
@@ -126,11 +131,24 @@ class Judge:
         return sent
 
     def finish(self) -> None:
-        """The engines end, time passes, and every response is done."""
+        """The engines end, MCP servers answer, time passes, and every response is done."""
         whole = set(self.engines)
         for response_id in sorted(whole):
             self.produced(inputs.Produced(response_id, (), True))
         self.wait(120_000_000)
+        while waiting := [each for each, asked in (self.listing | self.calling).items() if asked]:
+            for item_id in waiting:
+                known = item_id in self.listing
+                self.remote_told(
+                    inputs.ToolsListed(item_id, None)
+                    if known
+                    else inputs.ToolReturned(item_id, "seen")
+                )
+            self.wait(120_000_000)
+        if self.approval_ids and not self.ended:  # One that waits for consent waits for ever.
+            for response_id in sorted(whole & set(self.ladders.open)):
+                self.frame(json.dumps({"type": "response.cancel", "response_id": response_id}))
+            self.wait(120_000_000)
         # While it waited, the silence may have been answered with a response.
         assert self.ended or not whole & set(self.ladders.open), "a response without an end"
         if not self.ended:
@@ -143,14 +161,30 @@ class Judge:
             return self._sent(command.event)
         if isinstance(command, commands.StartEngine):
             assert command.response_id in self.ladders.open
-            assert command.response_id not in self.engines
+            assert command.response_id not in self.engines, "started twice, or behind its end"
             self.engines[command.response_id] = True
         elif isinstance(command, commands.StopEngine):
-            assert self.engines[command.response_id], "stopped twice"
+            # One that waits for an MCP server's tools has none yet.
+            assert self.engines.get(command.response_id, True), "stopped twice"
             self.engines[command.response_id] = False
+        elif isinstance(command, commands.ListTools | commands.CallTool):
+            asked = self.listing if isinstance(command, commands.ListTools) else self.calling
+            assert command.item_id not in self.listing | self.calling, "asked twice"
+            asked[command.item_id] = True
+        elif isinstance(command, commands.StopRemote):
+            asked = self.listing if command.item_id in self.listing else self.calling
+            assert asked[command.item_id], "what is not asked is not stopped"
+            asked[command.item_id] = False
         elif isinstance(command, commands.ClosePipe):
             assert self.machine.ended
         return None
+
+    def remote_told(self, input: inputs.ToolsListed | inputs.ToolReturned) -> None:
+        """An MCP server answers; behind that there is nothing to stop."""
+        self.give(input)
+        asked = self.listing if isinstance(input, inputs.ToolsListed) else self.calling
+        if input.item_id in asked:
+            asked[input.item_id] = False
 
     def produced(self, input: inputs.Produced) -> None:
         """The engine gives more of a response; behind its last there is nothing to stop."""
@@ -188,6 +222,8 @@ class Judge:
         self.order.insert(at, item["id"])
         if item["id"] not in self.item_ids:
             self.item_ids.append(item["id"])
+        if item["type"] == "mcp_approval_request":
+            self.approval_ids.append(item["id"])
         if item["type"] == "function_call":
             self.call_ids.append(item["call_id"])
 

@@ -80,8 +80,9 @@ class Teller:
         self.is_beta = dialect == "beta"
         self.asked = 0
 
-    def tell(self) -> None:
-        moves: tuple[Callable[[], None], ...] = (
+    def moves(self) -> tuple[Callable[[], None], ...]:
+        """What may come next, as often as it is here."""
+        return (
             *(self.ask,) * 5,
             *(self.make,) * 4,
             self.speak,
@@ -91,6 +92,9 @@ class Teller:
             self.junk,
             self.fail,
         )
+
+    def tell(self) -> None:
+        moves = self.moves()
         while self.source.more():
             if self.source.pick(200) == 199:
                 self.judge.give(inputs.PipeClosed())

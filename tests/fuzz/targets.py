@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from tests.fuzz.endpoint import EVENTS, HEADERS, KEY, KEYS, PATHS, Endpoint
+from tests.fuzz.remote import tell as tell_remote
 from tests.fuzz.source import Source, one_of
 from tests.fuzz.tale import JUNK, tell
 
@@ -25,6 +26,11 @@ SHOWN_MOST = 4_000
 def machine(data: bytes) -> None:
     """A story of a session, judged."""
     tell(Source(data))
+
+
+def remote(data: bytes) -> None:
+    """A story of a session that has MCP servers, judged."""
+    tell_remote(Source(data))
 
 
 def frames(data: bytes) -> None:
@@ -85,6 +91,7 @@ def endpoint(data: bytes) -> None:
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "machine": machine,
+    "remote": remote,
     "frames": frames,
     "heads": heads,
     "endpoint": endpoint,

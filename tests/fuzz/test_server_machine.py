@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.fuzz.endpoint import Endpoint
+from tests.fuzz.remote import tell as tell_remote
 from tests.fuzz.source import Source
 from tests.fuzz.tale import tell
 from tests.server.model.model_rig import Rig
@@ -35,6 +36,18 @@ def kept(target: str) -> list[bytes]:
 @given(st.binary(max_size=500))
 def test_a_session_keeps_its_promises_whatever_happens(choices: bytes) -> None:
     tell(Source(choices))
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.binary(min_size=20, max_size=300))
+def test_a_session_with_mcp_servers_keeps_its_promises_whatever_they_answer(choices: bytes) -> None:
+    tell_remote(Source(choices))
 
 
 def test_the_stories_that_reached_furthest_are_told_without_a_fault() -> None:
