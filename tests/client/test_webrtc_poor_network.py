@@ -237,8 +237,8 @@ async def a_cut_and_a_reply(server: Server, name: str, seed: int, stop: Stop, tu
 async def test_a_stop_is_silent_within_two_frames_and_the_next_reply_is_whole() -> None:
     """On loopback, and through a network that loses, delays and reorders.
 
-    The stop is the application's: with several calls at once the service now and then does not hear
-    a microphone at all, and why is not known yet (docs/webrtc.md).
+    The stop is the application's: on a full machine the service can be deaf to one of several calls
+    (docs/webrtc.md, "Open").
     """
     async with a_server(*REPLIES, script=MANNER, media_hosts=LOOPBACK) as server:
         talks = [a_cut_and_a_reply(server, name, 2, interrupt, PushToTalk()) for name in NETWORKS]

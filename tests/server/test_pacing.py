@@ -4,6 +4,7 @@ play."""
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -154,3 +155,20 @@ def test_who_left_is_no_company() -> None:
 
 def test_nobody_is_counted_before_anybody_came() -> None:
     assert (Crowd().members, Crowd().things_done) == (0, 0)
+
+
+def test_what_the_garbage_collector_takes_is_charged_to_nobody() -> None:
+    """In a process with much else in it, a session would wait half a minute for it."""
+    much_else = [[number] for number in range(500_000)]
+
+    async def main() -> float:
+        pace, other = Pace(), Pace()
+        with pace:
+            gc.collect()
+        wait_s = pace.wait_s
+        pace.leave()
+        other.leave()
+        return wait_s
+
+    assert run(main()) == 0
+    assert much_else

@@ -2,7 +2,9 @@
 says so.
 
 1. What is done at one go stands in a `with` of the pace, and nothing in that is waited for: the
-   processor time of the loop's thread is the session's own.
+   processor time of the loop's thread is the session's own, but for what the garbage collector took
+   of it. That falls to whoever makes the object too many: in a process with much else in it 0.1 s
+   and more, for which a session would have to wait half a minute.
 2. Between two things the loop is everybody's. Who has more to do goes on when nobody else has
    anything to do, for what is done for one frame has several parts, in one round of the loop each,
    and a flood would step between them again and again. It waits for that for `_PATIENCE_S` at
@@ -12,6 +14,7 @@ says so.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 import weakref
 from collections.abc import Callable
@@ -40,6 +43,28 @@ class Crowd:
 _crowds: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crowd] = weakref.WeakKeyDictionary()
 
 
+class _Collector:
+    """How long the garbage collector has run, in processor time of the threads that it stopped."""
+
+    def __init__(self) -> None:
+        self.ran_s = self._began_s = 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began_s = time.thread_time()
+        else:
+            self.ran_s += time.thread_time() - self._began_s
+
+
+_collector = _Collector()
+gc.callbacks.append(_collector)
+
+
+def working_s() -> float:
+    """Processor time of this thread, without the garbage collector's."""
+    return time.thread_time() - _collector.ran_s
+
+
 def is_anybody_here() -> bool:
     """Whether anybody shares this loop."""
     crowd = _crowds.get(asyncio.get_running_loop())
@@ -50,7 +75,7 @@ class Pace:
     """To be made on the loop and left at the end. `used_s` is a clock of processor time."""
 
     def __init__(
-        self, *, terms: Terms | None = None, used_s: Callable[[], float] = time.thread_time
+        self, *, terms: Terms | None = None, used_s: Callable[[], float] = working_s
     ) -> None:
         self._crowd = _crowds.setdefault(asyncio.get_running_loop(), Crowd())
         self._crowd.members += 1
@@ -86,7 +111,8 @@ class Pace:
     def charge(self, used_s: float) -> None:
         """So much was done for the session, here or in a thread."""
         if not self.is_alone:
-            self._account.charge(round(used_s * US_PER_S), _now_us())
+            # The collector may have run in another thread.
+            self._account.charge(max(0, round(used_s * US_PER_S)), _now_us())
 
     @property
     def wait_s(self) -> float:
