@@ -88,8 +88,9 @@ async def records(tab: Tab) -> list[dict[str, str]]:
 
 
 def kept_ms(server: Server) -> list[int]:
-    """What the server remembers of each reply."""
-    (session,) = server.sessions.values()
+    """What the server remembers of each reply, in the newest session: a call that did not connect
+    may still be there."""
+    *_, session = server.sessions.values()
     return [
         part.kept_samples // 24
         for item in session.machine.memory
